@@ -1,0 +1,45 @@
+"""The command line: one file per command, each with `add_parser(subparsers)` that sets `run=function(args) -> int`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from ..checkpoint import CheckpointError
+from ..classifier import DeviceError
+from ..data import DatasetError
+from ..preprocessing import ImageError
+
+COMMANDS = ("predict", "inspect", "compute", "checkpoints", "train", "evaluate")
+"""Modules of this package, in the order of `--help`."""
+
+USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, KeyError, ValueError, OSError)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m inception_model", description="Look inside a trained GoogLeNet (Inception v1)."
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        importlib.import_module(f".{name}", __name__).add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; user errors become one line on stderr and exit status 2."""
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except USER_ERRORS as error:
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"error: {message}", file=sys.stderr)
+        return 2

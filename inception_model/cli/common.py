@@ -1,0 +1,51 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ..classifier import DEVICES, DTYPES, Classifier, build
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """--checkpoint, --device, --precision."""
+    parser.add_argument(
+        "--checkpoint", default="tiny-imagenet", metavar="NAME|PATH", help="a name of `checkpoints list`, or a file"
+    )
+    parser.add_argument("--device", default="auto", choices=DEVICES)
+    parser.add_argument("--precision", default="float32", choices=tuple(DTYPES))
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def classifier_from(args: argparse.Namespace) -> Classifier:
+    """The classifier that the options ask for."""
+    from ..checkpoint import load
+
+    return build(load(args.checkpoint), args.device, args.precision)
+
+
+def describe(classifier: Classifier) -> dict[str, Any]:
+    """The first keys of every JSON answer."""
+    return {
+        "checkpoint": classifier.checkpoint.name,
+        "sha256": classifier.checkpoint.sha256,
+        "device": str(classifier.device),
+        "precision": classifier.precision,
+    }
+
+
+def print_json(value: Any) -> None:
+    """Indented JSON on stdout."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def image_argument(parser: argparse.ArgumentParser) -> None:
+    """One positional IMAGE."""
+    parser.add_argument("image", type=Path, metavar="IMAGE")
