@@ -14,6 +14,10 @@ from .network import GoogLeNet, fold_batch_norm
 from .preprocessing import Preprocessing
 from .spec import HeadName, NetworkSpec
 
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+BUNDLED = "tiny-imagenet"
+"""The checkpoint that comes with the project: `load` reads it from `assets/checkpoints`."""
+
 
 class CheckpointError(ValueError):
     """A checkpoint can't be used; the message says what was found, what is expected and what to do."""
@@ -24,7 +28,7 @@ class Checkpoint:
     """Everything needed to ask a trained network. `state` is keyed as `GoogLeNet(spec).state_dict()`.
 
     `heads_trained`: heads whose logits are predictions; others exist but were never trained (torchvision's aux).
-    `source`: where the weights come from, in words. `sha256`: of the file.
+    `source`: where the weights come from, in words. `sha256`: of the file. `accuracy`: head -> top1, top5 as shares.
     """
 
     name: str
@@ -44,6 +48,10 @@ class Checkpoint:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in self.state.items()})
         return fold_batch_norm(network.eval()).requires_grad_(False)
 
+    def label(self, index: int) -> Label:
+        """A class by its index; its words are `class N` where the checkpoint has no labels."""
+        return self.labels[index] if index < len(self.labels) else Label(index, "", f"class {index}")
+
     def with_name(self, name: str) -> Checkpoint:
         """The same checkpoint under another name."""
         return replace(self, name=name)
@@ -53,3 +61,35 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save(checkpoint: Checkpoint, path: Path) -> Checkpoint:
+    """Writes a checkpoint as fp16 safetensors (atomically) and returns it as read back, with the file's hash.
+
+    Its name and hash are not stored: the one belongs to whoever loads it, the other to the file.
+    """
+    from .formats import read, write_native
+
+    write_native(checkpoint, path)
+    return read(path).with_name(checkpoint.name)
+
+
+def load(name_or_path: str | Path) -> Checkpoint:
+    """A checkpoint by its name (see `download.PUBLISHED`; `tiny-imagenet` is bundled) or from a file of any format.
+
+    Raises CheckpointError where there is none, or where the file is not what its format promises.
+    """
+    # The readers and the registry build on this module's nouns, so they are imported when first needed.
+    from .download import PUBLISHED, local_file
+    from .formats import read
+
+    name = str(name_or_path)
+    if name == BUNDLED:
+        return read(ASSETS / "checkpoints" / f"{BUNDLED}.safetensors").with_name(name)
+    if name in PUBLISHED:
+        return PUBLISHED[name].describe(read(local_file(PUBLISHED[name])))
+    path = Path(name_or_path).expanduser()
+    if not path.is_file():
+        known = ", ".join((BUNDLED, *PUBLISHED))
+        raise CheckpointError(f"no checkpoint {name!r}: it is neither a file nor one of the known names ({known})")
+    return read(path)
