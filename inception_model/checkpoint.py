@@ -42,11 +42,15 @@ class Checkpoint:
     card: str = field(default="", repr=False)
     accuracy: dict[str, Any] = field(default_factory=dict)
 
-    def network(self) -> GoogLeNet:
-        """The network with these weights, batch norm folded, float32, in eval mode, frozen, on the CPU."""
+    def trainable(self) -> GoogLeNet:
+        """The network with these weights as trained (batch norm unfolded), float32, in training mode, on the CPU."""
         network = GoogLeNet(self.spec)
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in self.state.items()})
-        return fold_batch_norm(network.eval()).requires_grad_(False)
+        return network
+
+    def network(self) -> GoogLeNet:
+        """The network ready to be asked: batch norm folded, float32, in eval mode, frozen, on the CPU."""
+        return fold_batch_norm(self.trainable().eval()).requires_grad_(False)
 
     def label(self, index: int) -> Label:
         """A class by its index; its words are `class N` where the checkpoint has no labels."""
