@@ -1,0 +1,30 @@
+# docker build -t inceptionscope .   then   docker run --rm -p 8501:8501 inceptionscope
+#
+# On an NVIDIA GPU: docker build --build-arg TORCH_INDEX= -t inceptionscope:gpu .
+#                   docker run --rm --gpus all -p 8501:8501 inceptionscope:gpu
+ARG PYTHON_VERSION=3.12
+FROM python:${PYTHON_VERSION}-slim
+
+# PyTorch's own index of CPU builds keeps the image small; an empty value takes pip's default index, whose Linux builds
+# carry CUDA (and run on the CPU too).
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 STREAMLIT_BROWSER_GATHER_USAGE_STATS=false
+WORKDIR /srv/inceptionscope
+
+# Two layers: torch alone changes rarely and is by far the largest.
+COPY requirements.txt ./
+RUN grep -E '^(torch|torchvision)[<>=~ ]' requirements.txt > torch.txt \
+    && pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r torch.txt \
+    && pip install -r requirements.txt \
+    && rm torch.txt
+
+COPY . .
+# The checkpoint cache and torch's files live in the user's home, the code stays root's.
+RUN useradd --create-home --uid 10001 scope
+USER scope
+
+EXPOSE 8501
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+CMD ["python", "-m", "streamlit", "run", "app/main.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]

@@ -1,0 +1,85 @@
+# make app: the app on http://localhost:8501.  make test: lint and every test.  make help: the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+PORT ?= 8501
+# The first of these that is new enough makes the environment; PYTHON=/path/to/python names another.
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+# Tests start threads and a server of their own: a few threads for each network are enough.
+check: export OMP_NUM_THREADS ?= 2
+export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
+
+.PHONY: help app test check lint format bench bench-app gpu-check screenshots browser clean
+
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+app: $(VENV)/.app  ## installs what is missing and starts the app (PORT=8501)
+	@$(PY) -m streamlit run app/main.py --server.address localhost --server.port $(PORT) --server.headless true
+
+test: $(VENV)/.dev browser lint check  ## installs what is missing, then lint and every test
+
+check: $(VENV)/.dev  ## every test, without lint
+	@$(PY) -m pytest </dev/null
+
+lint: $(VENV)/.dev  ## ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: $(VENV)/.dev  ## puts the code into the house's form
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+bench: $(VENV)/.dev  ## speed beside torchvision's network on this machine
+	@$(PY) -m tests.benchmarks
+
+bench-app: $(VENV)/.dev browser  ## from upload to answer and from click to picture, in a browser
+	@$(PY) -m tests.benchmarks app
+
+gpu-check: $(VENV)/.app  ## a GPU's results and speed beside the CPU's
+	@$(PY) scripts/gpu_check.py
+
+screenshots: $(VENV)/.dev browser  ## docs/screenshots anew, from the running app
+	@$(PY) scripts/screenshots.py
+
+browser: $(VENV)/.dev
+	@$(PY) -m tests.e2e.browser --install
+
+clean:  ## removes the environment and every cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make a second call start at once; they are older than a requirements file that has changed.
+$(VENV)/bin/python:
+	@for python in $(PYTHON); do \
+	  version=$$("$$python" -V 2>/dev/null) || continue; \
+	  "$$python" -c '$(NEW_ENOUGH)' 2>/dev/null || { found="$${found:+$$found, }$$version"; continue; }; \
+	  "$$python" -c 'import venv, ensurepip' 2>/dev/null || { no_venv="$$python"; continue; }; \
+	  echo "Making $(VENV) with $$("$$python" -V) ..."; \
+	  "$$python" -m venv $(VENV); \
+	  exit 0; \
+	done; \
+	if [ -n "$${no_venv:-}" ]; then \
+	  echo "$$no_venv has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	else \
+	  echo "InceptionScope needs Python 3.11 or newer; found: $${found:-none}." >&2; \
+	  echo "Install one, or name it: make PYTHON=/path/to/python3.12 app" >&2; \
+	fi; \
+	exit 1
+
+$(VENV)/.app: requirements.txt | $(VENV)/bin/python
+	@echo "Installing requirements.txt (PyTorch is large: this takes some minutes the first time) ..."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/.app
+	@echo "Installing requirements-dev.txt ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,79 @@
+"""What a person does with the app's page: waits, uploads, looks. Helpers that name what they wait for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+READY = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+
+_OVERFLOW = """() => {
+  const wide = document.documentElement.clientWidth;
+  const scrolls = (node) => {
+    for (let up = node.parentElement; up; up = up.parentElement) {
+      if (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(up).overflowX)
+          && up.getBoundingClientRect().right <= wide + 1 && up.scrollHeight > 0
+          && !['stApp', 'stMain', 'stAppViewContainer'].includes(up.dataset.testid ?? '')) return true;
+    }
+    return false;
+  };
+  const visible = (node) => node.getClientRects().length && getComputedStyle(node).visibility !== 'hidden'
+    && !node.closest('[aria-hidden="true"], [data-testid="stSidebar"]');
+  return [...document.querySelectorAll('[data-testid="stMain"] *')].filter((node) => {
+    const box = node.getBoundingClientRect();
+    return visible(node) && box.width > 1 && box.right > wide + 1 && !scrolls(node);
+  }).slice(0, 5).map((node) => `${node.tagName}.${node.className} right=${node.getBoundingClientRect().right}`);
+}"""
+
+_SIDEWAYS = """() => ['html', 'body', '[data-testid="stMain"]', '[data-testid="stAppViewContainer"]']
+  .map((name) => [name, document.querySelector(name)])
+  .filter(([, node]) => node && node.scrollWidth > node.clientWidth + 1)
+  .map(([name, node]) => `${name}: ${node.scrollWidth} > ${node.clientWidth}`)"""
+
+
+def settle(page: Page, seconds: float = 30.0) -> None:
+    """Waits until the app has answered and nothing is on its way, and checks that no exception is on the page."""
+    limit = seconds * 1000
+    page.locator(READY).wait_for(state="attached", timeout=limit)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=limit)
+    # A rerun that a widget has just asked for shows up within a frame or two.
+    page.wait_for_timeout(120)
+    page.locator(READY).wait_for(state="attached", timeout=limit)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def open_app(page: Page, url: str) -> None:
+    """Goes to an address of the app and waits until it is drawn."""
+    page.goto(url, wait_until="domcontentloaded")
+    settle(page)
+
+
+def upload(page: Page, name: str, data: bytes, mime: str = "image/png") -> None:
+    """Gives the first file chooser on the page one file and waits for the answer."""
+    chooser = page.locator("[data-testid='stFileUploaderDropzoneInput'], [data-testid='stFileUploader'] input").first
+    chooser.set_input_files({"name": name, "mimeType": mime, "buffer": data})
+    # The upload itself is a request of its own before the script runs again.
+    page.get_by_test_id("stFileUploaderFile").first.wait_for(state="attached", timeout=15_000)
+    page.wait_for_timeout(150)
+    settle(page)
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing makes the page scroll sideways, and nothing is cut off at the right edge outside a box that scrolls."""
+    assert page.evaluate(_SIDEWAYS) == []
+    assert page.evaluate(_OVERFLOW) == []
+
+
+def serious_findings(page: Page) -> list[str]:
+    """axe-core's findings of impact serious or critical, one line each."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    results: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{rule['id']} ({rule['impact']}): {rule['help']}: {node['target']} {node['html'][:160]}"
+        for rule in results["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
