@@ -1,0 +1,50 @@
+"""The app: `streamlit run app/main.py`. Navigation on top, the choice of network in the sidebar."""
+
+from __future__ import annotations
+
+import html
+import sys
+from pathlib import Path
+
+# Streamlit puts this script's folder on the path; the packages `app` and `inception_model` lie one above.
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+
+from app import sidebar, state, theme  # noqa: E402
+
+PAGES = ("look", "module", "heads", "why", "cost", "model")
+"""Files in pages/, in the order of the navigation; a page is its file, its title and its address."""
+
+
+def main() -> None:
+    """One run of the script."""
+    st.set_page_config(page_title="InceptionScope", layout="wide", initial_sidebar_state="collapsed")
+    theme.apply()
+    pages = {
+        name: st.Page(f"pages/{name}.py", title=name.capitalize(), url_path=name, default=name == PAGES[0])
+        for name in PAGES
+        if (ROOT / "app" / "pages" / f"{name}.py").is_file()
+    }
+    page = st.navigation(list(pages.values()), position="top")
+    destination = state.take_destination()
+    if destination in pages and pages[destination] != page:
+        st.switch_page(pages[destination])
+    sidebar.show()
+    page.run()
+    _status()
+
+
+def _status() -> None:
+    """The line at the top right: device, precision, and how long the current photo's look took."""
+    _, device, precision = state.classifier_key()
+    milliseconds = state.look().seconds * 1000
+    text = f"{device} · {precision} · {milliseconds:.0f} ms" if milliseconds >= 10 else (
+        f"{device} · {precision} · {milliseconds:.1f} ms"
+    )
+    st.html(f'<div class="scope-status" role="status">{html.escape(text)}</div>')
+
+
+main()

@@ -1,0 +1,3 @@
+import streamlit as st
+from app import state, theme
+theme.heading("Model", "x")

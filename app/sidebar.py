@@ -1,0 +1,44 @@
+"""The sidebar: which checkpoint, on which device, in which precision."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from inception_model.checkpoint import BUNDLED, CheckpointError
+from inception_model.classifier import DeviceError, available_devices
+from inception_model.download import PUBLISHED, local_file
+
+FILE = "a file"
+
+
+def checkpoints() -> list[str]:
+    """Names that can be loaded without fetching anything: the bundled one and those already fetched."""
+    return [BUNDLED, *(name for name in PUBLISHED if _is_here(name))]
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return local_file(PUBLISHED[name]).is_file()
+    except (OSError, CheckpointError):
+        return False
+
+
+def show() -> None:
+    """Draws the three choices and applies them; what can't be loaded is said in one sentence and nothing changes."""
+    with st.sidebar:
+        choice = st.selectbox("Checkpoint", [*checkpoints(), FILE], key="checkpoint", bind="query-params")
+        # A path is never taken from the address: a link must not make this machine open a file.
+        path = st.text_input("Path of a checkpoint file", key="path", placeholder="/home/me/googlenet.pth") if (
+            choice == FILE
+        ) else ""
+        device = st.selectbox("Device", ["auto", *available_devices()], key="device", bind="query-params")
+        precision = st.selectbox("Precision", state.precisions(device), key="precision", bind="query-params")
+        wanted = (path.strip() if choice == FILE else choice, device, precision)
+        if not wanted[0]:
+            st.caption("Published weights are fetched on the Model page.")
+        elif wanted != state.settings():
+            try:
+                state.set_settings(*wanted)
+            except (CheckpointError, DeviceError, ValueError, OSError) as error:
+                st.error(str(error))

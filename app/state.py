@@ -1,0 +1,223 @@
+"""The one room for session state: which photo, which network, which module, branch and channel.
+
+Pages call these functions and never touch `st.session_state` for anything that another page must find again: Streamlit
+drops widget keys on a page change, the keys here stay. Answers are shared by all sessions of the process, keyed by
+the photo's hash and by the network (checkpoint hash, device, precision), so nothing is computed twice and nobody
+sees another's photo without having the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import streamlit as st
+
+from inception_model.capture import Trace
+from inception_model.checkpoint import BUNDLED, Checkpoint, load
+from inception_model.classifier import DTYPES, Classifier, build, pick_device
+from inception_model.preprocessing import Photo, read_photo
+from inception_model.samples import sample_photos
+from inception_model.service import InferenceService, Look
+from inception_model.spec import BRANCHES, BranchKind, NetworkSpec
+
+T = TypeVar("T")
+
+MAX_UPLOADS = 24
+"""Photos kept per session; the oldest goes when another comes."""
+
+Settings = tuple[str, str, str]
+"""Checkpoint (name or path), device, precision."""
+
+
+def _get(name: str, default: Any) -> Any:
+    return st.session_state.get(f"scope.{name}", default)
+
+
+def _set(name: str, value: Any) -> None:
+    st.session_state[f"scope.{name}"] = value
+
+
+# Photos
+
+
+def uploads() -> list[Photo]:
+    """This session's own photos, newest first."""
+    return cast(list[Photo], _get("uploads", []))
+
+
+def photos() -> list[Photo]:
+    """The filmstrip: this session's photos, newest first, then the samples."""
+    return [*uploads(), *sample_photos()]
+
+
+def current_photo() -> Photo:
+    """The photo that every page looks at: the chosen one, else the first of the filmstrip."""
+    chosen = _get("photo", None)
+    everything = photos()
+    return next((photo for photo in everything if photo.sha256 == chosen), everything[0])
+
+
+def select_photo(sha256: str) -> None:
+    """Chooses a photo of the filmstrip by its hash; an unknown hash changes nothing."""
+    if any(photo.sha256 == sha256 for photo in photos()):
+        _set("photo", sha256)
+
+
+def add_upload(data: bytes, name: str) -> Photo:
+    """Decodes, keeps and chooses a photo; raises ImageError with one sentence and keeps everything as it was."""
+    return add_photo(read_photo(data, name))
+
+
+def add_photo(photo: Photo) -> Photo:
+    """Keeps and chooses a photo that is already decoded (a stimulus, say); the same bytes are kept once."""
+    if all(known.sha256 != photo.sha256 for known in photos()):
+        _set("uploads", [photo, *uploads()][:MAX_UPLOADS])
+    select_photo(photo.sha256)
+    return photo
+
+
+# The network
+
+
+def settings() -> Settings:
+    """Checkpoint, device and precision as chosen in the sidebar."""
+    return cast(Settings, _get("settings", (BUNDLED, "auto", "float32")))
+
+
+def set_settings(checkpoint: str, device: str = "auto", precision: str = "float32") -> None:
+    """Chooses the network; raises what loading it raises, and then keeps the one before."""
+    before = settings()
+    _set("settings", (checkpoint, device, precision))
+    try:
+        service()
+    except Exception:
+        _set("settings", before)
+        raise
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the network")
+def _checkpoint(name_or_path: str, stamp: tuple[int, int] | None) -> Checkpoint:
+    return load(name_or_path)
+
+
+def load_checkpoint(name_or_path: str) -> Checkpoint:
+    """A checkpoint, read once per process and again when its file has changed."""
+    path = Path(name_or_path).expanduser()
+    stat = path.stat() if path.is_file() else None
+    return _checkpoint(name_or_path, (stat.st_mtime_ns, stat.st_size) if stat else None)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Waking the network", on_release=lambda service: service.close())
+def _service(sha256: str, device: str, precision: str, _checkpoint: Checkpoint) -> InferenceService:
+    service = InferenceService(build(_checkpoint, device, precision))
+    service.warm()
+    return service
+
+
+def service() -> InferenceService:
+    """The shared service of the chosen network, loaded and warmed on first use."""
+    name, device, precision = settings()
+    checkpoint = load_checkpoint(name)
+    return _service(checkpoint.sha256, pick_device(device).type, precision, checkpoint)
+
+
+def checkpoint() -> Checkpoint:
+    """The chosen checkpoint: labels, preprocessing, trained heads, provenance."""
+    return service().classifier.checkpoint
+
+
+def spec() -> NetworkSpec:
+    """The architecture of the chosen checkpoint."""
+    return checkpoint().spec
+
+
+def classifier_key() -> tuple[str, str, str]:
+    """What makes answers of two networks differ: checkpoint hash, device, precision. For cache keys."""
+    classifier: Classifier = service().classifier
+    return checkpoint().sha256, classifier.device.type, classifier.precision
+
+
+def precisions(device: str) -> tuple[str, ...]:
+    """Number types worth offering on a device: float16 is for GPUs, CPUs only imitate it."""
+    gpu = pick_device(device).type != "cpu"
+    return tuple(name for name in DTYPES if gpu or name != "float16")
+
+
+# Answers
+
+
+def look(photo: Photo | None = None) -> Look:
+    """The current photo (or another one) through the network: its Trace and the seconds it took. Remembered."""
+    return service().look(photo or current_photo())
+
+
+def trace() -> Trace:
+    """Logits of the heads and every branch of every module for the current photo (a batch of one)."""
+    return look().trace
+
+
+def remember(key: Hashable, compute: Callable[[], T]) -> T:
+    """An answer about the current photo and network, computed once. Start the key with your page's name.
+
+    The photo's hash is added here; put everything else that matters into `key`.
+    """
+    return service().remember((current_photo().sha256, key), compute)
+
+
+# The place in the network
+
+
+def selected_module() -> str:
+    """The Inception module that pages show, `4d` at first."""
+    names = spec().module_names
+    chosen = _get("module", "4d")
+    return chosen if chosen in names else names[len(names) // 2]
+
+
+def set_selected_module(name: str, branch: BranchKind | None = None) -> None:
+    """Goes to a module, and to one of its branches if given; the channel starts at 0."""
+    if name != _get("module", "4d") or (branch is not None and branch != selected_branch()):
+        _set("channel", 0)
+    _set("module", name)
+    if branch is not None:
+        _set("branch", branch)
+
+
+def selected_branch() -> BranchKind:
+    """One of the four branches, `5x5` at first."""
+    return cast(BranchKind, _get("branch", "5x5"))
+
+
+def set_selected_branch(branch: BranchKind) -> None:
+    """Goes to a branch of the selected module."""
+    if branch not in BRANCHES:
+        raise ValueError(f"unknown branch {branch!r}; allowed: {', '.join(BRANCHES)}")
+    set_selected_module(selected_module(), branch)
+
+
+def selected_channel() -> int:
+    """A channel of the selected branch, always one that exists there."""
+    width = spec().block(selected_module()).width(selected_branch())
+    return min(int(_get("channel", 0)), width - 1)
+
+
+def set_selected_channel(channel: int) -> None:
+    """Goes to a channel of the selected branch."""
+    _set("channel", max(0, channel))
+
+
+# Moving between pages
+
+
+def go_to(page: str) -> None:
+    """From a callback: shows another page (`module`, `cost`, ...) on this very rerun."""
+    _set("go_to", page)
+
+
+def take_destination() -> str | None:
+    """The page asked for by `go_to`, once."""
+    destination = _get("go_to", None)
+    _set("go_to", None)
+    return cast("str | None", destination)
