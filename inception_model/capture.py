@@ -70,11 +70,7 @@ class Trace:
 
     def logits(self, head: HeadName | str) -> Tensor:
         """(N, K) of a head; raises KeyError where the network has no such head."""
-        logits = getattr(self.heads, head, None)
-        if logits is None:
-            present = [name for name, value in self.heads._asdict().items() if value is not None]
-            raise KeyError(f"no head {head!r} in this network; it has: {', '.join(present)}")
-        return logits  # type: ignore[no-any-return]
+        return self.heads.of(head)
 
     def probabilities(self, head: HeadName | str) -> Tensor:
         """(N, K) softmax of a head's logits."""
@@ -135,7 +131,7 @@ def capture(classifier: Classifier, x: Tensor) -> Trace:
     with torch.no_grad(), forward_hooks(watched_modules(network), keep):
         heads = network.forward_heads(classifier.to_input(x))
         plain = {name: tensor.float().cpu() for name, tensor in seen.items()}
-        logits = Heads(*(None if value is None else value.float().cpu() for value in heads))
+        logits = heads.map(lambda value: value.float().cpu())
     return Trace(logits, {name: _block_trace(network.block(name), plain) for name in network.spec.module_names})
 
 

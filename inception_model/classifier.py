@@ -39,8 +39,21 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "auto":
         return torch.device(found[0])
     if name not in found:
-        raise DeviceError(f"device {name!r} was asked for, but torch finds only: {', '.join(found)}. Use --device auto.")
+        raise DeviceError(
+            f"device {name!r} was asked for, but torch finds only: {', '.join(found)}. Use --device auto."
+        )
     return torch.device(name)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One class in a head's ranking: its index, WordNet id, words, probability (softmax) and logit."""
+
+    index: int
+    wnid: str
+    label: str
+    probability: float
+    logit: float
 
 
 @dataclass(frozen=True)
@@ -84,16 +97,20 @@ class Classifier:
         """Logits (N, K) of the heads, float32 on the CPU, without gradient."""
         with torch.inference_mode():
             heads = self.network.forward_heads(self.to_input(x))
-        return Heads(*(None if logits is None else logits.float().cpu() for logits in heads))
+        return heads.map(lambda logits: logits.float().cpu())
 
     def twin(self) -> Classifier:
         """A Classifier with its own hooks and the same weight tensors."""
         return replace(self, network=weight_sharing_twin(self.network))
 
-    def label(self, index: int) -> str:
-        """The words of a class; `class N` where the checkpoint has no labels."""
-        labels = self.checkpoint.labels
-        return labels[index].words if index < len(labels) else f"class {index}"
+    def top(self, logits: Tensor, count: int = 5) -> list[Answer]:
+        """The `count` most probable classes of one row of logits (K,), most probable first."""
+        probabilities = logits.float().softmax(0)
+        values, indices = probabilities.topk(min(count, len(logits)))
+        return [
+            Answer(i, self.checkpoint.label(i).wnid, self.checkpoint.label(i).words, p, float(logits[i]))
+            for i, p in zip(indices.tolist(), values.tolist(), strict=True)
+        ]
 
 
 def build(checkpoint: Checkpoint, device: str = "auto", precision: str = "float32") -> Classifier:
@@ -101,5 +118,5 @@ def build(checkpoint: Checkpoint, device: str = "auto", precision: str = "float3
     if precision not in DTYPES:
         raise ValueError(f"unknown precision {precision!r}; allowed: {', '.join(DTYPES)}")
     where = pick_device(device)
-    network = checkpoint.network().to(where, DTYPES[precision]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = checkpoint.network().to(where, DTYPES[precision]).to(memory_format=torch.channels_last)
     return Classifier(checkpoint, network, where, precision)  # type: ignore[arg-type]

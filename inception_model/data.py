@@ -37,9 +37,7 @@ class LabelledImages(Sequence[tuple[Image.Image, int]]):
     `encoded` holds either the bytes of each image or the path of its file.
     """
 
-    def __init__(
-        self, encoded: Sequence[bytes | Path], labels: np.ndarray, boxes: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, encoded: Sequence[bytes | Path], labels: np.ndarray, boxes: np.ndarray | None = None) -> None:
         self.encoded = encoded
         self.labels = labels
         self.boxes = boxes
@@ -51,6 +49,11 @@ class LabelledImages(Sequence[tuple[Image.Image, int]]):
         source = self.encoded[index]
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             return image.convert("RGB"), int(self.labels[index])
+
+    def first(self, count: int | None) -> LabelledImages:
+        """The first `count` images (all with None)."""
+        boxes = None if self.boxes is None else self.boxes[:count]
+        return LabelledImages(self.encoded[:count], self.labels[:count], boxes)
 
 
 def open_dataset(root: Path, split: Split) -> LabelledImages:
@@ -64,8 +67,17 @@ def open_dataset(root: Path, split: Split) -> LabelledImages:
     shards = sorted(root.glob(f"{split}-*.parquet"))
     if shards:
         return _from_parquet(shards)
-    folder = next((root / name for name in _FOLDERS[split] if (root / name).is_dir()), root)
-    return _from_folder(folder, split)
+    return _from_folder(_split_folder(root, split), split)
+
+
+def _split_folder(root: Path, split: Split) -> Path:
+    """The split's own folder; `root` itself where the data are not split."""
+    found = {name: [root / f for f in folders if (root / f).is_dir()] for name, folders in _FOLDERS.items()}
+    if found[split]:
+        return found[split][0]
+    if any(found.values()):
+        raise DatasetError(f"{root} has no {split} images (looked for {split}-*.parquet and {split}/)")
+    return root
 
 
 def _from_parquet(shards: list[Path]) -> LabelledImages:
@@ -73,7 +85,7 @@ def _from_parquet(shards: list[Path]) -> LabelledImages:
     labels: list[np.ndarray] = []
     boxes: list[np.ndarray] = []
     for shard in shards:
-        table = pq.read_table(shard)  # type: ignore[no-untyped-call]
+        table = pq.read_table(shard)
         missing = {"image", "label"} - set(table.column_names)
         if missing:
             raise DatasetError(f"{shard.name} has columns {table.column_names}; missing: {', '.join(sorted(missing))}")
@@ -107,7 +119,8 @@ def read_labels(root: Path) -> tuple[Label, ...]:
         with table.open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
         return tuple(Label(int(row["label"]), row["wnid"], row["words"]) for row in rows)
-    folder = next((root / name for name in (*_FOLDERS["train"], *_FOLDERS["validation"]) if (root / name).is_dir()), root)
+    folders = [root / name for names in _FOLDERS.values() for name in names]
+    folder = next((f for f in folders if f.is_dir()), root)
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     if not names:
         raise DatasetError(f"{root} holds neither classes.tsv nor a folder per class")

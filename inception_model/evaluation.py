@@ -1,48 +1,80 @@
-"""Accuracy of every head on labelled images: top-1 and top-5, one view per image."""
+"""Accuracy of every head on labelled images: top-1 and top-5, one centre view per image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from .data import LabelledImages
 from .network import GoogLeNet
+from .preprocessing import Preprocessing
+from .spec import HeadName
 
 
-def whole_image_batches(images: LabelledImages, size: int, batch: int) -> Iterable[tuple[Tensor, Tensor]]:
-    """The images stretched to size x size (they are square in most sets), uint8 (N, 3, S, S), with labels (N,)."""
-    for start in range(0, len(images), batch):
-        rows = [images[i] for i in range(start, min(start + batch, len(images)))]
-        resized = [np.asarray(image.resize((size, size), Image.Resampling.BICUBIC)) for image, _ in rows]
-        yield torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2), torch.tensor([label for _, label in rows])
+@dataclass(frozen=True)
+class HeadAccuracy:
+    """Shares of images whose label is a head's first answer, or among its first five."""
+
+    top1: float
+    top5: float
+
+
+class CentreViews(Dataset[tuple[np.ndarray, int]]):
+    """Each image's centre view as a uint8 array (S, S, 3), before normalisation, with its label."""
+
+    def __init__(self, images: LabelledImages, preprocessing: Preprocessing) -> None:
+        self.images, self.preprocessing = images, preprocessing
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        image, label = self.images[index]
+        return np.asarray(self.preprocessing.crop(image)), label
+
+
+def collate(batch: Sequence[tuple[np.ndarray, int]]) -> tuple[Tensor, Tensor]:
+    """Stacks crops to (N, 3, S, S) uint8 in channels-last memory, and labels to (N,)."""
+    pixels = torch.from_numpy(np.stack([pixels for pixels, _ in batch])).permute(0, 3, 1, 2)
+    return pixels, torch.tensor([label for _, label in batch])
 
 
 def evaluate_network(
     network: GoogLeNet,
     images: LabelledImages,
-    size: int,
-    normalise: Callable[[Tensor], Tensor],
+    preprocessing: Preprocessing,
+    *,
     batch: int = 64,
+    workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, dict[str, float]]:
-    """{"main": {"top1": share, "top5": share}, ...} of every head of a network in eval mode."""
-    device = next(network.parameters()).device
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+) -> dict[HeadName, HeadAccuracy]:
+    """Accuracy of every head of a network in eval mode, in the network's own precision and on its device.
+
+    `progress(seen, all)` is called after each batch.
+    """
+    weight = network.classifier.weight
+    network = network.to(memory_format=torch.channels_last)
     hits = {head: np.zeros(2) for head in network.spec.heads}
     seen = 0
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-        for pixels, labels in whole_image_batches(images, size, batch):
-            heads = network.forward_heads(normalise(pixels.to(device)))
+    loader = DataLoader(CentreViews(images, preprocessing), batch, num_workers=workers, collate_fn=collate)
+    with torch.inference_mode():
+        for pixels, labels in loader:
+            x = preprocessing.normalise(pixels.to(weight.device).float() / 255).to(weight.dtype)
+            heads = network.forward_heads(x)
             for name in network.spec.heads:
-                logits = getattr(heads, name)
-                top = logits.float().topk(min(5, logits.shape[1])).indices.cpu()
-                right = top == labels[:, None]
-                hits[name] += [right[:, 0].sum().item(), right.any(1).sum().item()]
+                hits[name] += _hits(getattr(heads, name).float().cpu(), labels)
             seen += len(labels)
             if progress is not None:
                 progress(seen, len(images))
-    return {name: {"top1": float(h[0] / seen), "top5": float(h[1] / seen)} for name, h in hits.items()}
+    return {name: HeadAccuracy(*(hit / seen).tolist()) for name, hit in hits.items()}
+
+
+def _hits(logits: Tensor, labels: Tensor) -> np.ndarray:
+    """How many labels are first, and among the first five."""
+    right = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
+    return np.array([right[:, 0].sum().item(), right.any(1).sum().item()])

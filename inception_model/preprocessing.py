@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 WORKING_SIDE = 2048
@@ -59,7 +59,9 @@ class Box:
     def clipped(self, size: tuple[int, int]) -> Box:
         """The part that lies on a photo of that (width, height)."""
         width, height = size
-        return Box(max(0.0, self.left), max(0.0, self.top), min(float(width), self.right), min(float(height), self.bottom))
+        return Box(
+            max(0.0, self.left), max(0.0, self.top), min(float(width), self.right), min(float(height), self.bottom)
+        )
 
 
 def read_photo(data: bytes, name: str = "image", *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -72,7 +74,8 @@ def read_photo(data: bytes, name: str = "image", *, max_bytes: int = MAX_BYTES, 
         raise ImageError(f"{name} is empty (0 bytes): choose a photo file.")
     if len(data) > max_bytes:
         raise ImageError(
-            f"{name} has {len(data) / 2**20:.1f} MB; the limit is {max_bytes / 2**20:.0f} MB: save a smaller copy and try again."
+            f"{name} has {len(data) / 2**20:.1f} MB; the limit is {max_bytes / 2**20:.0f} MB: "
+            "save a smaller copy and try again."
         )
     if b"<svg" in data[:1024].lower():
         raise ImageError(f"{name} is an SVG drawing; the network needs pixels: export it as PNG and try again.")
@@ -121,7 +124,7 @@ def _to_srgb(source: Image.Image) -> Image.Image:
                 image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
             image = converted if converted is not None else image
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile is no reason to refuse the photo
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
@@ -206,7 +209,8 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
         """From JSON metadata (lists become tuples)."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
 
 
 TINY_IMAGENET = Preprocessing(resize=224, interpolation="bicubic", detail=64)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
@@ -23,12 +24,11 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from .data import LabelledImages
-from .evaluation import evaluate_network
+from .evaluation import collate, evaluate_network
 from .network import GoogLeNet, Heads
+from .preprocessing import Preprocessing
 
 AUX_WEIGHT = 0.3
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,16 @@ class TrainingConfig:
     max_aspect: float = 1.25
     workers: int = 2
     seed: int = 0
+    bf16: bool = True
     save_every: int = 200
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:
     """`128:3,224:0.5` -> three epochs at 128 pixels, then half an epoch at 224."""
     try:
-        stages = tuple(Stage(int(size), float(epochs)) for size, epochs in (part.split(":") for part in text.split(",")))
+        stages = tuple(
+            Stage(int(size), float(epochs)) for size, epochs in (part.split(":") for part in text.split(","))
+        )
     except ValueError:
         raise ValueError(f"stages must look like 128:3,224:0.5 (size:epochs); got {text!r}") from None
     if any(stage.size < 32 or stage.epochs <= 0 for stage in stages):
@@ -100,17 +103,9 @@ def random_box(
     return x, y, x + w, y + h
 
 
-def collate(batch: Sequence[tuple[np.ndarray, int]]) -> tuple[Tensor, Tensor]:
-    """Stacks crops to (N, 3, S, S) uint8 in channels-last memory, and labels to (N,)."""
-    pixels = torch.from_numpy(np.stack([pixels for pixels, _ in batch])).permute(0, 3, 1, 2)
-    return pixels, torch.tensor([label for _, label in batch])
-
-
-def normalise(pixels: Tensor) -> Tensor:
-    """uint8 (N, 3, H, W) -> float with ImageNet's mean and standard deviation."""
-    mean = torch.tensor(IMAGENET_MEAN, device=pixels.device).view(1, 3, 1, 1)
-    std = torch.tensor(IMAGENET_STD, device=pixels.device).view(1, 3, 1, 1)
-    return (pixels.float() / 255 - mean) / std
+def views(size: int) -> Preprocessing:
+    """The whole shorter side at `size` pixels: what the network is validated on while it trains."""
+    return Preprocessing(size=size, resize=size, interpolation="bicubic")
 
 
 def losses(heads: Heads, labels: Tensor, smoothing: float) -> Tensor:
@@ -155,14 +150,16 @@ class Trainer:
         device: torch.device,
     ) -> None:
         self.config, self.train_images, self.validation, self.out, self.device = config, train, validation, out, device
-        self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(device).to(memory_format=torch.channels_last)
         self.average = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True)
         decay = [p for p in self.network.parameters() if p.ndim >= 2]
         rest = [p for p in self.network.parameters() if p.ndim < 2]
         groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         self.optimizer = torch.optim.SGD(groups, config.lr, momentum=config.momentum, nesterov=True)
+        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         self.step = 0
         self.stage_start = 0
+        self.accuracy: dict[str, Any] = {}
         self.out.mkdir(parents=True, exist_ok=True)
 
     def _average(self, averaged: Any, current: Any, _: Any) -> None:
@@ -175,24 +172,29 @@ class Trainer:
             else:
                 old.copy_(new)
 
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of all stages."""
+        return sum(self.steps_of(stage) for stage in self.config.stages)
+
     def steps_of(self, stage: Stage) -> int:
         """Optimizer steps in a stage."""
         return max(1, round(stage.epochs * len(self.train_images) / self.config.batch))
 
     def run(self) -> GoogLeNet:
-        """Trains through all stages (from where `last.pt` left off) and returns the averaged network in eval mode."""
-        self._resume()
-        total = sum(self.steps_of(stage) for stage in self.config.stages)
-        end = 0
-        with tqdm(total=total, initial=self.step, unit="step", desc="train", dynamic_ncols=True) as bar:
+        """Trains through all stages from the current step on and returns the averaged network in eval mode."""
+        end, total = 0, self.total_steps
+        quiet = self.rank > 0
+        with tqdm(total=total, initial=self.step, unit="step", desc="train", dynamic_ncols=True, disable=quiet) as bar:
             for stage in self.config.stages:
                 start, end = end, end + self.steps_of(stage)
                 if self.step >= end:
                     continue
                 self.stage_start = start
                 self._run_stage(stage, end, total, bar)
-                self._validate(stage)
-                self._save()
+                if self.rank == 0:
+                    self._validate(stage)
+                    self._save()
         return self.averaged()
 
     def averaged(self) -> GoogLeNet:
@@ -202,15 +204,16 @@ class Trainer:
         return network.eval()
 
     def _loss_and_heads(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Heads]:
-        with torch.autocast(self.device.type, torch.bfloat16):
-            heads = self.network.forward_heads(normalise(pixels))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+            heads = self.network.forward_heads(views(224).normalise(pixels.float() / 255))
         return losses(heads, labels, self.config.label_smoothing), heads
 
     def _run_stage(self, stage: Stage, end: int, total: int, bar: tqdm[Any]) -> None:
         config = self.config
+        whole = batches(len(self.train_images), config.batch, self.step, end - self.step, config.seed)
         loader = DataLoader(
             Crops(self.train_images, stage.size, config),
-            batch_sampler=list(batches(len(self.train_images), config.batch, self.step, end - self.step, config.seed)),
+            batch_sampler=[indices[self.rank :: self.world] for indices in whole],
             num_workers=config.workers,
             collate_fn=collate,
             persistent_workers=False,
@@ -225,7 +228,8 @@ class Trainer:
                 group["lr"] = learning_rate(self.step, total, config)
             self.optimizer.zero_grad(set_to_none=True)
             loss, heads = self._loss_and_heads(pixels, labels)
-            loss.backward()
+            torch.autograd.backward(loss)
+            self._share_gradients()
             nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
             self.optimizer.step()
             self.step += 1
@@ -235,8 +239,19 @@ class Trainer:
             if len(window) == 50 or self.step == end:
                 self._report(stage, torch.stack(window).mean(0).tolist(), len(window) * config.batch, started, bar)
                 window, started = [], time.perf_counter()
-            if self.step % config.save_every == 0:
+            if self.step % config.save_every == 0 and self.rank == 0:
                 self._save()
+
+    def _share_gradients(self) -> None:
+        """The mean of all processes' gradients, in one message (nothing to do in a run of one process)."""
+        if self.world == 1:
+            return
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.world
+        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
 
     def _report(self, stage: Stage, means: list[float], images: int, started: float, bar: tqdm[Any]) -> None:
         if not math.isfinite(means[0]):
@@ -250,10 +265,15 @@ class Trainer:
     def _validate(self, stage: Stage) -> None:
         if self.validation is None:
             return
-        result = evaluate_network(self.averaged().to(self.device), self.validation, stage.size, normalise)
-        self._log({"step": self.step, "size": stage.size, "validation": result})
+        network = self.averaged().to(self.device)
+        network = network.to(torch.bfloat16) if self.config.bf16 else network
+        result = evaluate_network(network, self.validation, views(stage.size), workers=self.config.workers)
+        self.accuracy = {head: asdict(value) for head, value in result.items()}
+        self._log({"step": self.step, "size": stage.size, "validation": self.accuracy})
 
     def _log(self, record: dict[str, Any]) -> None:
+        if self.rank > 0:
+            return
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(record) + "\n")
 
@@ -263,25 +283,30 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
-            "config": json.dumps(asdict(self.config)),
+            "config": self._identity(),
         }
         temporary = self.out / "last.pt.part"
         torch.save(state, temporary)
         temporary.replace(self.out / "last.pt")
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
+        """Goes on from `last.pt`, if the folder has one; raises ValueError if it is of another run."""
         path = self.out / "last.pt"
         if not path.is_file():
             return
         state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["config"] != self._identity():
+            raise ValueError(f"{path} is of a run with other settings: {state['config']}. Use another --out folder.")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = int(state["step"])
 
+    def _identity(self) -> str:
+        """What must be the same for a run to go on."""
+        return json.dumps({"spec": self.network.spec.name, "images": len(self.train_images), **asdict(self.config)})
+
 
 def _accuracies(heads: Heads, labels: Tensor) -> list[Tensor]:
     """Share of the batch that each head gets right."""
-    return [
-        (logits.detach().argmax(1) == labels).float().mean() for logits in heads if logits is not None
-    ]
+    return [(logits.detach().argmax(1) == labels).float().mean() for logits in heads if logits is not None]

@@ -1,0 +1,61 @@
+"""`evaluate`: top-1 and top-5 accuracy of every head on labelled images."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..data import open_dataset, read_labels
+from ..evaluation import evaluate_network
+from .common import add_json_option, add_network_options, classifier_from, describe, print_json
+
+
+def add_parser(subparsers: Any) -> None:
+    """Registers the command."""
+    parser = subparsers.add_parser("evaluate", help="accuracy of every head on labelled images")
+    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Parquet shards or ImageFolder")
+    parser.add_argument("--split", default="validation", choices=("validation", "train"))
+    parser.add_argument("--limit", type=int, help="only the first N images")
+    parser.add_argument("--batch", type=int, default=64)
+    add_network_options(parser)
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints a row per head (single centre view), or JSON."""
+    classifier = classifier_from(args)
+    images = open_dataset(args.data, args.split).first(args.limit)
+    # Class indices mean something only if the data name the same classes in the same order.
+    known, given = [label.wnid for label in classifier.checkpoint.labels], [x.wnid for x in read_labels(args.data)]
+    if known != given:
+        raise ValueError(
+            f"the data name {len(given)} classes ({', '.join(given[:3])}, ...), "
+            f"the checkpoint {len(known)} ({', '.join(known[:3])}, ...): they must be the same in the same order"
+        )
+    started = time.perf_counter()
+    with tqdm(total=len(images), unit="img", desc="evaluate", dynamic_ncols=True) as bar:
+        result = evaluate_network(
+            classifier.network,
+            images,
+            classifier.preprocessing,
+            batch=args.batch,
+            progress=lambda seen, _: bar.update(seen - bar.n),
+        )
+    seconds = time.perf_counter() - started
+    rows = {
+        head: {"trained": head in classifier.trained_heads, **asdict(accuracy)} for head, accuracy in result.items()
+    }
+    if args.json:
+        print_json({**describe(classifier), "images": len(images), "heads": rows, "seconds": round(seconds, 1)})
+        return 0
+    print(f"{len(images)} images, single centre view, {seconds:.0f} s")
+    for head, row in rows.items():
+        note = "" if row["trained"] else "  (never trained in this checkpoint)"
+        print(f"  {head:5s} top-1 {row['top1']:.2%}  top-5 {row['top5']:.2%}{note}")
+    return 0
