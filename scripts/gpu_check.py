@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from inception_model.capture import Trace, capture
 from inception_model.checkpoint import Checkpoint, load
 from inception_model.classifier import Classifier, available_devices, build
-from inception_model.samples import open_sample
+from inception_model.samples import sample_photo
 
 # Relative norm of the deviation from the CPU in float32 that each precision may have. NVIDIA's convolutions round
 # float32 inputs to TF32 (10 bits), as PyTorch does by default.
@@ -48,7 +48,7 @@ def worst_map(found: Trace, wanted: Trace) -> float:
 
 def compare(checkpoint: Checkpoint, device: str, reference: Classifier) -> bool:
     """Prints one line for each precision; True if all are within what is allowed."""
-    x = reference.prepare(open_sample("cat").image)
+    x = reference.prepare(sample_photo("cat").image)
     batch = x.repeat(64, 1, 1, 1)
     wanted = capture(reference, x)
     fine = True
@@ -77,12 +77,10 @@ def main() -> int:
         return 0
     checkpoint = load("tiny-imagenet")
     reference = build(checkpoint, "cpu")
-    x = reference.prepare(open_sample("cat").image)
+    x = reference.prepare(sample_photo("cat").image)
     name = torch.cuda.get_device_name() if "cuda" in devices else devices[0]
     print(f"{name}, torch {torch.__version__}; deviations are relative norms from the CPU in float32\n")
-    print(
-        f"{'device':>6} {'precision':>9} {'worst head':>12} {'worst map':>12} {'same class':>10} {'full look':>12} {'heads':>12}"
-    )
+    print(" device precision   worst head    worst map same class    full look        heads")
     look = seconds(lambda: capture(reference, x))
     rate = 64 / seconds(lambda: reference.heads_of(x.repeat(64, 1, 1, 1)), rounds=1)
     print(f"{'cpu':>6} {'float32':>9} {0:12.1e} {0:12.1e} {'yes':>10} {look * 1e3:9.1f} ms {rate:9.0f} /s  reference")
