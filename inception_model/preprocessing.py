@@ -92,6 +92,8 @@ def read_photo(data: bytes, name: str = "image", *, max_bytes: int = MAX_BYTES, 
                 source.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
                 source.load()
                 image = _to_srgb(source)
+    except Image.DecompressionBombError:
+        raise ImageError(_too_large(f"{name} declares hundreds of millions of pixels", max_pixels)) from None
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not an image that can be read here (allowed: {', '.join(FORMATS)}).") from None
     except ImageError:
@@ -100,6 +102,10 @@ def read_photo(data: bytes, name: str = "image", *, max_bytes: int = MAX_BYTES, 
         raise ImageError(f"{name} is damaged or cut short and can't be decoded ({error}).") from None
     image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
     return Photo(image, hashlib.sha256(data).hexdigest(), name)
+
+
+def _too_large(found: str, max_pixels: int) -> str:
+    return f"{found}; the limit is {max_pixels / 1e6:.0f} million pixels: save a smaller copy and try again."
 
 
 def open_photo(path: Path) -> Photo:
