@@ -156,7 +156,8 @@ def compute_report(spec: NetworkSpec, size: int = 224, naive: NaiveKind = "same-
         raise ValueError(f"unknown kind of naive {naive!r}; allowed: {', '.join(NAIVE)}")
     if size < MIN_SIZE:
         raise ValueError(f"a {size} x {size} image is too small for this network; the least is {MIN_SIZE} x {MIN_SIZE}")
-    if spec.classes < 1 or any(width < 1 for block in spec.blocks for width in unit_widths(block).values()):
+    widths = [spec.classes, spec.stem.conv1, spec.stem.conv2_reduce, spec.stem.conv2]
+    if min(widths) < 1 or any(width < 1 for block in spec.blocks for width in unit_widths(block).values()):
         raise ValueError(f"{spec.name} has a layer of width zero; every width and the number of classes must be >= 1")
     sides = map_sides(spec, size)
     real = trunk_layers(spec, spec.blocks, sides, None)

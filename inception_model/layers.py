@@ -52,27 +52,35 @@ class Layer:
 _FIELDS = dict(zip(UNITS, ("one", "three_reduce", "three", "five_reduce", "five", "pool_proj"), strict=True))
 
 
+STEM_UNITS = ("conv1", "conv2_reduce", "conv2")
+"""The three convolutions before 3a, by the names of their widths in `StemSpec`."""
+
+
 def unit_widths(block: BlockSpec) -> dict[str, int]:
     """Output channels of a module's six convolutions, by the names of UNITS, in Table 1's order."""
     return {unit: getattr(block, field) for unit, field in _FIELDS.items()}
 
 
 def with_widths(spec: NetworkSpec, module: str, widths: Mapping[str, int]) -> NetworkSpec:
-    """The network with some widths of a module changed (names of UNITS); every later module's input follows.
+    """The network with some widths of a module (names of UNITS) or of "stem" (STEM_UNITS) changed.
 
-    Raises KeyError for an unknown module or convolution.
+    The input of whatever comes after follows. Raises KeyError for an unknown module or convolution.
     """
-    spec.block(module)
-    unknown = [name for name in widths if name not in UNITS]
+    allowed = STEM_UNITS if module == "stem" else UNITS
+    if module != "stem":
+        spec.block(module)
+    unknown = [name for name in widths if name not in allowed]
     if unknown:
-        raise KeyError(f"unknown convolution {unknown[0]!r}; allowed: {', '.join(UNITS)}")
-    changes: dict[str, Any] = {_FIELDS[name]: width for name, width in widths.items()}
+        raise KeyError(f"unknown convolution {unknown[0]!r}; allowed: {', '.join(allowed)}")
+    stem_changes: dict[str, Any] = dict(widths) if module == "stem" else {}
+    stem = replace(spec.stem, **stem_changes)
+    changes: dict[str, Any] = {} if module == "stem" else {_FIELDS[name]: width for name, width in widths.items()}
     blocks: list[BlockSpec] = []
-    channels = spec.stem.conv2
+    channels = stem.conv2
     for block in spec.blocks:
         blocks.append(replace(block, in_channels=channels, **(changes if block.name == module else {})))
         channels = blocks[-1].out_channels
-    return replace(spec, blocks=tuple(blocks))
+    return replace(spec, stem=stem, blocks=tuple(blocks))
 
 
 def map_sides(spec: NetworkSpec, size: int) -> dict[str, int]:

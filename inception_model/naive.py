@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from .layers import NaiveKind
+from .layers import NaiveKind, map_sides, stacked
 from .network import ConvUnit, InceptionBlock
-from .spec import BlockSpec
+from .progress import Progress, report
+from .spec import BlockSpec, NetworkSpec
 
 
 class NaiveBlock(nn.Module):
@@ -75,47 +76,64 @@ def measure_module(
     device: torch.device | str = "cpu",
     *,
     kind: NaiveKind = "same-outputs",
+    naive_channels: int | None = None,
+    dtype: torch.dtype = torch.float32,
     batch: int = 1,
     runs: int = 9,
 ) -> ModuleTiming:
     """Times the real module of that spec beside its naive twin on `side` x `side` maps, run by run in turns.
 
-    Both have random weights in float32 and channels-last memory, as the app's networks do. Two unmeasured runs of
-    each come first. Raises ValueError if `runs`, `batch` or `side` is below one.
+    Both have random weights and channels-last memory, as the app's networks do. Two unmeasured runs of each come
+    first. `naive_channels`: what the naive module reads where that isn't the real module's input (Figure 2(a) stacked).
+    Raises ValueError if `runs`, `batch` or `side` is below one.
     """
     if min(runs, batch, side) < 1:
         raise ValueError(f"runs, batch and side must be >= 1, not {runs}, {batch}, {side}")
     where = torch.device(device)
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(batch, spec.in_channels, side, side, generator=generator)
-    x = x.to(where).contiguous(memory_format=torch.channels_last)
-    pair = [_on_device(InceptionBlock(spec, None), where), _on_device(NaiveBlock(spec, kind), where)]
+    naive_spec = replace(spec, in_channels=naive_channels or spec.in_channels)
+    pair = []
+    for block, module in ((spec, InceptionBlock(spec, None)), (naive_spec, NaiveBlock(naive_spec, kind))):
+        x = torch.rand(batch, block.in_channels, side, side, generator=torch.Generator().manual_seed(0))
+        moved = module.eval().to(where, dtype).to(memory_format=torch.channels_last)
+        pair.append((moved, x.to(where, dtype, memory_format=torch.channels_last)))
     with torch.inference_mode():
-        for module in pair * 2:
+        for module, x in pair * 2:
             _seconds(module, x)
-        times = [(_seconds(pair[0], x), _seconds(pair[1], x)) for _ in range(runs)]
+        times = [(_seconds(*pair[0]), _seconds(*pair[1])) for _ in range(runs)]
     reduced, naive = zip(*times, strict=True)
     return ModuleTiming(spec.name, kind, str(where), batch, side, reduced, naive)
 
 
 def measure_modules(
-    blocks: tuple[BlockSpec, ...],
-    sides: dict[str, int],
+    spec: NetworkSpec,
+    size: int = 224,
     device: torch.device | str = "cpu",
     *,
     kind: NaiveKind = "same-outputs",
+    dtype: torch.dtype = torch.float32,
     runs: int = 9,
-    progress: Callable[[str, float], None] = lambda module, share: None,
-) -> Iterator[ModuleTiming]:
-    """`measure_module` for several modules; `progress(module, share done)` is called before each."""
-    for index, block in enumerate(blocks):
-        progress(block.name, index / len(blocks))
-        yield measure_module(block, sides[block.name], device, kind=kind, runs=runs)
-
-
-def _on_device(module: nn.Module, device: torch.device) -> nn.Module:
-    module = module.to(device).to(memory_format=torch.channels_last)
-    return module.eval()
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> tuple[ModuleTiming, ...]:
+    """`measure_module` for every module of a network on a `size` x `size` image; raises Cancelled if asked to."""
+    sides = map_sides(spec, size)
+    inputs = {block.name: block.in_channels for block in (stacked(spec) if kind == "figure-2a" else spec.blocks)}
+    timings = []
+    for index, block in enumerate(spec.blocks):
+        report(index, len(spec.blocks), progress, cancel)
+        timings.append(
+            measure_module(
+                block,
+                sides[block.name],
+                device,
+                kind=kind,
+                naive_channels=inputs[block.name],
+                dtype=dtype,
+                runs=runs,
+            )
+        )
+    report(len(spec.blocks), len(spec.blocks), progress, None)
+    return tuple(timings)
 
 
 def _seconds(module: nn.Module, x: Tensor) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import threading
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from inception_model.layers import NAIVE, NaiveKind, unit_widths, with_widths
 from inception_model.naive import NaiveBlock, measure_module, measure_modules
 from inception_model.network import ConvUnit, GoogLeNet, InceptionBlock
 from inception_model.paper import DISAGREEMENTS, PRINTED
+from inception_model.progress import Cancelled
 from inception_model.spec import SPECS, NetworkSpec, get_spec
 
 # Row: weights, params, MACs. Computed by hand from Table 1's widths (conv bias, 224 x 224, 1,000 classes).
@@ -146,6 +148,9 @@ def test_changed_widths_cost_what_the_changed_network_costs() -> None:
     assert with_widths(spec, "4b", unit_widths(get_spec("paper").block("4b"))) == get_spec("paper")
     for name in ("torchvision", "inception5h"):
         assert with_widths(get_spec(name), "3a", {}) == get_spec(name)
+    wider = with_widths(get_spec("paper"), "stem", {"conv1": 50, "conv2_reduce": 40, "conv2": 100})
+    assert wider.block("3a").in_channels == 100
+    assert counted_macs(wider, 224, heads=False)["Global"] == compute_report(wider).total.macs
 
 
 def test_wrong_questions_are_refused_with_what_is_allowed() -> None:
@@ -160,6 +165,10 @@ def test_wrong_questions_are_refused_with_what_is_allowed() -> None:
         compute_report(spec.with_classes(0))
     with pytest.raises(KeyError, match="3x3_reduce"):
         with_widths(spec, "3a", {"7x7": 3})
+    with pytest.raises(KeyError, match="conv2_reduce"):
+        with_widths(spec, "stem", {"1x1": 3})
+    with pytest.raises(ValueError, match="width zero"):
+        compute_report(with_widths(spec, "stem", {"conv2": 0}))
     with pytest.raises(KeyError, match="conv1, conv2, 3a"):
         compute_report(spec).row("pool1")
 
@@ -213,13 +222,22 @@ def test_measured_time_is_of_both_modules_in_turns() -> None:
     # 5.2 times the MACs: naive must be slower on any machine, however busy.
     assert timing.naive_seconds > timing.reduced_seconds
     assert timing.ratio > 1
-    seen: list[tuple[str, float]] = []
-    blocks = get_spec("tiny").blocks[:2]
-    found = list(measure_modules(blocks, {"3a": 8, "3b": 8}, runs=1, progress=lambda n, s: seen.append((n, s))))
-    assert [t.module for t in found] == ["3a", "3b"]
-    assert seen == [("3a", 0.0), ("3b", 0.5)]
     with pytest.raises(ValueError, match="runs"):
-        measure_module(blocks[0], 8, runs=0)
+        measure_module(spec.block("5a"), 7, runs=0)
+
+
+@pytest.mark.parametrize("kind", NAIVE)
+def test_a_whole_network_is_measured_with_progress_and_can_be_stopped(kind: NaiveKind) -> None:
+    seen: list[tuple[int, int]] = []
+    spec = get_spec("tiny")
+    found = measure_modules(spec, 64, kind=kind, runs=1, progress=lambda done, total: seen.append((done, total)))
+    assert [t.module for t in found] == list(spec.module_names)
+    assert [t.side for t in found] == [8, 8, 4, 4, 4, 4, 4, 2, 2]
+    assert seen == [(i, 9) for i in range(10)]
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        measure_modules(spec, 64, cancel=stop)
 
 
 def test_the_explanations_of_the_papers_columns_hold() -> None:
@@ -236,6 +254,7 @@ def test_the_explanations_of_the_papers_columns_hold() -> None:
         assert f"{-gap:.1%} below" in DISAGREEMENTS[module]
     for widths in (paper, release):
         assert round(widths.row("5a").cost.weights / 1024) != 1072
+    assert sum(row.ops for row in PRINTED.values()) == 1_502_000_000
     worst = PRINTED["4c"].params / paper.row("4c").cost.weights - 1
     assert round(worst, 3) == -0.091
     assert all(row.comparable for row in paper.rows)
