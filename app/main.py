@@ -33,6 +33,9 @@ def main() -> None:
     if destination in pages and pages[destination] != page:
         st.switch_page(pages[destination])
     sidebar.show()
+    with st.container(key="phone-nav", horizontal=True):  # narrow screens lose the navigation on top
+        for other in pages.values():
+            st.page_link(other)
     page.run()
     _status()
 
@@ -41,9 +44,7 @@ def _status() -> None:
     """The line at the top right: device, precision, and how long the current photo's look took."""
     _, device, precision = state.classifier_key()
     milliseconds = state.look().seconds * 1000
-    text = f"{device} · {precision} · {milliseconds:.0f} ms" if milliseconds >= 10 else (
-        f"{device} · {precision} · {milliseconds:.1f} ms"
-    )
+    text = f"{device} · {precision} · {milliseconds:.{0 if milliseconds >= 10 else 1}f} ms"
     st.html(f'<div class="scope-status" role="status">{html.escape(text)}</div>')
 
 

@@ -29,9 +29,11 @@ def show() -> None:
     with st.sidebar:
         choice = st.selectbox("Checkpoint", [*checkpoints(), FILE], key="checkpoint", bind="query-params")
         # A path is never taken from the address: a link must not make this machine open a file.
-        path = st.text_input("Path of a checkpoint file", key="path", placeholder="/home/me/googlenet.pth") if (
-            choice == FILE
-        ) else ""
+        path = (
+            st.text_input("Path of a checkpoint file", key="path", placeholder="~/googlenet.pth")
+            if (choice == FILE)
+            else ""
+        )
         device = st.selectbox("Device", ["auto", *available_devices()], key="device", bind="query-params")
         precision = st.selectbox("Precision", state.precisions(device), key="precision", bind="query-params")
         wanted = (path.strip() if choice == FILE else choice, device, precision)

@@ -14,13 +14,13 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from inception_model.capture import Trace
+from inception_model.capture import NODES, Trace
 from inception_model.checkpoint import BUNDLED, Checkpoint, load
 from inception_model.classifier import DTYPES, Classifier, build, pick_device
 from inception_model.preprocessing import Photo, read_photo
 from inception_model.samples import sample_photos
 from inception_model.service import InferenceService, Look
-from inception_model.spec import BRANCHES, BranchKind, NetworkSpec
+from inception_model.spec import BRANCH_UNIT, BRANCHES, BranchKind, NetworkSpec
 
 T = TypeVar("T")
 
@@ -76,6 +76,31 @@ def add_photo(photo: Photo) -> Photo:
         _set("uploads", [photo, *uploads()][:MAX_UPLOADS])
     select_photo(photo.sha256)
     return photo
+
+
+def upload_round() -> int:
+    """Counts the uploads taken: a part of the uploader's key, so that it is empty again after each."""
+    return int(_get("round", 0))
+
+
+def next_upload_round() -> None:
+    """The uploader's photos are taken over; it starts empty."""
+    _set("round", upload_round() + 1)
+
+
+def problems() -> list[str]:
+    """One sentence for each file of the last upload that could not be used."""
+    return cast(list[str], _get("problems", []))
+
+
+def add_problem(sentence: str) -> None:
+    """Says what was wrong with an upload."""
+    _set("problems", [*problems(), sentence])
+
+
+def forget_problems() -> None:
+    """The user did something else."""
+    _set("problems", [])
 
 
 # The network
@@ -177,12 +202,13 @@ def selected_module() -> str:
 
 
 def set_selected_module(name: str, branch: BranchKind | None = None) -> None:
-    """Goes to a module, and to one of its branches if given; the channel starts at 0."""
+    """Goes to a module, and to one of its branches if given; the channel is open again."""
     if name != _get("module", "4d") or (branch is not None and branch != selected_branch()):
-        _set("channel", 0)
+        _set("channel", None)
     _set("module", name)
     if branch is not None:
         _set("branch", branch)
+        _set("node", None)
 
 
 def selected_branch() -> BranchKind:
@@ -197,10 +223,27 @@ def set_selected_branch(branch: BranchKind) -> None:
     set_selected_module(selected_module(), branch)
 
 
-def selected_channel() -> int:
-    """A channel of the selected branch, always one that exists there."""
-    width = spec().block(selected_module()).width(selected_branch())
-    return min(int(_get("channel", 0)), width - 1)
+def selected_node() -> str:
+    """One of `capture.NODES` in the selected module: the selected branch's output unless another node was picked."""
+    return cast(str, _get("node", None) or BRANCH_UNIT[selected_branch()])
+
+
+def set_selected_node(node: str, channel: int | None = None) -> None:
+    """Goes to a node of the selected module and to one of its channels; a branch's output selects that branch too."""
+    if node not in NODES:
+        raise ValueError(f"unknown node {node!r}; allowed: {', '.join(NODES)}")
+    branch = next((kind for kind, unit in BRANCH_UNIT.items() if unit == node), None)
+    if branch is not None:
+        _set("branch", branch)
+    _set("node", None if branch else node)
+    _set("channel", channel)
+
+
+def selected_channel(default: int = 0) -> int:
+    """A channel of the selected node, always one that exists there; `default` where none was picked yet."""
+    chosen = _get("channel", None)
+    width = int(trace().block(selected_module()).node(selected_node()).shape[1])
+    return min(default if chosen is None else int(chosen), width - 1)
 
 
 def set_selected_channel(channel: int) -> None:

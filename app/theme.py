@@ -6,6 +6,8 @@ The variables work in light and dark (`light-dark()` follows Streamlit's colour 
 
 from __future__ import annotations
 
+import html
+
 import streamlit as st
 
 BRANCH_COLOURS = {"1x1": "#0072B2", "3x3": "#009E73", "5x5": "#D55E00", "pool": "#CC79A7"}
@@ -14,7 +16,7 @@ BRANCH_COLOURS = {"1x1": "#0072B2", "3x3": "#009E73", "5x5": "#D55E00", "pool": 
 BRANCH_NAMES = {"1x1": "1×1", "3x3": "3×3", "5x5": "5×5", "pool": "pool"}
 """The branches as printed in the paper."""
 
-HEAD_COLOURS = {"aux1": "#E69F00", "aux2": "#56B4E9", "main": "light-dark(#1b1f24, #e8eaed)"}
+HEAD_COLOURS = {"aux1": "#E69F00", "aux2": "#56B4E9", "main": "light-dark(#1b1f24,#e8eaed)"}
 
 _VARIABLES = ";".join(
     [
@@ -31,17 +33,50 @@ _VARIABLES = ";".join(
 _CSS = """
 .stApp { VARIABLES }
 .stMainBlockContainer { max-width: 1240px; padding-left: 22px; padding-right: 22px; }
-.stApp h2 { padding: 22px 0 0; }
-.stApp h2 + p { margin: 0; }
-.scope-cap { color: var(--mut); margin: 0; max-width: 72ch; }
+.stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 10px; }
+
+/* The bar on top: name, pages, and the status line at its right end. */
+header.stAppHeader { border-bottom: 1px solid var(--line); background: var(--bg); }
+.stAppToolbar { max-width: 1240px; margin: 0 auto; padding: 0 22px; }
+[data-testid="stTopNav"]::before { content: "InceptionScope"; font-weight: 700; font-size: 18px; margin-right: 14px;
+  align-self: center; color: var(--ink); }
+.stAppToolbar a[data-testid="stTopNavLink"] { background: none; border-radius: 0; padding: 0 2px; }
+.stAppToolbar a[data-testid="stTopNavLink"] p { font-size: 15px; color: var(--mut); font-weight: 400; }
+.stAppToolbar a[data-testid="stTopNavLink"][aria-current="page"] p { color: var(--ink); }
+.stAppToolbar a[data-testid="stTopNavLink"][aria-current="page"] { box-shadow: 0 2px 0 var(--b1x1); }
+.stAppToolbar a[data-testid="stTopNavLink"]:hover p { color: var(--ink); }
+.scope-status { position: fixed; z-index: 999991; top: 0; height: 60px; line-height: 60px;
+  right: max(22px, calc(50vw - 598px)); color: var(--mut); font-variant-numeric: tabular-nums; }
+[data-testid="stElementContainer"]:has(.scope-status) { position: absolute; }
+
+.stMainBlockContainer h2 { font-size: 17px; font-weight: 700; padding: 0; margin: 18px 0 4px; }
+p.scope-cap { color: var(--mut); margin: 0; max-width: 72ch; }
 .scope-say { padding: 9px 12px; background: var(--card); border-radius: 8px; }
 .scope-mut { color: var(--mut); }
 .scope-leg { display: flex; gap: 16px; flex-wrap: wrap; color: var(--mut); font-size: 13px; }
 .scope-leg i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px; }
-.scope-kv { display: grid; grid-template-columns: max-content 1fr; gap: 3px 14px; font-variant-numeric: tabular-nums;
-  overflow-wrap: anywhere; }
+.scope-kv { display: grid; grid-template-columns: max-content 1fr; gap: 3px 14px; font-variant-numeric: tabular-nums; }
+.scope-kv > * { overflow-wrap: anywhere; }
 .scope-kv > :nth-child(odd) { color: var(--mut); }
-.stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 12px; }
+
+/* A file uploader that is no larger than its job. */
+[data-testid="stFileUploaderDropzone"] { padding: 6px; min-height: 0; border: 1px dashed var(--mut); gap: 8px;
+  background: none; flex-direction: row; align-items: center; justify-content: flex-start; }
+[data-testid="stFileUploaderDropzone"] button { min-height: 34px; padding: 2px 10px; }
+[data-testid="stFileUploaderDropzoneInstructions"] { margin: 0; }
+[data-testid="stFileUploaderDropzoneInstructions"] span { font-size: 0; }
+[data-testid="stFileUploaderDropzoneInstructions"] span::after { content: "or drop photos here"; font-size: 13px;
+  color: var(--mut); }
+
+.st-key-phone-nav { display: none; }
+@media (min-width: 1340px) { [data-testid="stExpandSidebarButton"] { margin-left: -44px; } }
+@media (max-width: 767px) {
+  .stMainBlockContainer { padding-left: 14px; padding-right: 14px; }
+  .scope-status { right: 14px; font-size: 13px; }
+  .st-key-phone-nav { display: flex; gap: 2px 16px; }
+  .st-key-phone-nav a { padding: 0; }
+  [data-testid="stToolbar"]::before { content: "InceptionScope"; font-weight: 700; order: 2; margin-right: auto; }
+}
 """
 
 
@@ -51,5 +86,12 @@ def apply() -> None:
 
 
 def heading(title: str, sentence: str = "") -> None:
-    """A section heading and the one sentence under it that says what one sees."""
-    st.html(f'<h2>{title}</h2><p class="scope-cap">{sentence}</p>' if sentence else f"<h2>{title}</h2>")
+    """A section heading and the one sentence under it that says what one sees (plain text)."""
+    below = f'<p class="scope-cap">{html.escape(sentence)}</p>' if sentence else ""
+    st.html(f"<h2>{html.escape(title)}</h2>{below}")
+
+
+def key_values(rows: dict[str, str]) -> None:
+    """A quiet two-column list of facts (plain text)."""
+    cells = "".join(f"<span>{html.escape(k)}</span><div>{html.escape(v)}</div>" for k, v in rows.items())
+    st.html(f'<div class="scope-kv">{cells}</div>')

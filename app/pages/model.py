@@ -1,3 +1,25 @@
+"""Model: where the weights come from, what they reach, what is known to be wrong, and how to get others."""
+
+from __future__ import annotations
+
 import streamlit as st
+
 from app import state, theme
-theme.heading("Model", "x")
+from app.components import model_view
+
+checkpoint = state.checkpoint()
+theme.heading(
+    f"The network: {checkpoint.name}",
+    "Everything on the other pages comes from this one file of weights and this description of the architecture.",
+)
+model_view.facts(checkpoint)
+model_view.accuracy(checkpoint)
+if checkpoint.card:
+    with st.container(border=True, key="card"):
+        st.markdown(checkpoint.card)
+theme.heading(
+    "Other weights",
+    "Published checkpoints are fetched only when you ask, checked against a known hash and kept in the cache; "
+    "a file of your own is chosen in the sidebar.",
+)
+model_view.published()

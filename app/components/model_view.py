@@ -1,0 +1,74 @@
+"""A checkpoint's facts, its accuracy per head, and the published checkpoints that can be fetched."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from app import sidebar, state, theme
+from inception_model.checkpoint import Checkpoint
+from inception_model.preprocessing import Preprocessing
+
+_TABLE_CSS = """<style>
+.scope-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.scope-table th, .scope-table td { padding: 4px 22px 4px 0; text-align: right; border-bottom: 1px solid var(--line); }
+.scope-table th { color: var(--mut); font-weight: 400; }
+.scope-table td:first-child, .scope-table th:first-child { text-align: left; }
+.scope-table i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 7px; }
+</style>"""
+
+
+def facts(checkpoint: Checkpoint) -> None:
+    """Architecture, input, labels, provenance and hash as a quiet list."""
+    untrained = [head for head in checkpoint.spec.heads if head not in checkpoint.heads_trained]
+    heads = ", ".join(checkpoint.heads_trained) or "none"
+    if untrained:
+        heads += f"; {', '.join(untrained)} exist but were never trained, so they are never shown as predictions"
+    five = checkpoint.spec.blocks[0].five_kernel
+    kernel = "5×5 branches use true 5×5 convolutions" if five == 5 else f"5×5 branches really use {five}×{five}"
+    theme.key_values(
+        {
+            "architecture": f"{checkpoint.spec.name}; {kernel}",
+            "numbers": f"{sum(tensor.numel() for tensor in checkpoint.state.values()):,}",
+            "input": input_in_words(checkpoint.preprocessing),
+            "classes": f"{checkpoint.spec.classes} ({len(checkpoint.labels)} with a name)",
+            "trained heads": heads,
+            "source": checkpoint.source,
+            "sha256": checkpoint.sha256,
+        }
+    )
+
+
+def input_in_words(preprocessing: Preprocessing) -> str:
+    """What happens to a photo before the network."""
+    p = preprocessing
+    steps = [f"shorter side to {p.resize} px, centre {p.size}×{p.size}, {p.interpolation}"]
+    if p.detail is not None:
+        steps.append(f"reduced to the detail of {p.detail}×{p.detail} first, as in training")
+    mean, std = (", ".join(f"{value:g}" for value in values) for values in (p.mean, p.std))
+    steps.append(f"{p.channels}, minus mean ({mean}), divided by ({std})" + (f", scale {p.scale:g}" * (p.scale != 1)))
+    return "; ".join(steps)
+
+
+def accuracy(checkpoint: Checkpoint) -> None:
+    """Top-1 and top-5 per trained head, where the checkpoint carries them."""
+    theme.heading("Accuracy of the heads", "One centre view per image, on the validation images named in the card.")
+    measured = {head: checkpoint.accuracy[head] for head in checkpoint.heads_trained if head in checkpoint.accuracy}
+    if not measured:
+        st.html('<p class="scope-cap">This file carries no measured accuracy.</p>')
+        return
+    rows = "".join(
+        f'<tr><td><i style="background:var(--{head})"></i>{head}</td>'
+        f"<td>{value['top1']:.1%}</td><td>{value['top5']:.1%}</td></tr>"
+        for head, value in measured.items()
+    )
+    st.html(f'{_TABLE_CSS}<table class="scope-table"><tr><th>head</th><th>top-1</th><th>top-5</th></tr>{rows}</table>')
+
+
+def card(checkpoint: Checkpoint) -> None:
+    """The model card: data, licence, recipe, what it can't do."""
+    if checkpoint.card:
+        theme.heading("Model card", "As it travels with the file.")
+        with st.container(border=True):
+            st.markdown(checkpoint.card)

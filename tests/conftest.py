@@ -1,0 +1,74 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from inception_model.checkpoint import Checkpoint, load
+from inception_model.classifier import Classifier, build
+from inception_model.data import Label
+from inception_model.network import GoogLeNet, init_weights
+from inception_model.preprocessing import Photo, Preprocessing
+from inception_model.samples import SAMPLES, sample_photo
+from inception_model.spec import HEADS, tiny
+
+
+def relative_norm(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """|found - wanted| / |wanted|, in float64."""
+    found, wanted = found.double(), wanted.double()
+    return float((found - wanted).norm() / wanted.norm().clamp_min(1e-30))
+
+
+@pytest.fixture(scope="session")
+def relative() -> Callable[[torch.Tensor, torch.Tensor], float]:
+    """The relative norm of a deviation: how tensors are compared in this project."""
+    return relative_norm
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint() -> Checkpoint:
+    """Random weights on Table 1 divided by sixteen: 7 classes, three heads, 224 pixels."""
+    spec = tiny()
+    network = init_weights(GoogLeNet(spec), seed=1).eval()
+    labels = tuple(Label(i, f"n{i:08d}", f"thing {i}") for i in range(spec.classes))
+    return Checkpoint("tiny", spec, Preprocessing(), labels, network.state_dict(), HEADS, "random weights", "0" * 64)
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tiny_checkpoint: Checkpoint) -> Classifier:
+    """The tiny network on the CPU in float32."""
+    return build(tiny_checkpoint, "cpu")
+
+
+@pytest.fixture(scope="session")
+def bundled_checkpoint() -> Checkpoint:
+    """The checkpoint that comes with the project."""
+    return load("tiny-imagenet")
+
+
+@pytest.fixture(scope="session")
+def bundled_classifier(bundled_checkpoint: Checkpoint) -> Classifier:
+    """The bundled network on the CPU in float32."""
+    return build(bundled_checkpoint, "cpu")
+
+
+@pytest.fixture(scope="session")
+def cat() -> Photo:
+    """scikit-image's cat."""
+    return sample_photo("cat")
+
+
+@pytest.fixture(scope="session")
+def photo_paths() -> dict[str, Path]:
+    """Files of real photos by name: cat, espresso, rocket, astronaut, officer."""
+    return {sample.name: sample.path for sample in SAMPLES if sample.path is not None}
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    """Four different images as a network's input (4, 3, 224, 224), always the same."""
+    return torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(3))
