@@ -15,29 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from inception_model import spec as specs
 from inception_model.ablation import Ablation, Part, ablate, channel_means, ranks, sweep
 from inception_model.capture import capture
-from inception_model.checkpoint import Checkpoint
-from inception_model.classifier import Classifier, build
-from inception_model.network import GoogLeNet, Heads, init_weights
-from inception_model.preprocessing import Preprocessing
+from inception_model.classifier import Classifier
+from inception_model.network import GoogLeNet, Heads
 from inception_model.progress import Cancelled
-from inception_model.spec import BRANCHES, NetworkSpec
+from inception_model.spec import BRANCHES
 
-
-def random_classifier(spec: NetworkSpec) -> Classifier:
-    """A network with random weights and biases: no unit is zero by accident."""
-    network = init_weights(GoogLeNet(spec), seed=3)
-    generator = torch.Generator().manual_seed(4)
-    for name, parameter in network.named_parameters():
-        if name.endswith("bias"):
-            parameter.data.uniform_(-0.1, 0.3, generator=generator)
-        elif "classifier" in name:
-            parameter.data.mul_(20)
-    return build(Checkpoint("random", spec, Preprocessing(), (), network.state_dict(), spec.heads, "random", ""), "cpu")
-
-
-def images(count: int, seed: int = 0) -> Tensor:
-    return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(seed))
-
+from .random_networks import close, noise_images, random_classifier
 
 BEHIND = {"aux1": ("4b", "4c", "4d", "4e", "5a", "5b"), "aux2": ("4e", "5a", "5b")}
 """Modules that an auxiliary head can't see (Figure 3)."""
@@ -79,10 +62,6 @@ def plain_hooks(network: GoogLeNet, slices: dict[str, list[slice]], values: dict
             handle.remove()
 
 
-def close(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
-    return float((a - b).norm()) <= tolerance * float(b.norm())
-
-
 def same_heads(a: Heads, b: Heads) -> bool:
     return a.present == b.present and all(close(a.of(head), b.of(head)) for head in a.present)
 
@@ -103,7 +82,7 @@ CASES: dict[tuple[str, ...], dict[str, list[slice]]] = {
 
 @pytest.mark.parametrize("texts", CASES, ids=" ".join)
 def test_equals_a_full_forward_with_plain_hooks(classifier: Classifier, texts: tuple[str, ...]) -> None:
-    x = images(2)
+    x = noise_images(2)
     result = ablate(classifier, capture(classifier, x), off(classifier, *texts))
     with plain_hooks(classifier.network, CASES[texts], {}):
         expected = classifier.heads_of(x)
@@ -114,8 +93,8 @@ def test_equals_a_full_forward_with_plain_hooks(classifier: Classifier, texts: t
 
 @pytest.mark.parametrize("count", [1, 2], ids=["one reference", "a reference each"])
 def test_mean_fill_equals_plain_hooks(classifier: Classifier, count: int) -> None:
-    x, texts = images(2), ("4a:3x3", "4d:pool", "5b:1x1:3", "4d:3x3:0")
-    reference = images(count, seed=9) * 0.3
+    x, texts = noise_images(2), ("4a:3x3", "4d:pool", "5b:1x1:3", "4d:3x3:0")
+    reference = noise_images(count, seed=9) * 0.3
     with torch.no_grad():
         means = {name: output.mean((2, 3)) for name, output in classifier.network.trunk(reference)}
     result = ablate(
@@ -127,7 +106,7 @@ def test_mean_fill_equals_plain_hooks(classifier: Classifier, count: int) -> Non
 
 
 def test_the_images_of_a_batch_do_not_mix(with_aux: Classifier) -> None:
-    x, ablation = images(3), off(with_aux, "3b:5x5", "4e:1x1")
+    x, ablation = noise_images(3), off(with_aux, "3b:5x5", "4e:1x1")
     together = ablate(with_aux, capture(with_aux, x), ablation)
     for i in range(3):
         alone = ablate(with_aux, capture(with_aux, x[i : i + 1]), ablation)
@@ -135,7 +114,7 @@ def test_the_images_of_a_batch_do_not_mix(with_aux: Classifier) -> None:
 
 
 def test_zeroing_5b_is_minus_its_contribution(with_aux: Classifier) -> None:
-    trace = capture(with_aux, images(2))
+    trace = capture(with_aux, noise_images(2))
     linear, spec = with_aux.network.classifier, with_aux.network.spec
     for branch in BRANCHES:
         lane = spec.block("5b").channels(branch)
@@ -146,7 +125,7 @@ def test_zeroing_5b_is_minus_its_contribution(with_aux: Classifier) -> None:
 
 
 def test_zeroing_all_of_5b_leaves_the_bias(with_aux: Classifier) -> None:
-    trace = capture(with_aux, images(2))
+    trace = capture(with_aux, noise_images(2))
     by_branch = ablate(with_aux, trace, off(with_aux, *(f"5b:{branch}" for branch in BRANCHES)))
     whole = ablate(with_aux, trace, off(with_aux, "5b"))
     assert torch.equal(by_branch.after.main, whole.after.main)
@@ -154,7 +133,7 @@ def test_zeroing_all_of_5b_leaves_the_bias(with_aux: Classifier) -> None:
 
 
 def test_heads_before_the_ablation_do_not_move(with_aux: Classifier) -> None:
-    trace = capture(with_aux, images(1))
+    trace = capture(with_aux, noise_images(1))
     for name in BEHIND["aux1"]:
         result = ablate(with_aux, trace, off(with_aux, name))
         assert torch.equal(result.delta("aux1"), torch.zeros(1, 7))
@@ -166,7 +145,7 @@ def test_heads_before_the_ablation_do_not_move(with_aux: Classifier) -> None:
 def test_a_late_ablation_costs_less_than_half_a_forward() -> None:
     """Counted by torch on Table 1's widths; the published row sums (5a, 5b, linear) are met to the last MAC."""
     classifier = random_classifier(specs.paper(classes=1000))
-    x = images(1)
+    x = noise_images(1)
     with FlopCounterMode(display=False) as full:
         trace = capture(classifier, x)
     macs = {}
@@ -183,8 +162,8 @@ def test_a_late_ablation_costs_less_than_half_a_forward() -> None:
 
 @pytest.mark.parametrize("fill", ["zero", "mean"])
 def test_sweep_equals_single_ablations(classifier: Classifier, fill: str) -> None:
-    trace = capture(classifier, images(2))
-    means = channel_means(classifier, images(2, seed=5)) if fill == "mean" else None
+    trace = capture(classifier, noise_images(2))
+    means = channel_means(classifier, noise_images(2, seed=5)) if fill == "mean" else None
     seen: list[tuple[int, int]] = []
     result = sweep(classifier, trace, fill, means, progress=lambda done, total: seen.append((done, total)))  # type: ignore[arg-type]
     assert seen == [(done, 9) for done in range(10)]
@@ -208,13 +187,13 @@ def test_sweep_can_be_cancelled(with_aux: Classifier) -> None:
             cancel.set()
 
     with pytest.raises(Cancelled, match="after 4 of 9"):
-        sweep(with_aux, capture(with_aux, images(1)), progress=progress, cancel=cancel)
+        sweep(with_aux, capture(with_aux, noise_images(1)), progress=progress, cancel=cancel)
     assert seen == [0, 1, 2, 3]
 
 
 def test_ranks_and_the_top_classes(with_aux: Classifier) -> None:
     assert ranks(torch.tensor([[0.5, 2.0, 1.0]])).tolist() == [[3, 1, 2]]
-    result = ablate(with_aux, capture(with_aux, images(1)), off(with_aux, "5b:1x1"))
+    result = ablate(with_aux, capture(with_aux, noise_images(1)), off(with_aux, "5b:1x1"))
     top = result.top("main", k=2)
     before, after = (values[0].softmax(0) for values in (result.before.main, result.after.main))
     assert [change.rank[0] for change in top] == sorted(change.rank[0] for change in top)
@@ -257,6 +236,6 @@ def test_an_ablation_without_parts_or_reference_is_refused(with_aux: Classifier)
     with pytest.raises(ValueError, match="unknown fill 'grey'; allowed: zero, mean"):
         Ablation.parse(["4d"], specs.tiny(), "grey")
     with pytest.raises(ValueError, match="needs the channel means"):
-        ablate(with_aux, capture(with_aux, images(1)), off(with_aux, "4d", fill="mean"))
+        ablate(with_aux, capture(with_aux, noise_images(1)), off(with_aux, "4d", fill="mean"))
     with pytest.raises(KeyError, match="no head 'aux3' in this network; it has: aux1, aux2, main"):
-        ablate(with_aux, capture(with_aux, images(1)), off(with_aux, "4d")).logits("aux3")
+        ablate(with_aux, capture(with_aux, noise_images(1)), off(with_aux, "4d")).logits("aux3")

@@ -1,0 +1,37 @@
+"""Networks with random weights and images of noise, for tests whose truth does not depend on training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from inception_model.checkpoint import Checkpoint
+from inception_model.classifier import Classifier, build
+from inception_model.data import Label
+from inception_model.network import GoogLeNet, init_weights
+from inception_model.preprocessing import Preprocessing
+from inception_model.spec import HeadName, NetworkSpec
+
+
+def random_classifier(spec: NetworkSpec, *, trained: tuple[HeadName, ...] | None = None) -> Classifier:
+    """A network on the CPU with random weights and biases: no unit is zero by accident."""
+    network = init_weights(GoogLeNet(spec), seed=3)
+    generator = torch.Generator().manual_seed(4)
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            parameter.data.uniform_(-0.1, 0.3, generator=generator)
+        elif "classifier" in name:
+            parameter.data.mul_(20)
+    labels = tuple(Label(index, f"n{index:08d}", f"thing {index}") for index in range(spec.classes))
+    heads = spec.heads if trained is None else trained
+    return build(Checkpoint("random", spec, Preprocessing(), labels, network.state_dict(), heads, "random", ""), "cpu")
+
+
+def noise_images(count: int, seed: int = 0) -> Tensor:
+    """(count, 3, 224, 224) of normal noise."""
+    return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(seed))
+
+
+def close(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
+    """Whether a equals b but for `tolerance` of b's norm."""
+    return float((a - b).norm()) <= tolerance * float(b.norm())
