@@ -72,9 +72,10 @@ def save(checkpoint: Checkpoint, path: Path) -> Checkpoint:
 
     Its name and hash are not stored: the one belongs to whoever loads it, the other to the file.
     """
-    from .formats import read, write_native
+    from .formats import read
+    from .native import write
 
-    write_native(checkpoint, path)
+    write(checkpoint, path)
     return read(path).with_name(checkpoint.name)
 
 
@@ -84,14 +85,14 @@ def load(name_or_path: str | Path) -> Checkpoint:
     Raises CheckpointError where there is none, or where the file is not what its format promises.
     """
     # The readers and the registry build on this module's nouns, so they are imported when first needed.
-    from .download import PUBLISHED, local_file
+    from .download import PUBLISHED, fetched
     from .formats import read
 
     name = str(name_or_path)
     if name == BUNDLED:
         return read(ASSETS / "checkpoints" / f"{BUNDLED}.safetensors").with_name(name)
     if name in PUBLISHED:
-        return PUBLISHED[name].describe(read(local_file(PUBLISHED[name])))
+        return PUBLISHED[name].describe(read(fetched(PUBLISHED[name])))
     path = Path(name_or_path).expanduser()
     if not path.is_file():
         known = ", ".join((BUNDLED, *PUBLISHED))

@@ -18,7 +18,7 @@ APP = ROOT / "app"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("spec", "preprocessing", "data", "progress", "samples"),
     ("network", "layers", "paper"),
-    ("checkpoint", "formats", "caffe", "download"),
+    ("checkpoint", "formats", "native", "containers", "caffe", "download"),
     ("classifier",),
     ("capture",),
     ("analysis",),
