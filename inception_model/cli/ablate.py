@@ -1,0 +1,162 @@
+"""`ablate`: branches or channels switched off, and what the three heads say then."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..ablation import Ablation, AblationResult, Fill, RankChange, Sweep, ablate, channel_means, sweep
+from ..baselines import baseline
+from ..capture import capture
+from ..classifier import Classifier
+from ..preprocessing import open_photo
+from ..spec import BRANCHES
+from ..targets import FORMS, Target
+from .common import add_json_option, add_network_options, classifier_from, describe, image_argument, print_json
+
+FILLS: dict[str, tuple[Fill, str]] = {
+    "zero": ("zero", "zero"),
+    "mean-blur": ("mean", "their means over the blurred image"),
+    "mean": ("mean", "their means over an image of the mean colour, or over --reference"),
+}
+"""--fill: the library's fill, and what the channels are set to, in words."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Registers the command."""
+    parser = subparsers.add_parser("ablate", help="switch off branches or channels and ask the three heads again")
+    image_argument(parser)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--off",
+        action="append",
+        metavar="MODULE[:BRANCH[:CHANNEL]]",
+        help="4d, 4d:5x5 or 4d:5x5:17; may be given many times",
+    )
+    what.add_argument("--sweep", action="store_true", help="each of the branches of every module alone")
+    parser.add_argument(
+        "--fill",
+        default="zero",
+        choices=tuple(FILLS),
+        help="; ".join(f"{name}: {text}" for name, (_, text) in FILLS.items()),
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="IMAGE", help="the image whose channel means --fill mean takes"
+    )
+    parser.add_argument("--target", default="auto", help=f"of the sweep: {FORMS} (auto: the main head's best class)")
+    parser.add_argument("--top", type=int, default=5, help="classes per head (default 5)")
+    add_network_options(parser)
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints before and after, or the sweep's table, or JSON."""
+    if args.top < 1:
+        raise ValueError(f"--top must be at least 1; got {args.top}")
+    if args.reference is not None and args.fill != "mean":
+        raise ValueError(f"--reference goes with --fill mean; got --fill {args.fill}")
+    photo = open_photo(args.image)
+    classifier = classifier_from(args)
+    fill, words = FILLS[args.fill]
+    if not args.sweep:
+        ablation = Ablation.parse(args.off, classifier.network.spec, fill)
+    x = classifier.preprocessing(photo.image)
+    trace, means = capture(classifier, x), _means(classifier, x, args)
+    head = {**describe(classifier), "path": str(args.image), "fill": args.fill}
+    if args.sweep:
+        target = Target.parse(args.target, classifier.checkpoint.labels, trace.logits("main")[0])
+        swept = sweep(classifier, trace, fill, means)
+        answer = {**head, **_sweep_json(classifier, swept, target)}
+        text = _sweep_text(answer, words)
+    else:
+        answer = {**head, **_json(classifier, ablate(classifier, trace, ablation, means), args.top)}
+        text = _text(answer, words)
+    if args.json:
+        print_json(answer)
+    else:
+        print("\n".join(text))
+    return 0
+
+
+def _means(classifier: Classifier, x: Tensor, args: argparse.Namespace) -> dict[str, Tensor] | None:
+    if args.fill == "zero":
+        return None
+    if args.reference is not None:
+        return channel_means(classifier, classifier.preprocessing(open_photo(args.reference).image))
+    reference = "blur" if args.fill == "mean-blur" else "mean"
+    return channel_means(classifier, baseline(reference, x, classifier.preprocessing))
+
+
+def _json(classifier: Classifier, result: AblationResult, count: int) -> dict[str, Any]:
+    heads: dict[str, Any] = {}
+    for name in classifier.heads:
+        # An untrained head's logits are noise: they are never listed as a prediction.
+        trained = name in classifier.trained_heads
+        top = [_change(classifier, change) for change in result.top(name, count)] if trained else []
+        heads[name] = {"trained": trained, "top": top}
+    return {
+        "off": [str(part) for part in result.ablation.parts],
+        "rerun": list(result.rerun),
+        "seconds": round(result.seconds, 4),
+        "heads": heads,
+    }
+
+
+def _change(classifier: Classifier, change: RankChange) -> dict[str, Any]:
+    label = classifier.checkpoint.label(change.index)
+    pairs = {"logit": change.logit, "probability": change.probability, "rank": change.rank}
+    return {
+        "index": change.index,
+        "wnid": label.wnid,
+        "label": label.words,
+        **{name: {"before": before, "after": after} for name, (before, after) in pairs.items()},
+        "delta": change.delta,
+    }
+
+
+def _text(answer: dict[str, Any], words: str) -> list[str]:
+    again = f"ran {answer['rerun'][0]} to {answer['rerun'][-1]} again" if answer["rerun"] else "no module ran again"
+    lines = [
+        f"{answer['path']}: {', '.join(answer['off'])} set to {words}; {again} ({answer['seconds'] * 1000:.0f} ms)",
+        f"{'':7}{'before':>8}{'after':>8}{'logit':>9}{'rank':>11}",
+    ]
+    for head, found in answer["heads"].items():
+        if not found["trained"]:
+            lines.append(f"{head}: never trained in this checkpoint, so it says nothing")
+        for place, row in enumerate(found["top"]):
+            chance, rank = row["probability"], row["rank"]
+            lines.append(
+                f"{'' if place else head:7}{chance['before']:>8.1%}{chance['after']:>8.1%}{row['delta']:>+9.2f}"
+                f"{rank['before']:>5} -> {rank['after']:<3} {row['label']}"
+            )
+    return lines
+
+
+def _sweep_json(classifier: Classifier, swept: Sweep, target: Target) -> dict[str, Any]:
+    heads: dict[str, Any] = {}
+    for head in classifier.trained_heads:
+        table = [[float(target.score(branch)[0]) for branch in module] for module in swept.delta(head)]
+        heads[head] = [
+            {"module": name, "branches": dict(zip(BRANCHES, row, strict=True))}
+            for name, row in zip(swept.modules, table, strict=True)
+        ]
+    words = {"index": target.index, "minus": target.minus, "name": target.name}
+    return {"target": words, "seconds": round(swept.seconds, 4), "sweep": heads}
+
+
+def _sweep_text(answer: dict[str, Any], words: str) -> list[str]:
+    lines = [
+        f"{answer['path']}: change of the score of {answer['target']['name']} (logits) "
+        f"when one branch is set to {words} ({answer['seconds']:.2f} s)"
+    ]
+    for head, rows in answer["sweep"].items():
+        lines += ["", f"{head:7}" + "".join(f"{kind:>9}" for kind in BRANCHES)]
+        for row in rows:
+            # A head can't see what lies behind its module: exactly 0, which is not worth a line.
+            if any(row["branches"].values()):
+                lines.append(f"{row['module']:7}" + "".join(f"{value:>+9.2f}" for value in row["branches"].values()))
+    return lines

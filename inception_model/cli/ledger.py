@@ -1,0 +1,110 @@
+"""`ledger`: how much of a head's score each branch of each module earned."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+from ..baselines import BASELINES, baseline
+from ..capture import capture
+from ..ledger import CreditLedger, ExactSplit, credit_ledger, exact_split
+from ..preprocessing import open_photo
+from ..spec import BRANCHES, HEADS
+from ..targets import FORMS, Target
+from .common import add_json_option, add_network_options, classifier_from, describe, image_argument, print_json
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Registers the command."""
+    parser = subparsers.add_parser("ledger", help="the credit of every branch of every module, in sums that close")
+    image_argument(parser)
+    parser.add_argument("--head", default="main", choices=HEADS)
+    parser.add_argument("--target", default="auto", help=f"{FORMS} (auto: the head's best class)")
+    parser.add_argument("--steps", type=int, default=50, help="intervals of the path (default 50)")
+    parser.add_argument("--baseline", default="mean", choices=tuple(BASELINES), help="where the path starts")
+    add_network_options(parser)
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the table, or JSON."""
+    photo = open_photo(args.image)
+    classifier = classifier_from(args)
+    x = classifier.preprocessing(photo.image)
+    trace = capture(classifier, x)
+    target = Target.parse(args.target, classifier.checkpoint.labels, trace.logits(args.head)[0])
+    start = baseline(args.baseline, x, classifier.preprocessing)
+    ledger = credit_ledger(classifier, x, start, target, args.head, steps=args.steps)
+    answer = {**describe(classifier), "path": str(args.image), "baseline": args.baseline, **_json(ledger)}
+    if args.head == "main":
+        answer["exact"] = _exact_json(exact_split(classifier, trace, target))
+    if args.json:
+        print_json(answer)
+    else:
+        print("\n".join(_text(answer)))
+    return 0
+
+
+def _json(ledger: CreditLedger) -> dict[str, Any]:
+    rows = [
+        {
+            "module": name,
+            "branches": dict(zip(BRANCHES, credits, strict=True)),
+            "sum": sum(credits),
+            "residual": residual,
+            "relative_residual": None if math.isnan(share) else share,
+        }
+        for name, credits, residual, share in zip(
+            ledger.modules,
+            ledger.table.tolist(),
+            ledger.residuals.tolist(),
+            ledger.relative_residuals.tolist(),
+            strict=True,
+        )
+    ]
+    return {
+        "head": ledger.head,
+        "target": {"index": ledger.target.index, "minus": ledger.target.minus, "name": ledger.target.name},
+        "score": ledger.score,
+        "baseline_score": ledger.baseline_score,
+        "total": ledger.total,
+        "steps": ledger.steps,
+        "seconds": round(ledger.seconds, 3),
+        "modules": rows,
+    }
+
+
+def _exact_json(split: ExactSplit) -> dict[str, Any]:
+    return {
+        "module": "5b",
+        "branches": dict(zip(BRANCHES, split.branches[0].tolist(), strict=True)),
+        "bias": split.bias,
+        "score": float(split.score[0]),
+        "residual": float(split.residual[0]),
+    }
+
+
+def _text(answer: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{answer['path']}: {answer['head']}, {answer['target']['name']}, in logits",
+        f"score {answer['score']:+.3f}, of the baseline ({answer['baseline']}) {answer['baseline_score']:+.3f}: "
+        f"every row adds up to {answer['total']:+.3f} but for its residual",
+        "",
+        f"{'module':8}" + "".join(f"{kind:>9}" for kind in BRANCHES) + f"{'sum':>10}{'residual':>10}",
+    ]
+    for row in answer["modules"]:
+        share = row["relative_residual"]
+        lines.append(
+            f"{row['module']:8}"
+            + "".join(f"{value:>+9.3f}" for value in row["branches"].values())
+            + f"{row['sum']:>+10.3f}{row['residual']:>+10.3f}"
+            + ("" if share is None else f"{share:>+9.1%}")
+        )
+    lines += ["", f"{answer['steps']} steps in {answer['seconds']:.1f} s"]
+    if "exact" in answer:
+        exact = answer["exact"]
+        parts = " ".join(f"{value:+.3f} ({kind})" for kind, value in exact["branches"].items())
+        lines.append(f"without a baseline, at 5b: {parts} {exact['bias']:+.3f} (bias) = {exact['score']:+.3f}")
+    return lines
