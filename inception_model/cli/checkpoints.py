@@ -88,7 +88,7 @@ def run_show(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
         return 0
-    _print_rows({key: value for key, value in answer.items() if key not in ("card", "labels")})
+    _print_rows({key: value for key, value in answer.items() if key != "card"})
     print(f"\n{checkpoint.card}" if checkpoint.card else "\nno model card")
     return 0
 
