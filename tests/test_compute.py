@@ -115,7 +115,7 @@ def test_torchs_counter_and_parameters_agree(name: str) -> None:
     assert folded == sum(p.numel() for p in meta_network(spec.folded()).parameters())
 
 
-@pytest.mark.parametrize("size", [MIN_SIZE, 33, 47, 64, 97, 128, 192, 225, 299])
+@pytest.mark.parametrize("size", [MIN_SIZE, 33, 97, 128, 225])
 @pytest.mark.parametrize("name", ["paper", "torchvision", "inception5h"])
 def test_torchs_counter_agrees_at_any_size(name: str, size: int) -> None:
     report = compute_report(get_spec(name), size)
@@ -292,8 +292,9 @@ def test_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     lines = out.splitlines()
     conv1 = next(line for line in lines if line.startswith("conv1"))
     assert conv1.split()[-4:] == ["2.7K", "-71.3%", "34M", "-71.2%*"]
-    assert run_command("--size", "128", "--spec", "tiny") == 0
-    assert "separable" not in capsys.readouterr().out
+    for argv in (["--size", "128"], ["--spec", "tiny"]):
+        assert run_command(*argv) == 0
+        assert "separable" not in capsys.readouterr().out
 
 
 def test_costs_add_up() -> None:

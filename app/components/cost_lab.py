@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.components.cost_view import STYLE, UNIT_OF, Quantity, amount, bar_html, network_html, of, row_html, saved
+from app.components.cost_view import (
+    STYLE,
+    UNIT_OF,
+    Quantity,
+    amount,
+    bar_html,
+    network_html,
+    of,
+    row_html,
+    saved,
+    signed_percent,
+    typeset,
+)
 from app.theme import heading
 from inception_model.compute import ComputeReport, compute_report
 from inception_model.layers import STEM_UNITS, NaiveKind, unit_widths, with_widths
@@ -12,6 +24,9 @@ from inception_model.paper import BUDGET_MACS
 from inception_model.spec import NetworkSpec
 
 _WIDTHS = "scope.cost.widths"
+
+PART = "lab_part"
+"""Key of the choice of module (or stem) whose sliders are shown."""
 
 
 def changes(network: str) -> dict[str, dict[str, int]]:
@@ -39,8 +54,7 @@ def verdict(before: float, after: float) -> str:
     if before == after:
         return "as published"
     word = "fewer" if after < before else "more"
-    percent = f"{(after - before) / before:+.1%}".replace("-", "−")
-    return f"{amount(abs(after - before))} {word} ({percent})"
+    return f"{amount(abs(after - before))} {word} ({signed_percent(after, before)})"
 
 
 def budget_words(macs: int) -> str:
@@ -64,7 +78,7 @@ def _slider(network: str, part: str, unit: str, published: int) -> None:
     changed = changes(network)
     if key not in st.session_state:
         st.session_state[key] = changed.get(part, {}).get(unit, published)
-    label = f"{unit.replace('_', ' ').replace('x', '×')} (published: {published})"
+    label = f"{typeset(unit.replace('_', ' '))} (published: {published})"
     width = st.slider(label, 1, max(2 * published, 8), key=key)
     widths = changed.setdefault(part, {})
     if width == published:
@@ -82,21 +96,22 @@ def show(network: str, spec: NetworkSpec, size: int, kind: NaiveKind, quantity: 
     changed = changes(network)
     title = st.empty()
     part = st.segmented_control(
-        "Part of the network", parts, key="lab_part", default=module, required=True, persist_state="session"
+        "Part of the network", parts, key=PART, default=module, required=True, label_visibility="collapsed"
     )
     published = widths_of(spec, part)
-    columns = st.columns(3 if part != "stem" else len(published))
     for index, (unit, width) in enumerate(published.items()):
-        with columns[index % len(columns)]:
+        if index % 3 == 0:
+            columns = st.columns(3)  # row by row, so that the order stays when a phone stacks them
+        with columns[index % 3]:
             _slider(network, part, unit, width)
     before = compute_report(spec, size, kind)
     after = compute_report(apply_changes(spec, changed), size, kind)
     with title.container():
         heading("Cost lab", _sentence(before.total.macs, after.total.macs, before.total.params, after.total.params))
     _results(part, before, after, quantity)
-    left, right = st.columns(2)
-    left.button(f"{part} as published", on_click=_reset, args=(network, part), disabled=part not in changed)
-    right.button("Everything as published", on_click=_reset, args=(network, None), disabled=not changed)
+    with st.container(horizontal=True):
+        st.button(f"{part} as published", on_click=_reset, args=(network, part), disabled=part not in changed)
+        st.button("Everything as published", on_click=_reset, args=(network, None), disabled=not changed)
 
 
 def _sentence(macs_before: int, macs_after: int, params_before: int, params_after: int) -> str:
@@ -123,6 +138,6 @@ def _results(part: str, before: ComputeReport, after: ComputeReport, quantity: Q
         f'{STYLE}<p class="scope-cap">{" and ".join(names)}, {UNIT_OF[quantity]}</p>'
         f'<div class="cost">{"".join(lines)}</div>'
         f'<p class="scope-cap" style="margin-top:10px">Whole network, {UNIT_OF[quantity]}</p>'
-        + network_html(before, quantity, largest, "was")
+        + network_html(before, quantity, largest, "was", budget=False)
         + network_html(after, quantity, largest, "now")
     )

@@ -7,6 +7,7 @@ the naive twin. Quantities are MACs or parameters (with biases) on one image.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -44,10 +45,14 @@ STYLE = """<style>
 .cost-table i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 6px;
   background: var(--c); }
 .cost-table i.tint { background: color-mix(in srgb, var(--c) 45%, var(--bg)); }
-.cost-notes { margin: 8px 0 0; padding: 0; list-style: none; color: var(--mut); font-size: 14px; max-width: 90ch; }
+.cost-row.wide { grid-template-columns: 48px 1fr 236px; }
+.cost-notes { margin: 8px 0 0; color: var(--mut); font-size: 14px; max-width: 90ch; }
+.cost-notes p { margin: 0 0 3px; font-size: 14px; }
 .cost-notes b { color: var(--ink); }
 @media (max-width: 760px) {
   .cost-row { grid-template-columns: 34px 1fr 128px; gap: 6px; font-size: 13px; }
+  .cost-row.wide { grid-template-columns: 34px 1fr; }
+  .cost-row.wide > :last-child { grid-column: 2; }
 }
 </style>"""
 
@@ -132,9 +137,11 @@ def _module_row(report: ComputeReport, row: Row, quantity: Quantity, scale: floa
     return row_html(row.name, bar, words)
 
 
-def row_html(name: str, bar: str, text: str) -> str:
-    """A line of a bar chart: name, bar, numbers."""
-    return f'<div class="cost-row"><b>{html.escape(name)}</b><div>{bar}</div><span>{html.escape(text)}</span></div>'
+def row_html(name: str, bar: str, text: str, kind: str = "") -> str:
+    """A line of a bar chart: name, bar, numbers; `kind` "wide" leaves more room for these."""
+    return (
+        f'<div class="cost-row {kind}"><b>{html.escape(name)}</b><div>{bar}</div><span>{html.escape(text)}</span></div>'
+    )
 
 
 def branches_html(report: ComputeReport, module: str, quantity: Quantity) -> str:
@@ -151,24 +158,31 @@ def branches_html(report: ComputeReport, module: str, quantity: Quantity) -> str
     return f'<div class="cost">{"".join(lines)}</div>'
 
 
-def network_html(report: ComputeReport, quantity: Quantity, scale: float | None = None, name: str = "all") -> str:
+def network_html(
+    report: ComputeReport, quantity: Quantity, scale: float | None = None, name: str = "all", *, budget: bool = True
+) -> str:
     """The whole network as one bar: stem and classifier in grey, the branches of all modules in their colours.
 
-    With MACs, the paper's budget of 1.5 billion multiply-adds is a line through the bar.
+    With MACs, the paper's budget of 1.5 billion multiply-adds is a line through the bar, named below with `budget`.
     """
     value, naive = of(report.total, quantity), of(report.total_naive, quantity)
-    order = {kind: rank for rank, kind in enumerate(BRANCHES, 1)}
-    layers = sorted(report.layers, key=lambda layer: order.get(layer.branch or "", 9 if layer.row == "linear" else 0))
     longest = max(value, naive)
     mark = BUDGET_MACS if quantity == "macs" and longest >= BUDGET_MACS else None
     words = saved(report.total, report.total_naive, quantity)
     label = f"whole network, {UNIT_OF[quantity]}: {words}"
-    bar = bar_html(layers, naive, quantity, scale or longest, label, mark)
+    bar = bar_html(sorted(report.layers, key=_place), naive, quantity, scale or longest, label, mark)
     below = ""
-    if mark is not None:
+    if mark is not None and budget:
         place = min(max(mark / (scale or longest), 0.14), 0.86)
         below = f'<div class="cost-scale"><span style="left:{place:.3%}">budget 1.5 G</span></div>'
     return f'<div class="cost">{row_html(name, bar + below, words)}</div>'
+
+
+def _place(layer: Layer) -> tuple[int, bool]:
+    """Where a layer lies in the network's bar: stem, the four branches (reductions first), classifier."""
+    if layer.branch is None:
+        return (len(BRANCHES) + 1 if layer.row == "linear" else 0), False
+    return BRANCHES.index(layer.branch) + 1, not layer.name.endswith("_reduce")
 
 
 def table_html(header: Iterable[str], rows: Iterable[Iterable[str]], sums: int = 0, label: str = "") -> str:
@@ -201,8 +215,15 @@ def layers_table_html(report: ComputeReport, module: str) -> str:
     return table_html(["convolution", "kernel", "channels", "weights", "MACs"], rows, 2, f"Convolutions of {module}")
 
 
-def _difference(paper: int, ours: int) -> str:
-    return f"{(paper - ours) / ours:+.1%}".replace("-", "−")
+def signed_percent(new: float, old: float) -> str:
+    """How far `new` lies from `old`: +5.7%, −71.3%, 0.0%."""
+    text = f"{(new - old) / old:+.1%}".replace("-", "−")
+    return text[1:] if text[1:] == "0.0%" else text
+
+
+def typeset(text: str) -> str:
+    """3x3 as 3×3, as the paper prints it."""
+    return re.sub(r"(?<=\d)x(?=\d)", "×", text)
 
 
 def table_1_html(report: ComputeReport) -> str:
@@ -211,13 +232,11 @@ def table_1_html(report: ComputeReport) -> str:
     for row in report.rows:
         mark = "*" if row.comparable and row.name in DISAGREEMENTS else ""
         output = f"{row.side}×{row.side}×{row.channels}"
-        cells = [row.name + mark, output, f"{row.cost.weights:,}"]
+        params, ops = ["", ""], ["", ""]
         if row.printed is not None and row.comparable:
-            cells += [row.printed.params_text, _difference(row.printed.params, row.cost.weights), f"{row.cost.macs:,}",
-                      row.printed.ops_text, _difference(row.printed.ops, row.cost.macs)]  # fmt: skip
-        else:
-            cells += ["", "", f"{row.cost.macs:,}", "", ""]
-        rows.append(cells)
+            params = [row.printed.params_text, signed_percent(row.printed.params, row.cost.weights)]
+            ops = [row.printed.ops_text, signed_percent(row.printed.ops, row.cost.macs)]
+        rows.append([row.name + mark, output, f"{row.cost.weights:,}", *params, f"{row.cost.macs:,}", *ops])
     total = report.total
     rows.append(["total", "", f"{total.weights:,}", "", "", f"{total.macs:,}", "", ""])
     rows += [[name, "", f"{cost.weights:,}", "", "", f"{cost.macs:,}", "", ""] for name, cost in report.aux.items()]
@@ -227,8 +246,8 @@ def table_1_html(report: ComputeReport) -> str:
 
 def disagreements_html() -> str:
     """The known disagreements between the paper's columns and the arithmetic, explained as far as they can be."""
-    notes = "".join(f"<li><b>{html.escape(row)}</b> {html.escape(text)}</li>" for row, text in DISAGREEMENTS.items())
-    return f'<ul class="cost-notes">{notes}</ul>'
+    notes = "".join(f"<p><b>{row}</b> {html.escape(typeset(text))}</p>" for row, text in DISAGREEMENTS.items())
+    return f'<div class="cost-notes">{notes}</div>'
 
 
 def timings_html(timings: Iterable[ModuleTiming], report: ComputeReport) -> str:
@@ -246,5 +265,5 @@ def timings_html(timings: Iterable[ModuleTiming], report: ComputeReport) -> str:
             f'<div style="width:{fast / longest:.3%}"><i style="--c:var(--mut);width:100%"></i></div></div>'
         )
         text = f"{fast * 1e3:.2f} of {slow * 1e3:.2f} ms · {timing.ratio:.1f}× ({times(row.naive.macs, row.cost.macs)})"
-        lines.append(row_html(timing.module, bar, text))
+        lines.append(row_html(timing.module, bar, text, "wide"))
     return f'<div class="cost">{"".join(lines)}</div>'

@@ -6,8 +6,8 @@ import streamlit as st
 
 from app import state
 from app.components import cost_lab, cost_view
-from app.components.cost_view import STYLE, UNIT_OF, Quantity, amount, of, times
-from app.theme import heading
+from app.components.cost_view import STYLE, UNIT_OF, Quantity, amount, of, times, typeset
+from app.theme import BRANCH_NAMES, heading
 from inception_model.compute import ComputeReport, compute_report
 from inception_model.layers import NAIVE, NaiveKind
 from inception_model.naive import ModuleTiming, measure_modules
@@ -18,6 +18,11 @@ from inception_model.spec import NetworkSpec, get_spec
 
 LOADED = "loaded"
 NETWORKS = (LOADED, "paper", "batchnorm", "torchvision", "inception5h")
+NAIVE_LABELS: dict[NaiveKind, str] = {
+    "same-outputs": "same outputs",
+    "no-projections": "no projections",
+    "figure-2a": "Figure 2(a) stacked",
+}
 RUNS = 9
 _TIMINGS = "scope.cost.timings"
 
@@ -37,7 +42,7 @@ def choices() -> tuple[str, NetworkSpec, int, NaiveKind, Quantity]:
     )
     kind = middle.segmented_control(
         "Naive network to compare with", list(NAIVE), key="naive", default="same-outputs", required=True,
-        format_func=lambda name: name.replace("-", " "), bind="query-params",
+        format_func=NAIVE_LABELS.__getitem__, bind="query-params",
     )  # fmt: skip
     quantity = right.segmented_control(
         "Count", list(UNIT_OF), key="quantity", default="macs", required=True, format_func=UNIT_OF.__getitem__,
@@ -59,11 +64,11 @@ def show_savings(report: ComputeReport, quantity: Quantity, measured: tuple[Modu
     heading(
         "What the 1×1 reductions save",
         f"{UNIT_OF[quantity]} per module on one {report.size} × {report.size} image, drawn to scale: solid is what "
-        f"runs, hatched the rest up to the naive module. All {len(report.modules)}: {amount(real)} instead of "
+        f"runs, hatched the rest up to the naive module. All nine: {amount(real)} instead of "
         f"{amount(naive)} ({times(naive, real)}{clock}). (Section 4, Figure 2.)".replace("parameters", "Parameters", 1),
     )
     st.html(f"{STYLE}{cost_view.legend_html()}")
-    st.html(f'<div class="scope-say"><b>Naive here:</b> {NAIVE[report.kind]}</div>')
+    st.html(f'<div class="scope-say"><b>Naive here:</b> {typeset(NAIVE[report.kind])}</div>')
     st.html(cost_view.modules_html(report, quantity))
 
 
@@ -89,23 +94,28 @@ def show_network(report: ComputeReport, quantity: Quantity) -> None:
     st.html(cost_view.network_html(report, quantity))
 
 
+def _lab_follows() -> None:
+    st.session_state[cost_lab.PART] = st.session_state["cost_module"]
+
+
 def show_module(report: ComputeReport, quantity: Quantity) -> str:
     """The four branches and six convolutions of one module; returns its name."""
     names = list(report.spec.module_names)
     title = st.empty()
     module = st.segmented_control(
         "Module", names, default=state.selected_module() if state.selected_module() in names else names[0],
-        key="cost_module", required=True, label_visibility="collapsed",
+        key="cost_module", required=True, label_visibility="collapsed", on_change=_lab_follows,
     )  # fmt: skip
     if module != state.selected_module():
         state.set_selected_module(module)
     best = max(report.of_module(module), key=lambda b: of(b.naive, quantity) / max(1, of(b.cost, quantity)))
+    value, naive = of(best.cost, quantity), of(best.naive, quantity)
     with title.container():
         heading(
             f"Inside {module}",
-            f"Its four branches on one scale. The {best.branch} branch saves most: {amount(of(best.cost, quantity))} "
-            f"instead of {amount(of(best.naive, quantity))} {UNIT_OF[quantity]} "
-            f"({times(of(best.naive, quantity), of(best.cost, quantity))}). (Table 1, Figure 2.)",
+            f"Its four branches on one scale. The {BRANCH_NAMES[best.branch]} branch saves most: "
+            f"{amount(value)} instead of {amount(naive)} {UNIT_OF[quantity]} ({times(naive, value)}). "
+            "(Table 1, Figure 2.)",
         )
     left, right = st.columns(2, gap="medium")
     left.html(cost_view.branches_html(report, module, quantity))
@@ -115,7 +125,7 @@ def show_module(report: ComputeReport, quantity: Quantity) -> str:
 
 def show_table_1(report: ComputeReport) -> None:
     """The arithmetic beside the paper's printed figures."""
-    comparable = [row for row in report.rows if row.comparable and row.printed]
+    comparable = [row for row in report.rows if row.comparable] if any(r.comparable for r in report.modules) else []
     sentence = f"Every row of the network on a {report.size} × {report.size} image, weights without biases. "
     if comparable:
         close = sum(abs(row.printed.ops / row.cost.macs - 1) < 0.025 for row in comparable if row.printed)

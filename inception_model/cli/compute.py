@@ -101,7 +101,7 @@ def footnotes(report: ComputeReport) -> list[str]:
         f"The paper's budget is {BUDGET_MACS / 1e9:.1f} billion multiply-adds; this network takes "
         f"{report.total.macs / 1e9:.3f} billion.",
     ]
-    if any(row.comparable for row in report.rows):
+    if any(row.comparable for row in report.modules):
         notes.append("The percentages say how far the paper's printed figures lie from the weights and MACs here.")
         notes += [f"* {row}: {text}" for row, text in DISAGREEMENTS.items()]
     return notes
