@@ -251,6 +251,16 @@ def set_selected_channel(channel: int) -> None:
     _set("channel", max(0, channel))
 
 
+def option(name: str, default: T) -> T:
+    """A choice on one page (start the name with the page's) that must outlive a page change."""
+    return cast(T, _get(f"option.{name}", default))
+
+
+def set_option(name: str, value: Any) -> None:
+    """Keeps a choice made on one page."""
+    _set(f"option.{name}", value)
+
+
 # Moving between pages
 
 

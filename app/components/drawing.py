@@ -1,0 +1,28 @@
+"""Inline drawings: `st.html` strips SVG, a component does not."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_JS = """
+export default function({ parentElement, data }) {
+  const box = parentElement.querySelector(".drawing");
+  if (box.drawn !== data.html) box.innerHTML = data.html;
+  box.drawn = data.html;
+}
+"""
+
+_DRAWING = st.components.v2.component(
+    "scope_drawing",
+    html='<div class="drawing"></div>\n',
+    css=":host { display: block; }\n.drawing { color: var(--ink); line-height: 1.4; }\n",
+    js=_JS,
+)
+
+
+def draw(html: str, key: str) -> None:
+    """Puts HTML with inline SVG on the page, in a shadow root of its own: bring the styles along.
+
+    Every text that comes from outside (names, labels) must be escaped already.
+    """
+    _DRAWING(key=key, data={"html": html})
