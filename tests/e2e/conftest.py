@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from .browser import launched
-from .screen import SIZES
+from .screen import SIZES, open_app
 from .server import running_app
 
 OpenPage = Callable[..., Page]
 
 
+@dataclass(frozen=True)
+class FirstVisit:
+    """What the first visitor of a fresh server saw, who came by a link to the cost page."""
+
+    url: str
+    headings: list[str]
+    status: list[str]
+
+
 @pytest.fixture(scope="session")
-def app_url() -> Iterator[str]:
-    """Address of the running app."""
+def first_visit(browser: Browser) -> Iterator[FirstVisit]:
+    """A running app and its first visitor, the one who waits for torch and the network."""
     with running_app() as url:
-        yield url
+        page = browser.new_page()
+        open_app(page, f"{url}/cost", seconds=120.0)
+        visit = FirstVisit(
+            url, page.get_by_role("heading").all_inner_texts(), page.get_by_role("status").all_inner_texts()
+        )
+        page.close()
+        yield visit
+
+
+@pytest.fixture(scope="session")
+def app_url(first_visit: FirstVisit) -> str:
+    """Address of the running app, already warm."""
+    return first_visit.url
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +53,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[OpenPage]:
     """`new_page(size="desktop", scheme="light")` opens a page of another person: a browser profile of its own."""
-    contexts = []
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
 
     def open_page(size: str = "desktop", scheme: str = "light") -> Page:
         width, height = SIZES[size]
@@ -43,11 +66,14 @@ def new_page(browser: Browser) -> Iterator[OpenPage]:
         )
         contexts.append(context)
         context.set_default_timeout(20_000)
-        return context.new_page()
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
 
     yield open_page
     for context in contexts:
         context.close()
+    assert not errors, f"the page's scripts raised: {errors}"
 
 
 @pytest.fixture(params=list(SIZES))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
+
+from inception_model.spec import HEADS
 
 READY = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
@@ -41,29 +43,44 @@ def settle(page: Page, seconds: float = 30.0) -> None:
     # A rerun that a widget has just asked for shows up within a frame or two.
     page.wait_for_timeout(120)
     page.locator(READY).wait_for(state="attached", timeout=limit)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
+    problems = page.get_by_test_id("stException").all_inner_texts()
+    assert not problems, "an exception is on the page:\n" + "\n".join(problems)
 
 
-def open_app(page: Page, url: str) -> None:
+def open_app(page: Page, url: str, seconds: float = 30.0) -> None:
     """Goes to an address of the app and waits until it is drawn."""
     page.goto(url, wait_until="domcontentloaded")
+    settle(page, seconds)
+
+
+def send(page: Page, *files: tuple[str, bytes]) -> None:
+    """Gives the uploader files (name, content), whatever they are."""
+    payload: list[Any] = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
+    page.locator(".st-key-upload input[type=file]").set_input_files(payload)
+
+
+def film(page: Page, name: str) -> Locator:
+    """The filmstrip's button of a photo."""
+    return page.get_by_role("button", name=f"look at {name}", exact=True)
+
+
+def upload(page: Page, name: str, data: bytes) -> None:
+    """Uploads a photo and waits until the app looks at it."""
+    send(page, (name, data))
+    expect(film(page, name)).to_have_attribute("aria-pressed", "true", timeout=20_000)
     settle(page)
 
 
-def upload(page: Page, name: str, data: bytes, mime: str = "image/png") -> None:
-    """Gives the first file chooser on the page one file and waits for the answer."""
-    chooser = page.locator("[data-testid='stFileUploaderDropzoneInput'], [data-testid='stFileUploader'] input").first
-    chooser.set_input_files({"name": name, "mimeType": mime, "buffer": data})
-    # The upload itself is a request of its own before the script runs again.
-    page.get_by_test_id("stFileUploaderFile").first.wait_for(state="attached", timeout=15_000)
-    page.wait_for_timeout(150)
-    settle(page)
+def answers(page: Page) -> dict[str, str]:
+    """What each head's card says."""
+    return {head: page.get_by_role("region", name=head, exact=True).inner_text() for head in HEADS}
 
 
 def assert_fits(page: Page) -> None:
     """Nothing makes the page scroll sideways, and nothing is cut off at the right edge outside a box that scrolls."""
-    assert page.evaluate(_SIDEWAYS) == []
-    assert page.evaluate(_OVERFLOW) == []
+    for what, script in (("scrolls sideways", _SIDEWAYS), ("is cut off on the right", _OVERFLOW)):
+        found = page.evaluate(script)
+        assert not found, f"{what}: {found}"
 
 
 def serious_findings(page: Page) -> list[str]:

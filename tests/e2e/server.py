@@ -50,7 +50,8 @@ def running_app(script: str = "app/main.py", *, seconds: float = 60.0) -> Iterat
         "server.port": port,
         "server.headless": "true",
         "browser.gatherUsageStats": "false",
-        "runner.enforceSerializableSessionState": "true",
+        # The app hides details from visitors; a failing test should show them.
+        "client.showErrorDetails": "full",
     }
     command += [f"--{name}={value}" for name, value in options.items()]
     with tempfile.TemporaryDirectory() as folder:

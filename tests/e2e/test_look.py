@@ -1,0 +1,83 @@
+"""Journeys on the first page: something to see at once, uploads good and bad, and two people at a time."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, Request, expect
+
+from . import screen
+from .conftest import OpenPage
+from .pictures import NO_PHOTOS, photo
+
+
+def test_first_visit_shows_three_answers_without_an_upload(page: Page, app_url: str) -> None:
+    screen.open_app(page, app_url)
+    for head, said in screen.answers(page).items():
+        assert len(re.findall(r"\d+(?:\.\d)?%", said)) == 5, (head, said)
+    expect(page.get_by_role("status").filter(has_text=" ms")).to_be_visible()
+    screen.assert_fits(page)
+
+
+def test_an_upload_changes_the_answers(page: Page, app_url: str) -> None:
+    screen.open_app(page, app_url)
+    before = screen.answers(page)
+    screen.upload(page, "holiday.png", photo("rocket", 90))
+    assert screen.answers(page) != before
+    expect(page.get_by_role("img", name=re.compile("^holiday.png"))).to_be_visible()
+    screen.assert_fits(page)
+    screen.film(page, "cat").click()
+    expect(screen.film(page, "cat")).to_have_attribute("aria-pressed", "true")
+    screen.settle(page)
+    assert screen.answers(page) == before
+
+
+def test_what_is_no_photo_gets_one_sentence_each_and_the_app_goes_on(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, app_url)
+    before = screen.answers(page)
+    screen.send(page, *NO_PHOTOS.items())
+    expect(page.get_by_test_id("stAlert")).to_have_count(len(NO_PHOTOS))
+    screen.settle(page)
+    for name in NO_PHOTOS:
+        expect(page.get_by_test_id("stAlert").filter(has_text=name)).to_have_count(1)
+    assert screen.answers(page) == before
+    screen.upload(page, "then-a-good-one.png", photo("espresso"))
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def test_two_people_see_only_their_own_photos(new_page: OpenPage, app_url: str) -> None:
+    anna, bert = new_page(), new_page()
+    for person in (anna, bert):
+        screen.open_app(person, app_url)
+    screen.upload(anna, "anna.png", photo("rocket"))
+    screen.upload(bert, "bert.png", photo("espresso", 180))
+    hers, his = screen.answers(anna), screen.answers(bert)
+    assert hers != his
+    for person, own, other in ((anna, "anna.png", "bert.png"), (bert, "bert.png", "anna.png")):
+        expect(screen.film(person, own)).to_have_count(1)
+        expect(screen.film(person, other)).to_have_count(0)
+        assert other not in person.content()
+    # A rerun of one doesn't bring the other's picture.
+    screen.film(anna, "anna.png").click()
+    screen.settle(anna)
+    assert screen.answers(anna) == hers
+    assert screen.answers(bert) == his
+
+
+def test_the_server_itself_refuses_what_is_too_large(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, app_url)
+    puts: list[Request] = []
+    page.on("request", lambda request: puts.append(request) if request.method == "PUT" else None)
+    screen.upload(page, "small.png", photo("rocket"))
+    address, headers = puts[0].url, puts[0].headers
+    token = {name: value for name, value in headers.items() if "xsrf" in name.lower()}
+
+    def put(size: int) -> int:
+        file = {"name": "large.png", "mimeType": "image/png", "buffer": b"0" * size}
+        return page.context.request.put(address, headers=token, multipart={"large.png": file}).status
+
+    assert put(1000) == 204
+    assert put(21 * 2**20) == 413
+    screen.open_app(page, app_url)
