@@ -33,7 +33,18 @@ def blur(x: Tensor, preprocessing: Preprocessing) -> Tensor:
     return F.conv2d(rows, kernel.unsqueeze(3), groups=x.shape[1])
 
 
-BASELINES: dict[str, Callable[[Tensor, Preprocessing], Tensor]] = {"black": black, "mean": mean, "blur": blur}
+def noise(x: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Pixels of any colour, all as likely, the same ones every time: (N, 3, S, S), a different image for each of N."""
+    pixels = torch.rand(x.shape, generator=torch.Generator().manual_seed(0))
+    return preprocessing.normalise(pixels.to(x.device, x.dtype))
+
+
+BASELINES: dict[str, Callable[[Tensor, Preprocessing], Tensor]] = {
+    "black": black,
+    "mean": mean,
+    "blur": blur,
+    "noise": noise,
+}
 """By name: images (N, 3, S, S), normalised, and their preprocessing -> baselines of the same shape."""
 
 

@@ -1,0 +1,196 @@
+"""`explain`: one image, one head, one target, one method -> an Attribution."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..ablation import Part
+from ..baselines import baseline as make_baseline
+from ..classifier import Classifier
+from ..ledger import modules_seen
+from ..progress import Progress
+from ..spec import HeadName
+from ..targets import Target
+from .methods import METHODS, Method
+from .options import AttributionError, read_options
+from .task import Clock, Task
+
+NOISE_IMAGES = 4
+"""Images of noise that the baseline `noise` averages over."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What a method says about one image, signed, on the CPU in float32.
+
+    `values`: (C, H, W) of the network's image (C is 3, or 1 where all colours were covered together), or (C, h, w) of
+    a layer; `heatmap`: their sum over C. `score` and `baseline_score`: logits, or a difference of two; the latter is
+    the mean over `baselines` (B, 3, S, S) in normalised values, both None where the method needs none.
+    `complete`: the values must add up to score - baseline_score.
+    """
+
+    method: str
+    head: HeadName
+    target: Target
+    layer: str | None
+    baseline: str | None
+    options: dict[str, Any]
+    values: Tensor = field(repr=False)
+    heatmap: Tensor = field(repr=False)
+    baselines: Tensor | None = field(repr=False)
+    score: float
+    baseline_score: float | None
+    complete: bool
+    seconds: float
+
+    @property
+    def total(self) -> float:
+        """The sum of all values."""
+        return float(self.values.double().sum())
+
+    @property
+    def delta(self) -> float | None:
+        """What the sum misses: total - (score - baseline_score), where the method promises that it is zero."""
+        if not self.complete or self.baseline_score is None:
+            return None
+        return self.total - (self.score - self.baseline_score)
+
+    @property
+    def completeness_error(self) -> float | None:
+        """`delta` as a share of |score - baseline_score|; None where nothing is promised."""
+        if self.delta is None or self.baseline_score is None:
+            return None
+        return abs(self.delta) / max(abs(self.score - self.baseline_score), 1e-12)
+
+    @property
+    def all_negative(self) -> bool:
+        """Whether no position speaks for the target."""
+        return bool((self.heatmap <= 0).all()) and bool((self.heatmap < 0).any())
+
+    @property
+    def note(self) -> str:
+        """What a reader must know about this very map; empty where there is nothing."""
+        if self.layer is None or not self.all_negative:
+            return ""
+        return (
+            f"Every position of this map is negative: at {self.layer} nothing speaks for {self.target.name}, so its "
+            f"score of {self.score:+.2f} comes from elsewhere (biases, or other branches). With negative values cut "
+            "off, as GradCAM is usually drawn, the map would be empty."
+        )
+
+
+def explain(
+    classifier: Classifier,
+    x: Tensor,
+    method: str,
+    head: str = "main",
+    target: str | int | Target = "auto",
+    *,
+    layer: str | None = None,
+    baseline: str = "black",
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Attribution:
+    """Attributes the score of `target` at `head` to one image (1, 3, S, S), normalised.
+
+    `layer`: MODULE or MODULE:BRANCH for methods that need one (default: the last module before the head). `baseline`:
+    black, mean, blur or noise, for methods that need one. `progress` counts images passed through the network;
+    setting `cancel` raises Cancelled before the next batch. Safe on a Classifier that other threads use: whatever is
+    hooked is a twin. Raises AttributionError, TargetError or KeyError that list what is allowed.
+    """
+    started = time.perf_counter()
+    row = find_method(method)
+    trained = trained_head(classifier, head)
+    chosen = read_options(row.options, options or {})
+    part = read_layer(row, classifier, trained, layer)
+    image = _one_image(x).to(classifier.device, torch.float32)
+    baselines = baseline_images(baseline, image, classifier) if "baseline" in row.needs else image[:0]
+    goal, scores = _scores(classifier, torch.cat([image, baselines]), trained, target)
+    # Without a need for a baseline the image stands in its place: no such method looks at it.
+    starts = list(torch.split(baselines, 1)) if len(baselines) else [image]
+    clock = Clock(row.images(chosen, image.shape[-1]) * len(starts), progress, cancel)
+    found = [row.run(Task(classifier, image, start, trained, goal, part, chosen, clock)) for start in starts]
+    clock.finish()
+    values = torch.cat(found).detach().float().mean(0).cpu().contiguous()
+    return Attribution(
+        row.name,
+        trained,
+        goal,
+        None if part is None else str(part),
+        baseline if len(baselines) else None,
+        chosen,
+        values,
+        values.sum(0),
+        baselines.cpu() if len(baselines) else None,
+        scores[0],
+        sum(scores[1:]) / len(baselines) if len(baselines) else None,
+        row.promises_sum(classifier.network.spec, part),
+        time.perf_counter() - started,
+    )
+
+
+def _scores(
+    classifier: Classifier, images: Tensor, head: HeadName, target: str | int | Target
+) -> tuple[Target, list[float]]:
+    """The target, read with the first image's logits, and its score for every image."""
+    with torch.inference_mode():
+        logits = classifier.network.head_logits(classifier.to_input(images), head).double().cpu()
+    goal = target if isinstance(target, Target) else Target.parse(str(target), classifier.checkpoint.labels, logits[0])
+    return goal, goal.score(logits).tolist()
+
+
+def find_method(name: str) -> Method:
+    """The method of that name; raises AttributionError that lists the allowed ones."""
+    if name not in METHODS:
+        raise AttributionError(f"unknown method {name!r}; allowed: {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def baseline_images(name: str, x: Tensor, classifier: Classifier) -> Tensor:
+    """(B, 3, S, S), normalised: one image, or several of noise, over which attributions are averaged."""
+    several = x.expand(NOISE_IMAGES, -1, -1, -1) if name == "noise" else x
+    return make_baseline(name, several, classifier.preprocessing)
+
+
+def allowed_layers(classifier: Classifier, head: HeadName) -> tuple[str, ...]:
+    """Modules that a head depends on; each also takes `:BRANCH`."""
+    return modules_seen(classifier.network.spec, head)
+
+
+def read_layer(method: Method, classifier: Classifier, head: HeadName, layer: str | None) -> Part | None:
+    """The layer that was asked for, or the last module before the head; None where the method takes none."""
+    if "layer" not in method.needs:
+        if layer is not None:
+            raise AttributionError(f"{method.name} explains the image itself and takes no layer; leave {layer!r} out")
+        return None
+    allowed = allowed_layers(classifier, head)
+    part = Part.parse(layer or allowed[-1], classifier.network.spec)
+    if part.module not in allowed:
+        raise AttributionError(f"the head {head} does not depend on {part.module}; allowed: {', '.join(allowed)}")
+    return part
+
+
+def trained_head(classifier: Classifier, head: str) -> HeadName:
+    """The head of that name; raises AttributionError where it is not there or was never trained."""
+    for name in classifier.trained_heads:
+        if name == head:
+            return name
+    state = "was never trained" if head in classifier.heads else "is not there"
+    raise AttributionError(
+        f"the head {head!r} of {classifier.checkpoint.name} {state}, so there is nothing to explain; "
+        f"allowed: {', '.join(classifier.trained_heads)}"
+    )
+
+
+def _one_image(x: Tensor) -> Tensor:
+    if x.ndim != 4 or x.shape[:2] != (1, 3) or x.shape[2] != x.shape[3]:
+        raise AttributionError(f"one image (1, 3, S, S) is explained at a time; got {tuple(x.shape)}")
+    return x.detach()

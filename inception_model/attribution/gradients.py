@@ -1,0 +1,131 @@
+"""Methods that need nothing but the gradient of the score with respect to the image, computed without hooks.
+
+Three exact savings make them about twice as fast as calling captum on the network, with the same result:
+- The first convolution is affine. On a straight path its output is interpolated instead of computed for every step,
+  and gradients are added up behind it, so that one transposed convolution serves all steps.
+- A ReLU overwrites its input (a convolution's backward pass does not need it).
+- ReLU and max pool commute, so the stem's two largest maps are pooled first.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.polynomial.legendre import leggauss
+from torch import Tensor, nn
+
+from ..classifier import DTYPES
+from ..network import ConvUnit, GoogLeNet, weight_sharing_twin
+from .task import Task
+
+BATCH = 10
+"""Images per pass. Measured on a CPU: larger batches gain nothing and cannot be stopped as quickly."""
+
+
+def behind_conv1(network: GoogLeNet) -> GoogLeNet:
+    """A twin with the same values and gradients whose input is the first convolution's output (N, 64, 112, 112)."""
+    twin = weight_sharing_twin(network)
+    for module in twin.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = True
+    conv1, conv2 = twin.get_submodule("conv1"), twin.get_submodule("conv2")
+    assert isinstance(conv1, ConvUnit)
+    assert isinstance(conv2, ConvUnit)
+    conv1.pad = None
+    conv1.add_module("conv", nn.Identity())
+    twin.add_module("pool1", nn.Sequential(twin.pool1, conv1.relu))
+    conv1.add_module("relu", nn.Identity())
+    if isinstance(twin.lrn2, nn.Identity):
+        twin.add_module("pool2", nn.Sequential(twin.pool2, conv2.relu))
+        conv2.add_module("relu", nn.Identity())
+    return twin
+
+
+class InputGradient:
+    """The score's gradient, split at the first convolution's output z (N, 64, 112, 112)."""
+
+    def __init__(self, task: Task, precision: str = "network") -> None:
+        network = task.classifier.network
+        if precision != "network" and DTYPES[precision] != task.classifier.dtype:
+            network = copy.deepcopy(network).to(DTYPES[precision])
+        conv1 = network.get_submodule("conv1")
+        assert isinstance(conv1, ConvUnit)
+        self._first = nn.Sequential(conv1.pad or nn.Identity(), conv1.conv)
+        self._score = task.module(behind_conv1(network))
+
+    def lift(self, x: Tensor) -> Tensor:
+        """Images -> z."""
+        with torch.no_grad():
+            return self._first(x.to(self._score.dtype, memory_format=torch.channels_last))  # type: ignore[no-any-return]
+
+    def at(self, z: Tensor) -> Tensor:
+        """z -> the score's gradient there, of the same shape."""
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            return torch.autograd.grad(self._score(z).sum(), z)[0]
+
+    def to_pixels(self, gradient: Tensor, like: Tensor) -> Tensor:
+        """Gradients with respect to z -> with respect to images (N, 3, S, S), float32."""
+        with torch.enable_grad():
+            x = torch.zeros_like(like, dtype=self._score.dtype, memory_format=torch.channels_last).requires_grad_()
+            gradient = gradient.to(self._score.dtype)
+            return torch.autograd.grad(self._first(x), x, gradient)[0].float().contiguous()
+
+
+def gradient(task: Task) -> Tensor:
+    """Saliency (Simonyan et al. 2013), with its sign: (1, 3, S, S)."""
+    network = InputGradient(task)
+    return network.to_pixels(network.at(network.lift(task.x)), task.x)
+
+
+def input_x_gradient(task: Task) -> Tensor:
+    """The image (normalised) times the gradient: (1, 3, S, S)."""
+    return task.x * gradient(task)
+
+
+def integrated_gradients(task: Task) -> Tensor:
+    """Sundararajan et al. 2017 along the straight path from the baseline, by Gauss-Legendre's rule: (1, 3, S, S)."""
+    network = InputGradient(task, task.options["precision"])
+    nodes, weights = leggauss(task.options["steps"])
+    places = torch.tensor(np.stack([(nodes + 1) / 2, weights / 2]), dtype=torch.float32, device=task.x.device)
+    start, end = network.lift(task.baseline), network.lift(task.x)
+    total = torch.zeros_like(end, dtype=torch.float32)
+    for alphas, shares in (chunk.view(2, -1, 1, 1, 1) for chunk in torch.split(places, BATCH, dim=1)):
+        gradients = network.at(torch.lerp(start, end, alphas.to(start.dtype)))
+        total += (gradients * shares).sum(0, keepdim=True)
+    return (task.x - task.baseline) * network.to_pixels(total, task.x)
+
+
+def _samples(task: Task) -> Iterator[int]:
+    left = task.options["samples"]
+    while left > 0:
+        yield min(left, BATCH)
+        left -= BATCH
+
+
+def smooth_gradient(task: Task) -> Tensor:
+    """SmoothGrad (Smilkov et al. 2017): the mean gradient of noisy copies of the image, (1, 3, S, S)."""
+    network = InputGradient(task)
+    generator = torch.Generator().manual_seed(task.options["seed"])
+    total = torch.zeros_like(network.lift(task.x), dtype=torch.float32)
+    for count in _samples(task):
+        noisy = task.x + task.normal_noise(generator, count, task.options["sigma"])
+        total += network.at(network.lift(noisy)).sum(0, keepdim=True, dtype=torch.float32)
+    return network.to_pixels(total / task.options["samples"], task.x)
+
+
+def gradient_shap(task: Task) -> Tensor:
+    """Lundberg and Lee 2017: expected gradients at random places between the baseline and noisy images."""
+    network = InputGradient(task)
+    generator = torch.Generator().manual_seed(task.options["seed"])
+    places = np.random.RandomState(task.options["seed"])
+    total: Tensor = torch.zeros_like(task.x)
+    for count in _samples(task):
+        noisy = task.x + task.normal_noise(generator, count, task.options["sigma"])
+        alphas = torch.tensor(places.uniform(size=count), dtype=torch.float32, device=task.x.device).view(-1, 1, 1, 1)
+        gradients = network.at(network.lift(torch.lerp(task.baseline, noisy, alphas)))
+        total += (network.to_pixels(gradients, noisy) * (noisy - task.baseline)).sum(0, keepdim=True)
+    return total / float(task.options["samples"])

@@ -1,0 +1,133 @@
+"""`explain`: why a head says a class of one image, as an overlay, raw values and numbers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..attribution import METHODS, Attribution, AttributionError, explain, find_method
+from ..baselines import BASELINES
+from ..classifier import Classifier
+from ..preprocessing import Photo, open_photo
+from ..rendering import full_scale, overlay_on_photo
+from ..targets import FORMS
+from .common import add_json_option, add_network_options, classifier_from, describe, image_argument, print_json
+
+
+def add_parser(subparsers: Any) -> None:
+    """Registers the command; `--help` lists every method with its options."""
+    parser = subparsers.add_parser(
+        "explain",
+        help="what in an image speaks for a class",
+        epilog=_methods_text(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    image_argument(parser)
+    parser.add_argument("--method", default="integrated_gradients", metavar="NAME", help="see below")
+    parser.add_argument("--head", default="main", metavar="HEAD", help="main, aux1 or aux2")
+    parser.add_argument("--target", default="auto", metavar="CLASS", help=FORMS)
+    parser.add_argument("--layer", metavar="MODULE[:BRANCH]", help="for methods of a layer, such as 5b or 4d:5x5")
+    parser.add_argument("--baseline", default="black", metavar="NAME", help=f"one of: {', '.join(BASELINES)}")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the three files go")
+    add_network_options(parser)
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes NAME.png, NAME.npz and NAME.json into the folder and prints the numbers."""
+    find_method(args.method)  # a misspelt name is told before the network is loaded
+    options = read_pairs(args.option)
+    classifier = classifier_from(args)
+    photo = open_photo(args.image)
+    result = explain(
+        classifier,
+        classifier.prepare(photo.image),
+        args.method,
+        args.head,
+        args.target,
+        layer=args.layer,
+        baseline=args.baseline,
+        options=options,
+    )
+    answer = {**describe(classifier), "path": str(args.image), **numbers(result)}
+    answer["files"] = write_files(classifier, photo, result, answer, args.out, args.image.stem)
+    if args.json:
+        print_json(answer)
+    else:
+        _print(result, answer["files"])
+    return 0
+
+
+def read_pairs(texts: list[str]) -> dict[str, str]:
+    """["steps=20"] -> {"steps": "20"}; raises AttributionError for a text without `=`."""
+    pairs = dict(text.partition("=")[::2] for text in texts if "=" in text)
+    if len(pairs) < len(texts):
+        wrong = next((text for text in texts if "=" not in text), texts[-1])
+        raise AttributionError(f"--option takes NAME=VALUE, each name once; got {wrong!r}")
+    return pairs
+
+
+def numbers(result: Attribution) -> dict[str, Any]:
+    """What is said about an attribution in JSON."""
+    return {
+        "method": result.method,
+        "head": result.head,
+        "target": {"index": result.target.index, "minus": result.target.minus, "name": result.target.name},
+        "layer": result.layer,
+        "baseline": result.baseline,
+        "options": result.options,
+        "score": result.score,
+        "baseline_score": result.baseline_score,
+        "sum": result.total,
+        "completeness_error": result.completeness_error,
+        "all_negative": result.all_negative,
+        "note": result.note,
+        "seconds": round(result.seconds, 4),
+    }
+
+
+def write_files(
+    classifier: Classifier, photo: Photo, result: Attribution, answer: dict[str, Any], folder: Path, stem: str
+) -> dict[str, str]:
+    """Overlay, raw arrays (values, heatmap, baselines) and the numbers; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    layer = "" if result.layer is None else f"-{result.layer.replace(':', '_')}"
+    name = f"{stem}-{result.method}{layer}-{result.head}"
+    files = {kind: str(folder / f"{name}.{kind}") for kind in ("png", "npz", "json")}
+    heatmap = result.heatmap.numpy()
+    view = classifier.preprocessing.view(photo.size)
+    overlay_on_photo(photo.image, heatmap, view, kind="signed", scale=full_scale(heatmap)).save(files["png"])
+    arrays = {"values": result.values.numpy(), "heatmap": heatmap}
+    if result.baselines is not None:
+        arrays["baselines"] = result.baselines.numpy()
+    np.savez_compressed(files["npz"], **arrays)  # type: ignore[arg-type]
+    Path(files["json"]).write_text(json.dumps(answer, indent=2) + "\n")
+    return files
+
+
+def _print(result: Attribution, files: dict[str, str]) -> None:
+    where = f" at {result.layer}" if result.layer else ""
+    print(f"{METHODS[result.method].label}{where}: {result.head} -> {result.target.name}, score {result.score:+.3f}")
+    if result.baseline_score is not None:
+        print(f"baseline {result.baseline}: score {result.baseline_score:+.3f}")
+    if result.completeness_error is not None:
+        print(f"sum of attributions {result.total:+.3f}, completeness error {result.completeness_error:.2%}")
+    print(METHODS[result.method].reading)
+    if result.note:
+        print(result.note)
+    print(f"{result.seconds:.2f} s; written: {', '.join(files.values())}")
+
+
+def _methods_text() -> str:
+    lines = ["methods (cost in forward passes) and their options:"]
+    for method in METHODS.values():
+        needs = f", needs a {' and a '.join(method.needs)}" if method.needs else ""
+        lines.append(f"  {method.name}  (about {method.cost():.0f}{needs})")
+        lines += [f"      {o.name}={o.default}  {o.help}; allowed: {o.allowed}" for o in method.options]
+    return "\n".join(lines)
