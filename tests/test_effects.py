@@ -6,22 +6,14 @@ import pytest
 import torch
 
 from inception_model.capture import NODES, capture
-from inception_model.checkpoint import Checkpoint
-from inception_model.classifier import Classifier, build
+from inception_model.classifier import Classifier
 from inception_model.effects import channel_effects, reaches, strongest_readers
-from inception_model.network import GoogLeNet, init_weights
-from inception_model.preprocessing import TORCHVISION
 from inception_model.spec import tiny
 
 
 @pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    network = init_weights(GoogLeNet(tiny()), seed=1)
-    with torch.no_grad():
-        network.classifier.weight.normal_(0, 0.5, generator=torch.Generator().manual_seed(2))
-        network.classifier.bias.fill_(0.25)
-    heads = ("aux1", "aux2", "main")
-    return build(Checkpoint("tiny", tiny(), TORCHVISION, (), network.state_dict(), heads, "random", "0" * 64), "cpu")
+def classifier(tiny_classifier: Classifier) -> Classifier:
+    return tiny_classifier
 
 
 @pytest.fixture(scope="module")

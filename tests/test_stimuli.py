@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +11,8 @@ from PIL import Image
 
 from inception_model import selectivity, stimuli
 from inception_model.capture import capture
-from inception_model.checkpoint import Checkpoint
-from inception_model.classifier import Classifier, build
-from inception_model.network import GoogLeNet, init_weights
-from inception_model.preprocessing import TORCHVISION, Box
+from inception_model.classifier import Classifier
+from inception_model.preprocessing import Box
 from inception_model.spec import BRANCHES, tiny
 
 
@@ -128,37 +125,30 @@ def test_indices_at_their_ends() -> None:
     assert best[1] == 2
 
 
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    network = init_weights(GoogLeNet(tiny()))
-    heads = ("aux1", "aux2", "main")
-    return build(Checkpoint("tiny", tiny(), TORCHVISION, (), network.state_dict(), heads, "random", "0" * 64), "cpu")
-
-
-def test_responses_are_the_means_of_a_captured_trace(classifier: Classifier) -> None:
+def test_responses_are_the_means_of_a_captured_trace(tiny_classifier: Classifier) -> None:
     pictures = [stimulus.image() for _, stimulus in stimuli.stimulus_set("grating", "orientation", 3)]
     steps: list[tuple[int, int]] = []
     found = selectivity.module_responses(
-        classifier, "4b", pictures, batch=2, progress=lambda done, total: steps.append((done, total))
+        tiny_classifier, "4b", pictures, batch=2, progress=lambda done, total: steps.append((done, total))
     )
-    x = torch.cat([classifier.preprocessing(p, Box(0, 0, 224, 224)) for p in pictures])
-    trace = capture(classifier, x).block("4b")
+    x = torch.cat([tiny_classifier.preprocessing(p, Box(0, 0, 224, 224)) for p in pictures])
+    trace = capture(tiny_classifier, x).block("4b")
     for kind in BRANCHES:
         theirs = trace.branches[kind].output.mean(dim=(2, 3)).numpy()
         assert np.linalg.norm(found[kind] - theirs) <= 1e-5 * np.linalg.norm(theirs)
     assert steps == [(0, 3), (2, 3)]
-    curve = selectivity.tuning_curve(classifier, "4b", "3x3", 1, "grating", "orientation", 3)
+    curve = selectivity.tuning_curve(tiny_classifier, "4b", "3x3", 1, "grating", "orientation", 3)
     assert curve.responses == pytest.approx(found["3x3"][:, 1].tolist(), rel=1e-4)
     assert curve.best == curve.values[int(np.argmax(curve.responses))]
     with pytest.raises(IndexError, match="there is no channel 99"):
-        selectivity.tuning_curve(classifier, "4b", "3x3", 99, "grating", "orientation", 3)
-    assert not any(module._forward_hooks for module in classifier.network.modules())
+        selectivity.tuning_curve(tiny_classifier, "4b", "3x3", 99, "grating", "orientation", 3)
+    assert not any(module._forward_hooks for module in tiny_classifier.network.modules())
 
 
-def test_every_branch_gets_a_summary(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_branch_gets_a_summary(tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selectivity, "ORIENTATIONS", (0, 90))
     monkeypatch.setattr(selectivity, "FREQUENCIES", (4.0, 16.0))
-    summary = selectivity.branch_selectivity(replace(classifier), "3a")
+    summary = selectivity.branch_selectivity(tiny_classifier, "3a")
     for kind in BRANCHES:
         assert summary[kind].orientation.shape == (tiny().block("3a").width(kind),)
         assert np.nanmax(summary[kind].orientation, initial=0) <= 1 + 1e-9
