@@ -16,7 +16,9 @@ import streamlit as st  # noqa: E402
 from app import sidebar, state, theme  # noqa: E402
 
 PAGES = ("look", "module", "heads", "why", "cost", "model")
-"""Files in pages/, in the order of the navigation; a page is its file, its title and its address."""
+"""Files in views/, in the order of the navigation; a page is its file, its title and its address.
+
+The folder must not be called pages: Streamlit would run a file in it on its own, without this script."""
 
 
 def main() -> None:
@@ -24,9 +26,9 @@ def main() -> None:
     st.set_page_config(page_title="InceptionScope", layout="wide", initial_sidebar_state="collapsed")
     theme.apply()
     pages = {
-        name: st.Page(f"pages/{name}.py", title=name.capitalize(), url_path=name, default=name == PAGES[0])
+        name: st.Page(f"views/{name}.py", title=name.capitalize(), url_path=name, default=name == PAGES[0])
         for name in PAGES
-        if (ROOT / "app" / "pages" / f"{name}.py").is_file()
+        if (ROOT / "app" / "views" / f"{name}.py").is_file()
     }
     page = st.navigation(list(pages.values()), position="top")
     destination = state.take_destination()

@@ -14,14 +14,7 @@ FILE = "a file"
 
 def checkpoints() -> list[str]:
     """Names that can be loaded without fetching anything: the bundled one and those already fetched."""
-    return [BUNDLED, *(name for name in PUBLISHED if _is_here(name))]
-
-
-def _is_here(name: str) -> bool:
-    try:
-        return local_file(PUBLISHED[name]).is_file()
-    except (OSError, CheckpointError):
-        return False
+    return [BUNDLED, *(name for name, entry in PUBLISHED.items() if local_file(entry).is_file())]
 
 
 def show() -> None:

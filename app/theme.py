@@ -40,12 +40,12 @@ header.stAppHeader { border-bottom: 1px solid var(--line); background: var(--bg)
 .stAppToolbar { max-width: 1240px; margin: 0 auto; padding: 0 22px; }
 [data-testid="stTopNav"]::before { content: "InceptionScope"; font-weight: 700; font-size: 18px; margin-right: 14px;
   align-self: center; color: var(--ink); }
-.stAppToolbar a[data-testid="stTopNavLink"] { background: none; border-radius: 0; padding: 0 2px; }
+.stAppToolbar a[data-testid="stTopNavLink"] { background: none; border-radius: 0; padding: 0 2px; margin: 0 5px; }
 .stAppToolbar a[data-testid="stTopNavLink"] p { font-size: 15px; color: var(--mut); font-weight: 400; }
 .stAppToolbar a[data-testid="stTopNavLink"][aria-current="page"] p { color: var(--ink); }
 .stAppToolbar a[data-testid="stTopNavLink"][aria-current="page"] { box-shadow: 0 2px 0 var(--b1x1); }
 .stAppToolbar a[data-testid="stTopNavLink"]:hover p { color: var(--ink); }
-.scope-status { position: fixed; z-index: 999991; top: 0; height: 60px; line-height: 60px;
+.scope-status { position: fixed; z-index: 999991; top: 0; height: 57px; line-height: 57px;
   right: max(22px, calc(50vw - 598px)); color: var(--mut); font-variant-numeric: tabular-nums; }
 [data-testid="stElementContainer"]:has(.scope-status) { position: absolute; }
 
@@ -60,8 +60,8 @@ p.scope-cap { color: var(--mut); margin: 0; max-width: 72ch; }
 .scope-kv > :nth-child(odd) { color: var(--mut); }
 
 /* A file uploader that is no larger than its job. */
-[data-testid="stFileUploaderDropzone"] { padding: 6px; min-height: 0; border: 1px dashed var(--mut); gap: 8px;
-  background: none; flex-direction: row; align-items: center; justify-content: flex-start; }
+section[data-testid="stFileUploaderDropzone"] { padding: 6px; min-height: 0; border: 1px dashed var(--mut); gap: 8px;
+  background: none; flex-flow: row !important; align-items: center; justify-content: flex-start; }
 [data-testid="stFileUploaderDropzone"] button { min-height: 34px; padding: 2px 10px; }
 [data-testid="stFileUploaderDropzoneInstructions"] { margin: 0; }
 [data-testid="stFileUploaderDropzoneInstructions"] span { font-size: 0; }
@@ -75,7 +75,8 @@ p.scope-cap { color: var(--mut); margin: 0; max-width: 72ch; }
   .scope-status { right: 14px; font-size: 13px; }
   .st-key-phone-nav { display: flex; gap: 2px 16px; }
   .st-key-phone-nav a { padding: 0; }
-  [data-testid="stToolbar"]::before { content: "InceptionScope"; font-weight: 700; order: 2; margin-right: auto; }
+  [data-testid="stToolbar"] > div::after { content: "InceptionScope"; font-weight: 700; font-size: 17px; }
+  .stAppToolbar { padding: 0 8px; }
 }
 """
 

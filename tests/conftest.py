@@ -10,11 +10,11 @@ import torch
 
 from inception_model.checkpoint import Checkpoint, load
 from inception_model.classifier import Classifier, build
-from inception_model.data import Label
-from inception_model.network import GoogLeNet, init_weights
-from inception_model.preprocessing import Photo, Preprocessing
+from inception_model.preprocessing import Photo
 from inception_model.samples import SAMPLES, sample_photo
-from inception_model.spec import HEADS, tiny
+from inception_model.spec import tiny
+
+from .random_networks import random_classifier
 
 
 def relative_norm(found: torch.Tensor, wanted: torch.Tensor) -> float:
@@ -30,18 +30,9 @@ def relative() -> Callable[[torch.Tensor, torch.Tensor], float]:
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint() -> Checkpoint:
-    """Random weights on Table 1 divided by sixteen: 7 classes, three heads, 224 pixels."""
-    spec = tiny()
-    network = init_weights(GoogLeNet(spec), seed=1).eval()
-    labels = tuple(Label(i, f"n{i:08d}", f"thing {i}") for i in range(spec.classes))
-    return Checkpoint("tiny", spec, Preprocessing(), labels, network.state_dict(), HEADS, "random weights", "0" * 64)
-
-
-@pytest.fixture(scope="session")
-def tiny_classifier(tiny_checkpoint: Checkpoint) -> Classifier:
-    """The tiny network on the CPU in float32."""
-    return build(tiny_checkpoint, "cpu")
+def tiny_classifier() -> Classifier:
+    """Random weights on Table 1 divided by sixteen, on the CPU: 7 classes, three heads, 224 pixels."""
+    return random_classifier(tiny())
 
 
 @pytest.fixture(scope="session")

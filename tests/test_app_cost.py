@@ -26,7 +26,7 @@ def widths(html: str) -> list[float]:
 def open_cost() -> AppTest:
     at = AppTest.from_file(MAIN, default_timeout=120)
     at.run()
-    at.switch_page("pages/cost.py").run()
+    at.switch_page("views/cost.py").run()
     assert not at.exception
     return at
 
@@ -129,8 +129,8 @@ def test_the_lab_counts_live_survives_a_page_change_and_resets() -> None:
     fewer = cost_lab.verdict(REPORT.total.macs, compute_report(spec).total.macs)
     assert "fewer" in fewer
     assert fewer in words(at)
-    at.switch_page("pages/look.py").run()
-    at.switch_page("pages/cost.py").run()
+    at.switch_page("views/look.py").run()
+    at.switch_page("views/cost.py").run()
     at.selectbox(key="cost_network").select("paper").run()
     assert fewer in words(at)
     assert at.slider(key="width/paper/4d/3x3_reduce").value == 72

@@ -54,7 +54,7 @@ def page(small: InferenceService, monkeypatch: pytest.MonkeyPatch, shown: Photo,
     """The page alone on the tiny network."""
     monkeypatch.setattr(state, "service", lambda: small)
     monkeypatch.setattr(state, "current_photo", lambda: shown)
-    test = AppTest.from_file(str(ROOT / "app" / "pages" / "module.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "app" / "views" / "module.py"), default_timeout=60)
     for name, value in session.items():
         test.session_state[f"scope.{name.replace('__', '.')}"] = value
     return test.run()

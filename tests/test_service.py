@@ -137,7 +137,7 @@ def test_cancelling_running_work_frees_the_worker(service: InferenceService) -> 
 
 
 def test_a_timeout_frees_the_worker(service: InferenceService) -> None:
-    with pytest.raises(TimeoutError, match="not done after 0.2 s"):
+    with pytest.raises(TimeoutError, match=r"not done after 0\.2 s"):
         service.run(forever, threading.Event(), timeout=0.2)
     assert service.run(lambda _: "next", timeout=20) == "next"
 

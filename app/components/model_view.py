@@ -6,8 +6,9 @@ import html
 
 import streamlit as st
 
-from app import sidebar, state, theme
-from inception_model.checkpoint import Checkpoint
+from app import theme
+from inception_model.checkpoint import Checkpoint, CheckpointError
+from inception_model.download import PUBLISHED, Published, fetch, local_file
 from inception_model.preprocessing import Preprocessing
 
 _TABLE_CSS = """<style>
@@ -72,3 +73,45 @@ def card(checkpoint: Checkpoint) -> None:
         theme.heading("Model card", "As it travels with the file.")
         with st.container(border=True):
             st.markdown(checkpoint.card)
+
+
+def published() -> None:
+    """Every published checkpoint: what it is, whether it is here, and a button that fetches it."""
+    for entry in PUBLISHED.values():
+        with st.container(border=True):
+            _published(entry)
+
+
+def _published(entry: Published) -> None:
+    words, action = st.columns([5, 1], vertical_alignment="center")
+    here = local_file(entry).is_file()
+    accuracy = entry.accuracy.get("main")
+    measured = (
+        f" Main head {accuracy['top1']:.1%} top-1, {accuracy['top5']:.1%} top-5, as published." if accuracy else ""
+    )
+    place = f"On this machine: {local_file(entry)}" if here else entry.by_hand
+    words.html(
+        f"<b>{html.escape(entry.name)}</b> · {html.escape(entry.title)} · {entry.megabytes:.0f} MB<br>"
+        f'{html.escape(entry.note + measured)}<br><span class="scope-mut">{html.escape(entry.licence)}.<br>'
+        f'<span style="overflow-wrap:anywhere">{html.escape(place)}</span></span>'
+    )
+    if here:
+        action.html('<span class="scope-mut">choose it in the sidebar</span>')
+    elif action.button("Fetch", key=f"fetch-{entry.name}"):
+        _fetch(entry)
+
+
+def _fetch(entry: Published) -> None:
+    """Runs in this session's own thread: leaving the page stops it, and the next try goes on where it stopped."""
+    bar = st.progress(0.0, text=f"fetching {entry.file_name}")
+
+    def tell(done: int, total: int) -> None:
+        bar.progress(min(done / max(total, 1), 1.0), text=f"{done / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+    try:
+        fetch(entry, progress=tell)
+    except CheckpointError as error:
+        bar.empty()
+        st.error(str(error))
+    else:
+        st.rerun()

@@ -76,7 +76,7 @@ def lanes_of(trace: Trace) -> Lanes:
 
 
 def mean_range(lanes: Lanes) -> tuple[float, float]:
-    """The smallest and the largest mean activation of all branches: the palest and the darkest lane."""
+    """The smallest and the largest mean activation of all branches: the palest and the strongest lane."""
     means = [lane.mean for module in lanes.values() for lane in module.values()]
     return min(means), max(means)
 
@@ -84,7 +84,8 @@ def mean_range(lanes: Lanes) -> tuple[float, float]:
 def map_svg(
     spec: NetworkSpec, lanes: Lanes, sides: Mapping[str, int], heads: list[HeadView], chosen: str | None = None
 ) -> str:
-    """The drawing: lanes as tall as their share of a module's channels, as dark as their mean activation.
+    """The drawing: lanes as tall as their share of a module's channels, as strong in colour as their mean
+    activation.
 
     `sides`: height of each module's maps in positions. Everything clickable carries `data-go`: `4d/5x5` or `head/aux1`.
     """
@@ -219,5 +220,5 @@ def legend() -> None:
         f'<span><i style="background:var(--b{kind})"></i>{name}</span>' for kind, name in theme.BRANCH_NAMES.items()
     )
     palest, darkest = state.remember("map range", lambda: mean_range(lanes_of(state.trace())))
-    scale = f"mean activation from {palest:.2f} (pale) to {darkest:.2f} (dark)"
+    scale = f"mean activation from {palest:.2f} (pale) to {darkest:.2f} (strong)"
     st.html(f'<div class="scope-leg">{marks}<span style="margin-left:auto">{scale}</span></div>')

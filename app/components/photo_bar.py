@@ -94,10 +94,10 @@ def show() -> None:
     """Photo, filmstrip, uploader and camera: everything that chooses what is looked at."""
     photo = state.current_photo()
     preprocessing = state.checkpoint().preprocessing
-    seen = f"{preprocessing.size} × {preprocessing.size}"
+    seen = f"{preprocessing.size}×{preprocessing.size} px"
     if preprocessing.detail is not None:
-        seen += f" (detail of {preprocessing.detail} × {preprocessing.detail})"
-    note = f"{credit_of(photo) or photo.name}. The square is what the network sees, at {seen} pixels."
+        seen += f" with the detail of {preprocessing.detail}×{preprocessing.detail}"
+    note = f"{credit_of(photo) or photo.name}. In the square: what the network sees, {seen}."
     st.html(photo_html(photo, preprocessing.view(photo.size), note))
     strip()
     upload()

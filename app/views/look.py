@@ -14,7 +14,7 @@ with right:
 theme.heading(
     "The network on your photo",
     "Every column is an Inception module; its four lanes are the branches, as tall as their share of channels and as "
-    "dark as their mean activation here. Click a lane to go inside. (Paper, Table 1 and Figure 3.)",
+    "strong in colour as their mean activation here. Click a lane to go inside. (Paper, Table 1 and Figure 3.)",
 )
 network_map.legend()
 network_map.show()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from app import state, theme
 from app.components import model_view
 
@@ -14,9 +12,7 @@ theme.heading(
 )
 model_view.facts(checkpoint)
 model_view.accuracy(checkpoint)
-if checkpoint.card:
-    with st.container(border=True, key="card"):
-        st.markdown(checkpoint.card)
+model_view.card(checkpoint)
 theme.heading(
     "Other weights",
     "Published checkpoints are fetched only when you ask, checked against a known hash and kept in the cache; "
