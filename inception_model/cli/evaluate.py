@@ -10,9 +10,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..data import open_dataset, read_labels
+from ..data import open_dataset
 from ..evaluation import evaluate_network
-from .common import add_json_option, add_network_options, classifier_from, describe, print_json
+from .common import add_json_option, add_network_options, classifier_from, describe, print_json, require_same_classes
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,13 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints a row per head (single centre view), or JSON."""
     classifier = classifier_from(args)
     images = open_dataset(args.data, args.split).first(args.limit)
-    # Class indices mean something only if the data name the same classes in the same order.
-    known, given = [label.wnid for label in classifier.checkpoint.labels], [x.wnid for x in read_labels(args.data)]
-    if known != given:
-        raise ValueError(
-            f"the data name {len(given)} classes ({', '.join(given[:3])}, ...), "
-            f"the checkpoint {len(known)} ({', '.join(known[:3])}, ...): they must be the same in the same order"
-        )
+    require_same_classes(classifier, args.data)
     started = time.perf_counter()
     with tqdm(total=len(images), unit="img", desc="evaluate", dynamic_ncols=True) as bar:
         result = evaluate_network(

@@ -1,0 +1,101 @@
+"""`localize`: do maps point at the boxed object?"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..attribution import METHODS as ALL_METHODS
+from ..data import LabelledImages, open_dataset
+from ..localization import METHODS, Localization, localize, read_boxes
+from ..spec import HEADS
+from .common import add_json_option, add_network_options, classifier_from, describe, print_json, require_same_classes
+
+
+def add_parser(subparsers: Any) -> None:
+    """Registers the command."""
+    parser = subparsers.add_parser("localize", help="do maps point at the boxed object?")
+    parser.add_argument("data", type=Path, metavar="DATA", help="Parquet shards with bbox, or ImageFolder with --boxes")
+    parser.add_argument("--boxes", type=Path, metavar="CSV", help="path,x0,y0,x1,y1; paths from DATA")
+    parser.add_argument(
+        "--method", action="append", choices=tuple(ALL_METHODS), metavar="NAME", help=f"default: {', '.join(METHODS)}"
+    )
+    parser.add_argument("--head", action="append", choices=HEADS, help="default: every trained head")
+    parser.add_argument("--limit", type=int, help="only N images, evenly spread over the data")
+    parser.add_argument("--split", default="validation", choices=("validation", "train"))
+    parser.add_argument("--target", default="true", choices=("true", "predicted"), help="class that the maps are for")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    add_network_options(parser)
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints a row per head and method, or Markdown, or JSON."""
+    if args.batch < 1 or (args.limit is not None and args.limit < 1):
+        raise ValueError(f"--batch and --limit must be at least 1; got {args.batch} and {args.limit}")
+    classifier = classifier_from(args)
+    images = open_dataset(args.data, args.split)
+    require_same_classes(classifier, args.data)
+    if args.boxes is not None:
+        images = read_boxes(args.boxes, images, args.data)
+    images = spread(images, args.limit)
+    with tqdm(total=len(images), unit="img", desc="localize", dynamic_ncols=True) as bar:
+        result = localize(
+            classifier,
+            images,
+            args.method or METHODS,
+            args.head or classifier.trained_heads,
+            aim=args.target,
+            batch=args.batch,
+            progress=lambda seen, _: bar.update(seen - bar.n),
+        )
+    if args.json:
+        print_json({**describe(classifier), **asdict(result)})
+    else:
+        print("\n".join(markdown(result) if args.markdown else text(result)))
+    return 0
+
+
+def spread(images: LabelledImages, count: int | None) -> LabelledImages:
+    """`count` images at even distances (all with None), so that data sorted by class give all classes."""
+    if count is None or count >= len(images):
+        return images
+    chosen = [number * len(images) // count for number in range(count)]
+    boxes = None if images.boxes is None else images.boxes[chosen]
+    return LabelledImages([images.encoded[i] for i in chosen], images.labels[chosen], boxes)
+
+
+def _rows(result: Localization) -> list[tuple[str, str, str, str]]:
+    rows = [(ALL_METHODS[r.method].label, r.head, f"{r.pointing:.1%}", f"{r.energy:.1%}") for r in result.rows]
+    return [*rows, ("image centre / even map", "none", f"{result.centre:.1%}", f"{result.area:.1%}")]
+
+
+def _title(result: Localization) -> str:
+    left_out = f", {result.left_out} left out because their box is out of view" if result.left_out else ""
+    return (
+        f"{result.images} images of {result.classes} classes{left_out}; maps for the {result.aim} class; "
+        f"a hit may miss the box by {result.tolerance:g} px; {result.seconds:.0f} s"
+    )
+
+
+def text(result: Localization) -> list[str]:
+    """The table for a terminal."""
+    head = ("method", "head", "pointing", "energy in box")
+    return [_title(result), *(f"{a:26}{b:6}{c:>9}{d:>15}" for a, b, c, d in (head, *_rows(result))), *_notes(result)]
+
+
+def markdown(result: Localization) -> list[str]:
+    """The table for a model card."""
+    rows = (("method", "head", "pointing game", "energy in the box"), ("---", "---", "---:", "---:"), *_rows(result))
+    return [_title(result), "", *(f"| {' | '.join(row)} |" for row in rows), *_notes(result)]
+
+
+def _notes(result: Localization) -> list[str]:
+    empty = {f"{r.method} at {r.head}: {r.empty}" for r in result.rows if r.empty}
+    return ["", f"Maps without any positive value count as energy 0 ({', '.join(sorted(empty))})."] if empty else []

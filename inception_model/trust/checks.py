@@ -1,0 +1,77 @@
+"""CHECKS: every check of a map as one row, read by the library, the command line, the page and the tests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..attribution import Attribution
+from ..classifier import Classifier
+from ..progress import Progress, report
+from .badge import Badge, Evidence
+from .case import Case
+from .completeness import completeness
+from .curves import deletion, insertion
+from .fidelity import measure_infidelity, measure_sensitivity
+from .randomisation import randomisation
+
+
+@dataclass(frozen=True)
+class Check:
+    """A way to test a map. `question`: what it asks, in words; `quick`: takes about a second on a CPU."""
+
+    name: str
+    question: str
+    run: Callable[[Case], Evidence]
+    quick: bool = False
+
+
+_ROWS = (
+    Check("completeness", "Do the values add up to the score minus the baseline's score?", completeness, quick=True),
+    Check("insertion", "Does the score come back fast when the important pixels are put in first?", insertion, True),
+    Check("deletion", "Does the score fall fast when the important pixels are taken away first?", deletion, True),
+    Check("randomisation", "Does the map change when the network forgets what it has learned?", randomisation),
+    Check("infidelity", "Does the map foretell how the score falls when squares are covered?", measure_infidelity),
+    Check("sensitivity", "Does the map stay the same under noise that nobody sees?", measure_sensitivity),
+)
+
+CHECKS: dict[str, Check] = {check.name: check for check in _ROWS}
+"""Every check by name, the quick ones first."""
+
+QUICK: tuple[str, ...] = tuple(check.name for check in _ROWS if check.quick)
+"""Names of the checks that may run without being asked for."""
+
+_PARTS = 1000
+"""Steps of the progress per check: checks count different things, so each is given the same share."""
+
+
+def evidence(
+    classifier: Classifier,
+    x: Tensor,
+    attribution: Attribution,
+    checks: Sequence[str] = QUICK,
+    *,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Badge:
+    """Runs checks on a map of the image `x` (1, 3, S, S), normalised, that `explain` made with this classifier.
+
+    `progress` gives every check the same share; setting `cancel` raises Cancelled before the next step. An unknown
+    check raises KeyError that lists the allowed ones.
+    """
+    for name in checks:
+        if name not in CHECKS:
+            raise KeyError(f"unknown check {name!r}; allowed: {', '.join(CHECKS)}")
+    total = len(checks) * _PARTS
+    found: list[Evidence] = []
+    for number, name in enumerate(checks):
+
+        def part(done: int, steps: int, before: int = number * _PARTS) -> None:
+            report(before + _PARTS * done // max(1, steps), total, progress, cancel)
+
+        found.append(CHECKS[name].run(Case(classifier, x, attribution, part, cancel)))
+    report(total, total, progress, cancel)
+    return Badge(tuple(found))

@@ -1,0 +1,119 @@
+"""Infidelity and sensitivity of a map (Yeh et al. 2019), as captum measures them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..attribution import METHODS
+from ..attribution.captum_metrics import SLOPES, covering_squares, infidelity, sensitivity, uniform_noise
+from .badge import Evidence
+from .case import Case
+
+SQUARE = 4
+"""The covering square's side is the image's divided by this."""
+
+
+@dataclass(frozen=True)
+class Infidelity(Evidence):
+    """How far the map's prediction of the score is from the truth when random squares are covered, in logits squared,
+    at the map's best scale. `uniform`: the same for a map that is 1 everywhere."""
+
+    name: ClassVar[str] = "infidelity"
+    value: float
+    uniform: float
+    samples: int
+    square: int
+
+    @property
+    def passed(self) -> bool:
+        return self.value < self.uniform
+
+    @property
+    def sentence(self) -> str:
+        verdict = "better than" if self.passed else "no better than"
+        return (
+            f"Asked how much the score falls when one of {self.samples} squares of {self.square} pixels is covered, "
+            f"the map is off by {self.value:.3g} logits squared on average, {verdict} a map that is the same "
+            f"everywhere ({self.uniform:.3g})."
+        )
+
+
+@dataclass(frozen=True)
+class Sensitivity(Evidence):
+    """The largest change of the map, as a share of its norm, under noise of `levels` grey levels of 255."""
+
+    name: ClassVar[str] = "sensitivity"
+    label: str
+    value: float
+    samples: int
+    levels: float
+    threshold: float
+
+    @property
+    def passed(self) -> bool:
+        return self.value < self.threshold
+
+    @property
+    def sentence(self) -> str:
+        verdict = "steady enough" if self.passed else "too much to rely on single pixels"
+        return (
+            f"Noise of at most {self.levels:g} grey level, which nobody sees, changes the {self.label} map by up to "
+            f"{self.value:.0%} of its norm in {self.samples} trials: {verdict} "
+            f"(below {self.threshold:.0%} is asked for)."
+        )
+
+
+def map_for_infidelity(case: Case) -> Tensor:
+    """(1, 3, S, S): the values where they have colours, else the heatmap at the image's size for all three."""
+    values = case.attribution.values
+    return (values if values.shape == case.x.shape[1:] else case.map().expand(3, -1, -1))[None].to(case.x.device)
+
+
+def measure_infidelity(case: Case, *, samples: int = 32, seed: int = 0) -> Infidelity:
+    """Covers one square at a time with what the map was compared with: its baseline, else the mean colour.
+
+    The map and its rival that is 1 everywhere see the same squares.
+    """
+    known, x = case.attribution, case.x.to(case.classifier.device, torch.float32)
+    side = x.shape[-1] // SQUARE
+    covers = torch.zeros_like(x) if known.baselines is None else known.baselines.mean(0, keepdim=True)
+    done, total = 0, 2 * samples
+
+    def score(images: Tensor) -> Tensor:
+        nonlocal done
+        case.report(min(done, total), total)
+        done += len(images) if len(images) > 1 else 0  # captum asks for the uncovered image before every batch
+        logits = case.classifier.network.head_logits(case.classifier.to_input(images), known.head)
+        return known.target.score(logits.float())
+
+    slopes = known.method in SLOPES
+    found = [
+        infidelity(score, x, values, covering_squares(covers, side, seed, slopes=slope), samples)
+        for values, slope in ((map_for_infidelity(case).to(x), slopes), (torch.ones_like(x), False))
+    ]
+    case.report(total, total)
+    return Infidelity(found[0], found[1], samples, side)
+
+
+def measure_sensitivity(
+    case: Case, *, samples: int = 5, levels: float = 1.0, seed: int = 0, threshold: float = 0.5
+) -> Sensitivity:
+    """Makes the map of `samples` noisy copies of the image again; `levels`: the noise's bound in grey levels of 255."""
+    white = torch.full((1, 3, 1, 1), levels / 255)
+    pixels = case.classifier.preprocessing
+    radius = (pixels.normalise(white) - pixels.normalise(torch.zeros_like(white))).abs()
+    done = 0
+
+    def explained(image: Tensor) -> Tensor:
+        nonlocal done
+        case.report(done, samples + 1)
+        done += 1
+        return case.again(image).values[None]
+
+    found = sensitivity(explained, case.x.float(), uniform_noise(radius, seed), samples)
+    case.report(samples + 1, samples + 1)
+    return Sensitivity(METHODS[case.attribution.method].label, found, samples, levels, threshold)

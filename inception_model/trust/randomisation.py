@@ -1,0 +1,143 @@
+"""Cascading model randomisation (Adebayo et al. 2018): does the map notice when what the network learned is gone?
+
+From the head down, the weights of one part after the other are replaced by random ones in a copy of the network. A map
+that explains the network must change; one that hardly does draws the image, whatever the network has learned.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..attribution import METHODS
+from ..ledger import modules_seen
+from ..network import GoogLeNet
+from ..spec import HeadName, NetworkSpec
+from .badge import Evidence
+from .case import Case, generator
+
+STEM = ("conv2", "conv2_reduce", "conv1")
+
+
+@dataclass(frozen=True)
+class Randomisation(Evidence):
+    """Spearman's rank correlation of the map with its remakes, one per depth of the cascade.
+
+    `parts` (P): what was randomised last, from the head down (everything named before is random too). `signed` and
+    `absolute`: one row of P correlations per seed, of the values as they are and of their sizes (the paper shows both).
+    """
+
+    name: ClassVar[str] = "randomisation"
+    label: str
+    parts: tuple[str, ...]
+    signed: tuple[tuple[float, ...], ...]
+    absolute: tuple[tuple[float, ...], ...]
+    threshold: float
+
+    @property
+    def by_depth(self) -> tuple[float, ...]:
+        """(P,) signed rank correlation, mean over the seeds."""
+        return tuple(mean(column) for column in zip(*self.signed, strict=True))
+
+    @property
+    def similarity(self) -> float:
+        """How alike the maps stay along the whole cascade: the larger of the mean signed and mean absolute
+        correlations."""
+        return max(mean(sum(rows, ())) for rows in (self.signed, self.absolute))
+
+    @property
+    def passed(self) -> bool:
+        return self.similarity < self.threshold
+
+    @property
+    def sentence(self) -> str:
+        found = (
+            f"With random weights from the {self.parts[0]} down to the {self.parts[-1]}, part by part, the map stays "
+            f"alike with a mean rank correlation of {self.similarity:.2f}"
+        )
+        if self.passed:
+            return f"{found} (below {self.threshold:.2f}): it depends on what the network has learned."
+        return (
+            f"{found} (must be below {self.threshold:.2f}): {self.label} draws nearly the same for a network that has "
+            "learned nothing, so the map is a picture of the image and no evidence for the class."
+        )
+
+
+def cascade(spec: NetworkSpec, head: HeadName) -> dict[str, tuple[str, ...]]:
+    """What is randomised, step by step from a head down: name for readers -> names of the network's modules."""
+    path = (
+        {"classifier": ("classifier",)}
+        if head == "main"
+        else {f"{head} {part}": (f"{head}.{part}",) for part in ("classifier", "fc", "conv")}
+    )
+    return {**path, **{name: (name,) for name in reversed(modules_seen(spec, head))}, "stem": STEM}
+
+
+def weights_hash(network: nn.Module) -> str:
+    """SHA-256 over the names and bytes of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def randomise(network: GoogLeNet, modules: Sequence[str], random: torch.Generator) -> None:
+    """Replaces weights and biases, in place, by normal ones with the mean and standard deviation that each tensor had.
+
+    Batch norm is folded into the weights, so their scale is what keeps activations alive from layer to layer; a start
+    as for training (He) would also have to set the biases, which are no small matter here, to zero.
+    """
+    with torch.no_grad():
+        for name in modules:
+            for tensor in network.get_submodule(name).parameters():
+                values = tensor.float()
+                noise = torch.randn(tensor.shape, generator=random).to(values.device)
+                tensor.copy_(noise * values.std(correction=0) + values.mean())
+
+
+def rank_correlation(first: Tensor, second: Tensor) -> float:
+    """Spearman's rank correlation of two maps of one shape; 0 where one of them is the same everywhere."""
+    a, b = (_centred_ranks(values.flatten()) for values in (first, second))
+    return float(a @ b / (a.norm() * b.norm()).clamp_min(1e-30))
+
+
+def _centred_ranks(values: Tensor) -> Tensor:
+    """(n,) -> (n,) float64 ranks minus their mean; equal values share the mean of their ranks."""
+    _, place, counts = torch.unique(values, return_inverse=True, return_counts=True)
+    ranks: Tensor = counts.cumsum(0).double() - (counts.double() - 1) / 2
+    return ranks[place] - (len(values) + 1) / 2
+
+
+def randomisation(case: Case, *, seeds: Sequence[int] = (0,), threshold: float = 0.5) -> Randomisation:
+    """Remakes the map at every depth of the cascade, once per seed; the target stays what it was.
+
+    The classifier's own network is never written to, and its hash before and after proves it (RuntimeError).
+    """
+    network, original = case.classifier.network, case.attribution.heatmap
+    before = weights_hash(network)
+    steps = cascade(network.spec, case.attribution.head)
+    signed: list[tuple[float, ...]] = []
+    absolute: list[tuple[float, ...]] = []
+    for number, seed in enumerate(seeds):
+        broken, random = copy.deepcopy(network), generator(seed)
+        rows: list[tuple[float, float]] = []
+        for modules in steps.values():
+            case.report(number * len(steps) + len(rows), len(seeds) * len(steps))
+            randomise(broken, modules, random)
+            remade = case.again(network=broken).heatmap
+            rows.append((rank_correlation(original, remade), rank_correlation(original.abs(), remade.abs())))
+        signed.append(tuple(row[0] for row in rows))
+        absolute.append(tuple(row[1] for row in rows))
+    case.report(len(seeds) * len(steps), len(seeds) * len(steps))
+    if weights_hash(network) != before:
+        raise RuntimeError("the network's own weights changed during the randomisation: its answers are not to be used")
+    label = METHODS[case.attribution.method].label
+    return Randomisation(label, tuple(steps), tuple(signed), tuple(absolute), threshold)
