@@ -90,7 +90,7 @@ def load(name_or_path: str | Path) -> Checkpoint:
 
     name = str(name_or_path)
     if name == BUNDLED:
-        return read(ASSETS / "checkpoints" / f"{BUNDLED}.safetensors").with_name(name)
+        return _bundled()
     if name in PUBLISHED:
         return PUBLISHED[name].describe(read(fetched(PUBLISHED[name])))
     path = Path(name_or_path).expanduser()
@@ -98,3 +98,13 @@ def load(name_or_path: str | Path) -> Checkpoint:
         known = ", ".join((BUNDLED, *PUBLISHED))
         raise CheckpointError(f"no checkpoint {name!r}: it is neither a file nor one of the known names ({known})")
     return read(path)
+
+
+def _bundled() -> Checkpoint:
+    """The checkpoint in `assets`, with the card that lies beside it."""
+    from .formats import read
+
+    folder = ASSETS / "checkpoints"
+    found = read(folder / f"{BUNDLED}.safetensors")
+    card = folder / f"{BUNDLED}.md"
+    return replace(found, name=BUNDLED, card=card.read_text(encoding="utf-8") if card.is_file() else found.card)

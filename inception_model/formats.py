@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import native
 from .checkpoint import ASSETS, Checkpoint, CheckpointError, file_sha256
 from .containers import Raw, read_container
 from .data import Label
+from .native import FORMAT, MAX_CLASSES, read_accuracy, read_heads_trained, read_labels, read_preprocessing, read_spec
 from .network import GoogLeNet
 from .preprocessing import CAFFE, INCEPTION5H, TORCHVISION, Preprocessing
 from .spec import TABLE_1, UNITS, HeadName, NetworkSpec, get_spec
@@ -113,7 +113,7 @@ def _variant(name: str, classifier: str, aux_probe: str) -> Callable[[Raw], Netw
 
     def spec(raw: Raw) -> NetworkSpec:
         bias = raw.tensors.get(f"{classifier}.bias")
-        if bias is None or bias.ndim != 1 or not 1 <= bias.numel() <= native.MAX_CLASSES:
+        if bias is None or bias.ndim != 1 or not 1 <= bias.numel() <= MAX_CLASSES:
             found = "is missing" if bias is None else f"has shape {tuple(bias.shape)}"
             raise CheckpointError(f"{classifier}.bias {found}; expected one number per class")
         full = get_spec(name, bias.numel())
@@ -158,14 +158,14 @@ _inception5h_spec = _variant("inception5h", "fc", "aux")
 FORMATS: dict[str, Format] = {
     "native": Format(
         title="this project's safetensors",
-        recognises=lambda raw: raw.metadata.get("format") == native.FORMAT,
+        recognises=lambda raw: raw.metadata.get("format") == FORMAT,
         names=None,
-        spec=lambda raw: native.read_spec(raw.metadata),
-        preprocessing=lambda raw: native.read_preprocessing(raw.metadata),
-        labels=lambda raw: native.read_labels(raw.metadata),
-        heads_trained=lambda raw: native.read_heads_trained(raw.metadata),
+        spec=lambda raw: read_spec(raw.metadata),
+        preprocessing=lambda raw: read_preprocessing(raw.metadata),
+        labels=lambda raw: read_labels(raw.metadata),
+        heads_trained=lambda raw: read_heads_trained(raw.metadata),
         source=lambda raw: raw.metadata.get("source", ""),
-        accuracy=lambda raw: native.read_accuracy(raw.metadata),
+        accuracy=lambda raw: read_accuracy(raw.metadata),
         card=lambda raw: raw.metadata.get("card", ""),
     ),
     "torchvision": Format(
