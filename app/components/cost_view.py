@@ -23,7 +23,8 @@ UNIT_OF: dict[Quantity, str] = {"macs": "MACs", "params": "parameters"}
 
 STYLE = """<style>
 .cost { display: grid; gap: 5px; font-variant-numeric: tabular-nums; }
-.cost-row { display: grid; grid-template-columns: 48px 1fr 172px; gap: 10px; align-items: center; }
+.cost + .cost { margin-top: 5px; }
+.cost-row { display: grid; grid-template-columns: 48px 1fr 172px; gap: 10px; line-height: 20px; }
 .cost-row > :last-child { white-space: nowrap; }
 .cost-bar { position: relative; height: 20px; border-radius: 3px; background: repeating-linear-gradient(45deg,
   transparent 0 4px, color-mix(in srgb, var(--mut) 45%, transparent) 4px 5px); }
@@ -51,6 +52,7 @@ STYLE = """<style>
 .cost-notes b { color: var(--ink); }
 @media (max-width: 760px) {
   .cost-row { grid-template-columns: 34px 1fr 128px; gap: 6px; font-size: 13px; }
+  .cost-row > :last-child { white-space: normal; }
   .cost-row.wide { grid-template-columns: 34px 1fr; }
   .cost-row.wide > :last-child { grid-column: 2; }
 }
