@@ -75,7 +75,8 @@ section[data-testid="stFileUploaderDropzone"] { padding: 6px; min-height: 0; bor
   .scope-status { right: 14px; font-size: 13px; }
   .st-key-phone-nav { display: flex; gap: 2px 16px; }
   .st-key-phone-nav a { padding: 0; }
-  [data-testid="stToolbar"] > div::after { content: "InceptionScope"; font-weight: 700; font-size: 17px; }
+  [data-testid="stToolbar"] > div::after { content: "InceptionScope"; font-weight: 700; font-size: 17px;
+    margin: 0 auto 0 8px; }
   .stAppToolbar { padding: 0 8px; }
 }
 """
