@@ -152,3 +152,16 @@ def test_the_clock_runs_on_the_button_and_is_kept(monkeypatch: pytest.MonkeyPatc
     assert float(measured[2]) > float(measured[1]) > 0
     at.segmented_control(key="quantity").set_value("params").run()
     assert measured[0] in words(at)
+
+
+def test_a_link_opens_the_page_on_its_network_and_meaning_of_naive() -> None:
+    at = AppTest.from_file(MAIN, default_timeout=120)
+    at.run()
+    at.switch_page("views/cost.py")
+    at.query_params["cost_network"] = "inception5h"
+    at.query_params["quantity"] = "parameters"
+    at.run()
+    assert not at.exception
+    assert at.selectbox(key="cost_network").value == "inception5h"
+    real, naive = compute_report(get_spec("inception5h")).modules_total()
+    assert f"{cost_view.amount(real.params)} instead of {cost_view.amount(naive.params)}" in words(at)

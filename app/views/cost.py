@@ -16,7 +16,7 @@ from inception_model.progress import Cancelled
 from inception_model.service import BusyError
 from inception_model.spec import NetworkSpec, get_spec
 
-LOADED = "loaded"
+LOADED = "loaded checkpoint"
 NETWORKS = (LOADED, "paper", "batchnorm", "torchvision", "inception5h")
 NAIVE_LABELS: dict[NaiveKind, str] = {
     "same-outputs": "same outputs",
@@ -27,19 +27,10 @@ RUNS = 9
 _TIMINGS = "scope.cost.timings"
 
 
-def network_name(choice: str) -> str:
-    """What the list of networks shows."""
-    if choice == LOADED:
-        return f"{state.checkpoint().name} (loaded)"
-    return f"{choice}, {get_spec(choice).classes} classes"
-
-
 def choices() -> tuple[str, NetworkSpec, int, NaiveKind, Quantity]:
     """The controls on top: network, meaning of naive, quantity."""
     left, middle, right = st.columns([4, 5, 3])
-    choice = left.selectbox(
-        "Network", NETWORKS, key="cost_network", format_func=network_name, bind="query-params", persist_state="session"
-    )
+    choice = left.selectbox("Network", NETWORKS, key="cost_network", bind="query-params", persist_state="session")
     kind = middle.segmented_control(
         "Naive network to compare with", list(NAIVE), key="naive", default="same-outputs", required=True,
         format_func=NAIVE_LABELS.__getitem__, bind="query-params",
