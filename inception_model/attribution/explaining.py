@@ -111,7 +111,7 @@ def explain(
     trained = trained_head(classifier, head)
     chosen = read_options(row.options, options or {})
     part = read_layer(row, classifier, trained, layer)
-    image = _one_image(x).to(classifier.device, torch.float32)
+    image = _one_image(x).to(classifier.device, torch.promote_types(classifier.dtype, torch.float32))
     baselines = baseline_images(baseline, image, classifier) if "baseline" in row.needs else image[:0]
     goal, scores = _scores(classifier, torch.cat([image, baselines]), trained, target)
     # Without a need for a baseline the image stands in its place: no such method looks at it.

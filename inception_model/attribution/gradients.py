@@ -68,11 +68,11 @@ class InputGradient:
             return torch.autograd.grad(self._score(z).sum(), z)[0]
 
     def to_pixels(self, gradient: Tensor, like: Tensor) -> Tensor:
-        """Gradients with respect to z -> with respect to images (N, 3, S, S), float32."""
+        """Gradients with respect to z -> with respect to images like these (N, 3, S, S)."""
         with torch.enable_grad():
             x = torch.zeros_like(like, dtype=self._score.dtype, memory_format=torch.channels_last).requires_grad_()
             gradient = gradient.to(self._score.dtype)
-            return torch.autograd.grad(self._first(x), x, gradient)[0].float().contiguous()
+            return torch.autograd.grad(self._first(x), x, gradient)[0].to(like.dtype).contiguous()
 
 
 def gradient(task: Task) -> Tensor:
@@ -90,9 +90,9 @@ def integrated_gradients(task: Task) -> Tensor:
     """Sundararajan et al. 2017 along the straight path from the baseline, by Gauss-Legendre's rule: (1, 3, S, S)."""
     network = InputGradient(task, task.options["precision"])
     nodes, weights = leggauss(task.options["steps"])
-    places = torch.tensor(np.stack([(nodes + 1) / 2, weights / 2]), dtype=torch.float32, device=task.x.device)
+    places = torch.tensor(np.stack([(nodes + 1) / 2, weights / 2])).to(task.x)
     start, end = network.lift(task.baseline), network.lift(task.x)
-    total = torch.zeros_like(end, dtype=torch.float32)
+    total = torch.zeros_like(end, dtype=task.x.dtype)
     for alphas, shares in (chunk.view(2, -1, 1, 1, 1) for chunk in torch.split(places, BATCH, dim=1)):
         gradients = network.at(torch.lerp(start, end, alphas.to(start.dtype)))
         total += (gradients * shares).sum(0, keepdim=True)
@@ -110,10 +110,10 @@ def smooth_gradient(task: Task) -> Tensor:
     """SmoothGrad (Smilkov et al. 2017): the mean gradient of noisy copies of the image, (1, 3, S, S)."""
     network = InputGradient(task)
     generator = torch.Generator().manual_seed(task.options["seed"])
-    total = torch.zeros_like(network.lift(task.x), dtype=torch.float32)
+    total = torch.zeros_like(network.lift(task.x), dtype=task.x.dtype)
     for count in _samples(task):
         noisy = task.x + task.normal_noise(generator, count, task.options["sigma"])
-        total += network.at(network.lift(noisy)).sum(0, keepdim=True, dtype=torch.float32)
+        total += network.at(network.lift(noisy)).sum(0, keepdim=True, dtype=task.x.dtype)
     return network.to_pixels(total / task.options["samples"], task.x)
 
 
@@ -125,7 +125,7 @@ def gradient_shap(task: Task) -> Tensor:
     total: Tensor = torch.zeros_like(task.x)
     for count in _samples(task):
         noisy = task.x + task.normal_noise(generator, count, task.options["sigma"])
-        alphas = torch.tensor(places.uniform(size=count), dtype=torch.float32, device=task.x.device).view(-1, 1, 1, 1)
+        alphas = torch.tensor(places.uniform(size=count)).to(task.x).view(-1, 1, 1, 1)
         gradients = network.at(network.lift(torch.lerp(task.baseline, noisy, alphas)))
         total += (network.to_pixels(gradients, noisy) * (noisy - task.baseline)).sum(0, keepdim=True)
     return total / float(task.options["samples"])

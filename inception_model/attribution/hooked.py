@@ -102,9 +102,9 @@ def gradcam(task: Task) -> Tensor:
 
     task.clock.tick(1)
     with torch.enable_grad():
-        score = task.target.score(network.head_logits(task.classifier.to_input(task.x), task.head, visit=watch).float())
+        score = task.target.score(network.head_logits(task.classifier.to_input(task.x), task.head, visit=watch))
         gradient = torch.autograd.grad(score.sum(), leaf[0])[0]
-    weighted = leaf[0].detach().float() * gradient.float().mean(dim=(2, 3), keepdim=True)
+    weighted = leaf[0].detach().to(task.x.dtype) * gradient.to(task.x.dtype).mean(dim=(2, 3), keepdim=True)
     return weighted[:, part.channels(network.spec)]
 
 
@@ -128,4 +128,4 @@ def layer_conductance(task: Task) -> Tensor:
     module = task.module()
     method = LayerConductance(module, _layer(module.network, _part(task)))
     values = method.attribute(task.x, task.baseline, n_steps=task.options["steps"], internal_batch_size=BATCH)
-    return values.float()  # type: ignore[no-any-return]
+    return values.to(task.x.dtype)  # type: ignore[no-any-return]

@@ -38,7 +38,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Task:
-    """One image `x` and one `baseline` (1, 3, S, S), float32, normalised, on the network's device.
+    """One image `x` and one `baseline` (1, 3, S, S), at least float32, normalised, on the network's device.
 
     `classifier` is the caller's: only twins of its network may be hooked. `layer` is there for methods that need one.
     """
@@ -59,11 +59,11 @@ class Task:
     def normal_noise(self, generator: torch.Generator, count: int, sigma: float) -> Tensor:
         """(count, 3, S, S) normal noise; `sigma` is a share of the image's range of values."""
         scale = sigma * float(self.x.max() - self.x.min())
-        return torch.randn(count, *self.x.shape[1:], generator=generator).to(self.x.device) * scale
+        return torch.randn(count, *self.x.shape[1:], generator=generator).to(self.x) * scale
 
 
 class ScoreModule(nn.Module):
-    """Images (N, 3, S, S) float32 -> the target's score (N,) in logits, float32: one class, or a contrast of two.
+    """Images (N, 3, S, S) -> the target's score (N,) in logits, at least float32: one class, or a contrast of two.
 
     Nothing behind the head is computed. Softmax is never applied: it would mix in the other classes' evidence.
     """
@@ -73,8 +73,9 @@ class ScoreModule(nn.Module):
         self.network = network
         self.head, self.target, self.clock = head, target, clock
         self.dtype = network.classifier.weight.dtype
+        self.exact = torch.promote_types(self.dtype, torch.float32)
 
     def forward(self, x: Tensor) -> Tensor:
         self.clock.tick(len(x))
         images = x.to(self.dtype, memory_format=torch.channels_last)
-        return self.target.score(self.network.head_logits(images, self.head).float())
+        return self.target.score(self.network.head_logits(images, self.head).to(self.exact))

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         options=options,
     )
     answer = {**describe(classifier), "path": str(args.image), **numbers(result)}
-    answer["files"] = write_files(classifier, photo, result, answer, args.out, args.image.stem)
+    write_files(classifier, photo, result, answer, args.out, args.image.stem)
     if args.json:
         print_json(answer)
     else:
@@ -94,12 +94,12 @@ def numbers(result: Attribution) -> dict[str, Any]:
 
 def write_files(
     classifier: Classifier, photo: Photo, result: Attribution, answer: dict[str, Any], folder: Path, stem: str
-) -> dict[str, str]:
-    """Overlay, raw arrays (values, heatmap, baselines) and the numbers; returns their paths."""
+) -> None:
+    """Overlay, raw arrays (values, heatmap, baselines) and the numbers; adds their paths to the answer as `files`."""
     folder.mkdir(parents=True, exist_ok=True)
     layer = "" if result.layer is None else f"-{result.layer.replace(':', '_')}"
     name = f"{stem}-{result.method}{layer}-{result.head}"
-    files = {kind: str(folder / f"{name}.{kind}") for kind in ("png", "npz", "json")}
+    files = answer["files"] = {kind: str(folder / f"{name}.{kind}") for kind in ("png", "npz", "json")}
     heatmap = result.heatmap.numpy()
     view = classifier.preprocessing.view(photo.size)
     overlay_on_photo(photo.image, heatmap, view, kind="signed", scale=full_scale(heatmap)).save(files["png"])
@@ -108,7 +108,6 @@ def write_files(
         arrays["baselines"] = result.baselines.numpy()
     np.savez_compressed(files["npz"], **arrays)  # type: ignore[arg-type]
     Path(files["json"]).write_text(json.dumps(answer, indent=2) + "\n")
-    return files
 
 
 def _print(result: Attribution, files: dict[str, str]) -> None:
