@@ -18,7 +18,7 @@ MAX_HEIGHT = 2400
 
 def page_names() -> list[str]:
     """The app's pages, as their addresses name them."""
-    return sorted(path.stem for path in (ROOT / "app" / "pages").glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in (ROOT / "app" / "views").glob("*.py") if not path.stem.startswith("_"))
 
 
 def main() -> int:

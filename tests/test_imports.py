@@ -104,7 +104,7 @@ def test_captum_has_one_room() -> None:
 
 
 def test_pages_receive_results_never_a_network() -> None:
-    pages = {name: found for name, found in IMPORTS.items() if name.startswith("app.pages")}
+    pages = {name: found for name, found in IMPORTS.items() if name.startswith("app.views")}
     touching = {name for name, found in pages.items() if {"inception_model.network", "torch"} & found}
     assert pages
     assert not touching

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from .browser import launched
 from .screen import SIZES, open_app
 from .server import running_app
 
 OpenPage = Callable[..., Page]
+
+# Milliseconds before a test gives up: a busy machine is slow, and waiting longer costs a passing test nothing.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ def first_visit(browser: Browser) -> Iterator[FirstVisit]:
     """A running app and its first visitor, the one who waits for torch and the network."""
     with running_app() as url:
         page = browser.new_page()
+        page.set_default_timeout(2 * PATIENCE)
         open_app(page, f"{url}/cost", seconds=120.0)
         visit = FirstVisit(
             url, page.get_by_role("heading").all_inner_texts(), page.get_by_role("status").all_inner_texts()
@@ -65,7 +70,7 @@ def new_page(browser: Browser) -> Iterator[OpenPage]:
             has_touch=size == "phone",
         )
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         return page

@@ -40,7 +40,7 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path, s
 
 
 @contextmanager
-def running_app(script: str = "app/main.py", *, seconds: float = 60.0) -> Iterator[str]:
+def running_app(script: str = "app/main.py", *, seconds: float = 120.0) -> Iterator[str]:
     """Starts Streamlit on a free port, yields the address, and ends the whole process group."""
     port = free_port()
     url = f"http://localhost:{port}"

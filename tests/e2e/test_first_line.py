@@ -15,9 +15,12 @@ PAGES = ("look", "module", "cost")
 
 
 def go(page: Page, title: str) -> None:
-    """Another page through the navigation."""
-    page.get_by_role("link", name=title, exact=True).first.click()
-    page.wait_for_url(re.compile(rf"/{title.lower()}(\?|$)"))
+    """Another page through the navigation: on top, or on the phone in a row of its own."""
+    row = page.locator(".st-key-phone-nav")
+    place = row if row.is_visible() else page.locator("header")
+    place.get_by_role("link", name=title, exact=True).click()
+    address = "" if title == "Look" else title.lower()
+    expect(page).to_have_url(re.compile(rf"//[^/]+/{address}(\?|$)"))
     screen.settle(page)
 
 
@@ -75,3 +78,15 @@ def test_every_page_fits_and_axe_finds_nothing_serious(
     screen.assert_fits(page)
     found = screen.serious_findings(page)
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("style", ["width: 2000px", "position: relative; left: 1400px; width: 200px; overflow: hidden"])
+def test_the_check_sees_what_is_cut_off(new_page: OpenPage, style: str) -> None:
+    page = new_page()
+    page.set_content(f'<main data-testid="stMain" style="overflow-x: hidden"><p style="{style}">wide</p></main>')
+    with pytest.raises(AssertionError, match=r"cut off|sideways"):
+        screen.assert_fits(page)
+    page.set_content(
+        '<main data-testid="stMain"><div style="overflow: auto"><p style="width: 2000px">.</p></div></main>'
+    )
+    screen.assert_fits(page)
