@@ -135,9 +135,11 @@ def test_the_figure_holds_every_channel_of_the_trace() -> None:
 @pytest.mark.usefixtures("at_work")
 def test_positions_follow_the_photo_and_stay_on_the_map() -> None:
     state.set_selected_module("4c", "3x3")
-    state.set_selected_node("3x3_reduce", 2)
+    state.set_selected_node("3x3_reduce")
     unit = channel_view.current_unit()
-    heatmap = state.trace().block("4c").node("3x3_reduce")[0, 2]
+    node = state.trace().block("4c").node("3x3_reduce")[0]
+    assert unit.channel == int(node.mean(dim=(1, 2)).argmax())
+    heatmap = node[unit.channel]
     assert heatmap[unit.row, unit.column] == heatmap.max()
     preprocessing = state.checkpoint().preprocessing
     for row, column in ((0, 0), (5, 9), (13, 13)):
@@ -146,6 +148,9 @@ def test_positions_follow_the_photo_and_stay_on_the_map() -> None:
         channel_view.go_to_spot(unit, x / 320, y / 200)
         found = channel_view.current_unit()
         assert (found.row, found.column) == (row, column)
+    peak = f"{int(heatmap.argmax()) // 14}, column {int(heatmap.argmax()) % 14} of 14 × 14; "
+    assert peak in channel_facts.facts(channel_view.current_unit())["peak"]
+    assert "at the cross" in channel_facts.facts(channel_view.current_unit())["peak"]
     channel_view.go_to_spot(unit, 0.0, 1.0)
     assert (channel_view.current_unit().row, channel_view.current_unit().column) == (13, 0)
     state.set_selected_module("4d")

@@ -137,7 +137,10 @@ def facts(unit: Unit) -> dict[str, str]:
     if float(heatmap.max()) <= 0:
         peak = f"none: the channel is zero at all {rows * columns} positions"
     else:
-        peak = f"{number(float(heatmap.max()))} at row {unit.row}, column {unit.column} of {rows} × {columns}"
+        row, column = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
+        peak = f"{number(float(heatmap.max()))} at row {row}, column {column} of {rows} × {columns}"
+        if (row, column) != (unit.row, unit.column):
+            peak += f"; {number(float(heatmap[unit.row, unit.column]))} at the cross"
     field, side = field_of(unit), state.checkpoint().preprocessing.size
     seen = f"{field.size} px, one unit every {field.jump} px"
     if field.size > side:

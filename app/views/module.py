@@ -59,6 +59,7 @@ def sentence(module: str, view: View) -> str:
 def microscope() -> None:
     """Everything below the filmstrip; a pick reruns only this."""
     module = state.selected_module()
+    st.html("<style>@media (max-width: 767px) { .st-key-module-strip button { padding: 0 7px; } }</style>")
     with st.container(horizontal=True, key="module-choices", gap="medium"):
         module_strip()
         sort = kept("Order by", SORT_NAMES, "module.sort", "index")
