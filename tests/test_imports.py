@@ -52,7 +52,8 @@ def _imports(path: Path, *, on_loading: bool = False) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             name = ".".join([*base, *([node.module] if node.module else [])])
-            yield name
+            if node.module:  # `from . import x` needs x, not the package, whose own file is being read already
+                yield name
             yield from (f"{name}.{alias.name}" for alias in node.names)
 
 

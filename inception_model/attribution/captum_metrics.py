@@ -67,9 +67,10 @@ def sensitivity(explain: Explain, x: Tensor, perturb: Callable[[Tensor], Tensor]
     """The largest change of the map under the perturbation, as a share of its norm. `explain`: one image (1, 3, S, S)
     -> its map (1, ...)."""
 
-    def explained(images: Tensor | tuple[Tensor, ...]) -> Tensor:
-        # Captum hands the image over as a tuple first and its perturbed copies as a plain tensor.
-        return explain(images[0] if isinstance(images, tuple) else images)
+    def explained(images: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+        # Captum hands the image over as a tuple first and its perturbed copies as a plain tensor; it wants the same
+        # kind back, and would take a plain tensor in place of a tuple apart, channel by channel.
+        return (explain(images[0]),) if isinstance(images, tuple) else explain(images)
 
     found = captum_sensitivity_max(
         explained, x, perturb_func=perturb, n_perturb_samples=samples, max_examples_per_batch=1

@@ -21,7 +21,7 @@ from .randomisation import randomisation
 
 @dataclass(frozen=True)
 class Check:
-    """A way to test a map. `question`: what it asks, in words; `quick`: takes about a second on a CPU."""
+    """A way to test a map. `question`: what it asks, in words; `quick`: takes a second or two on a free CPU."""
 
     name: str
     question: str

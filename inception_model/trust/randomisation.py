@@ -25,6 +25,15 @@ from .case import Case, generator
 
 STEM = ("conv2", "conv2_reduce", "conv1")
 
+THRESHOLD = 0.5
+"""Similarity from which a map fails. Measured with a trained network (200 classes, main head) on five shipped photos,
+one random network each: gradient 0.16 to 0.29, input x gradient 0.31 to 0.36, guided backprop 0.87 to 0.91,
+deconvolution 0.79 to 0.87; GradCAM with five random networks at most 0.2. Nothing lies near the threshold."""
+
+FEW = 1000
+"""A map with fewer positions is compared with five random networks instead of one: the 49 positions of a 7x7 map can
+agree with a single one by accident, or be its negative."""
+
 
 @dataclass(frozen=True)
 class Randomisation(Evidence):
@@ -116,12 +125,13 @@ def _centred_ranks(values: Tensor) -> Tensor:
     return ranks[place] - (len(values) + 1) / 2
 
 
-def randomisation(case: Case, *, seeds: Sequence[int] = (0,), threshold: float = 0.5) -> Randomisation:
-    """Remakes the map at every depth of the cascade, once per seed; the target stays what it was.
+def randomisation(case: Case, *, seeds: Sequence[int] = (), threshold: float = THRESHOLD) -> Randomisation:
+    """Remakes the map at every depth of the cascade, once per seed (default: see FEW); the target stays what it was.
 
     The classifier's own network is never written to, and its hash before and after proves it (RuntimeError).
     """
     network, original = case.classifier.network, case.attribution.heatmap
+    seeds = seeds or range(5 if original.numel() < FEW else 1)
     before = weights_hash(network)
     steps = cascade(network.spec, case.attribution.head)
     signed: list[tuple[float, ...]] = []
