@@ -191,6 +191,11 @@ def remember(key: Hashable, compute: Callable[[], T]) -> T:
     return service().remember((current_photo().sha256, key), compute)
 
 
+def recall(key: Hashable) -> Any:
+    """What `remember` keeps about the current photo and network under this key, or None; nothing is computed."""
+    return service().recall((current_photo().sha256, key))
+
+
 # The place in the network
 
 

@@ -51,6 +51,11 @@ class Memo:
     def __len__(self) -> int:
         return len(self._known)
 
+    def peek(self, key: Hashable) -> Any:
+        """The remembered answer, or None."""
+        with self._guard:
+            return self._known.get(key)
+
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
         """The remembered answer, or `compute()`. A failed computation is not remembered: the next caller tries anew."""
         with self._guard:
@@ -136,6 +141,10 @@ class InferenceService:
     def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
         """An answer about this network by a key of your own (start it with your page's name); the last 256 are kept."""
         return self._answers.get(key, compute)
+
+    def recall(self, key: Hashable) -> Any:
+        """What `remember` keeps under this key, or None: nothing is computed, nobody waits."""
+        return self._answers.peek(key)
 
     def run(
         self,

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import state, theme
-from app.components import atlas_view, channel_view, photo_bar
+from app.components import ablation_panel, atlas_view, channel_view, photo_bar
 from app.components.atlas_view import View
 from inception_model.rendering import number
 
@@ -69,6 +69,7 @@ def microscope() -> None:
     unit = channel_view.current_unit()
     atlas_view.show(view, (unit.node, unit.channel))
     channel_view.show(view)
+    ablation_panel.show(unit)
 
 
 photo_bar.strip("module-film")  # noqa: B005 - the filmstrip

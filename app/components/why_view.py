@@ -1,0 +1,147 @@
+"""The map that the page Why is about, with its numbers and badge, and the gallery that compares it with others."""
+
+from __future__ import annotations
+
+import html
+from typing import cast
+
+import streamlit as st
+
+from app import state, theme
+from app.components import attribution_view, background, trust_view, why_choices
+from app.components.choices import kept
+from app.components.heads_view import percent
+from app.components.why_answers import QUICK_COST, Question, ask, explaining, words_of
+from inception_model.attribution import METHODS, Attribution, allowed_layers
+from inception_model.spec import HeadName
+
+GALLERY_METHODS = ("saliency", "guided_backprop", "deeplift", "gradcam")
+"""What the gallery shows at first: four that differ, each quick."""
+MODES = {"methods": "several methods", "heads": "the heads"}
+GALLERY_SIDE = 380
+PATIENCE = 4.0
+"""Seconds that the page waits for a quick map before it shows a progress bar."""
+
+
+def title_and_sentence(question: Question) -> tuple[str, str]:
+    """What one sees, with numbers and the method's paper."""
+    logits = state.trace().logits(question.head)
+    target, score = words_of(question.target), float(question.target.score(logits)[0])
+    if question.target.minus is None:
+        known = f"{score:+.2f} logits, {percent(float(logits[0].softmax(0)[question.target.index]))}"
+    else:
+        known = f"{score:+.2f} logits between the two"
+    return f"What speaks for {target}", (
+        f"Red speaks for {target} at {question.head} ({known}), blue against it, on one scale about zero. "
+        f"({attribution_view.PAPERS[question.method]}.)"
+    )
+
+
+def show(question: Question) -> None:
+    """The map, its numbers, and its badge."""
+    found: Attribution | None = background.answer(
+        "why-map",
+        question.key,
+        explaining(question),
+        why_choices.method_label(question.method),
+        patience=PATIENCE if question.quick else 0.3,
+    )
+    if found is None:
+        return
+    ends, strength = state.option("why.ends", "99%"), state.option("why.strength", 60) / 100
+    left, right = st.columns([560, 316], gap="medium")
+    with left:
+        attribution_view.show(
+            found,
+            why_choices.in_words(question),
+            "why-map-figure",
+            scale=attribution_view.scale_of(found, ends),
+            strength=strength,
+        )
+    with right:
+        with st.container(key="why-drawn-as", horizontal=True, gap="small"):
+            badge = trust_view.show(question, found, "why-map", auto=True)
+            _colours()
+        if badge.words:
+            words = f"<b>{html.escape(badge.state.capitalize())}.</b> {html.escape(badge.words)}"
+            st.html(f'<div class="scope-say">{words}</div>')
+        theme.key_values(attribution_view.facts(found))
+
+
+def _colours() -> None:
+    with st.popover("Colours", key="why-colours"):
+        kept(
+            st.segmented_control, "Colours end at the", "why.ends", "99%", attribution_view.ENDS,
+            options=list(attribution_view.ENDS), format_func=attribution_view.ENDS.get, required=True,
+        )  # fmt: skip
+        kept(st.slider, "Share of the map's colour, %", "why.strength", 60, min_value=10, max_value=100, step=10)
+
+
+def gallery(question: Question) -> None:
+    """Several methods, or the heads under one method, side by side."""
+    mode = state.option("why.gallery", "methods")
+    trained = state.service().classifier.trained_heads
+    what = (
+        "The same head and target under several methods: where they disagree, at most one can be right"
+        if mode == "methods"
+        else f"The same class asked of every trained head ({', '.join(trained)}) under one method"
+    )
+    theme.heading(
+        "Side by side",
+        f"{what}. Each map has its own scale unless they share one; slopes and credits have different units, which no "
+        "shared scale can mend. (Adebayo et al. 2018, Figure 1; the paper's Figure 3 for the heads.)",
+    )
+    with st.container(key="why-gallery-choices", horizontal=True, gap="medium", vertical_alignment="bottom"):
+        mode = kept(
+            st.segmented_control, "Compare", "why.gallery", "methods", MODES,
+            options=list(MODES), format_func=MODES.get, required=True,
+        )  # fmt: skip
+        shared = kept(st.toggle, "One scale for all", "why.shared", False)
+    if mode == "methods":
+        names = kept(
+            st.pills, "Methods", "why.methods", GALLERY_METHODS, options=list(METHODS),
+            format_func=why_choices.method_label, selection_mode="multi", label_visibility="collapsed",
+        )  # fmt: skip
+        questions = [_like(question, name, question.head) for name in METHODS if name in (names or ())]
+    else:
+        questions = [_like(question, question.method, head) for head in trained]
+    if questions:
+        _compare(questions, shared)
+
+
+def _like(question: Question, method: str, head: HeadName) -> Question:
+    """The same question for another method or head, with everything else as it is chosen on the page."""
+    if (method, head) == (question.method, question.head):
+        return question
+    row = METHODS[method]
+    modules = allowed_layers(state.service().classifier, head)
+    layer = question.layer if question.layer and question.layer.partition(":")[0] in modules else modules[-1]
+    options = {option.name: state.option(f"why.{method}.{option.name}", option.default) for option in row.options}
+    baseline = question.baseline or state.option("why.baseline", "black")
+    return ask(method, head, question.target, layer, baseline, options)
+
+
+def _compare(questions: list[Question], shared: bool) -> None:
+    jobs = {question.key: explaining(question) for question in questions}
+    cost = sum(question.cost for question in questions if state.recall(question.key) is None)
+    quick = cost <= 2 * QUICK_COST * len(GALLERY_METHODS)
+    known = background.answers(
+        "why-gallery", jobs, "Maps side by side", ask="" if quick else f"Compare. {why_choices.cost_words(cost)}"
+    )
+    ends = state.option("why.ends", "99%")
+    scales = {key: attribution_view.scale_of(cast(Attribution, found), ends) for key, found in known.items()}
+    drawn = [question for question in questions if question.key in known]
+    across = min(len(drawn), 3) if len(drawn) != 4 else 4
+    for start in range(0, len(drawn), max(1, across)):
+        for column, question in zip(st.columns(across, gap="medium"), drawn[start : start + across], strict=False):
+            slot = f"why-{question.method}-{question.head}"
+            with column:
+                attribution_view.show(
+                    known[question.key],
+                    why_choices.in_words(question),
+                    f"{slot}-figure",
+                    scale=max(scales.values()) if shared else scales[question.key],
+                    strength=state.option("why.strength", 60) / 100,
+                    side=GALLERY_SIDE,
+                )
+                trust_view.show(question, known[question.key], slot)

@@ -1,0 +1,23 @@
+"""Why: what in the photo made a head score a class, how far to believe it, and which branches earned it."""
+
+import streamlit as st
+
+from app import theme
+from app.components import ablation_panel, ledger_panel, photo_bar, why_choices, why_view
+
+photo_bar.strip("why-film")
+title = st.container()
+left, right = st.columns([300, 896], gap="medium")
+with left:
+    question = why_choices.show()
+if question is None:
+    with title:
+        theme.heading("What speaks for the answer", "Choose a trained head and a class that exists. (Paper, Figure 3.)")
+else:
+    with title:
+        theme.heading(*why_view.title_and_sentence(question))
+    with right:
+        why_view.show(question)
+    why_view.gallery(question)
+    ledger_panel.show(question)
+    ablation_panel.show_sweep(question.head, question.target)
