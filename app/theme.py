@@ -31,7 +31,7 @@ _VARIABLES = ";".join(
 )
 
 _CSS = """
-.stApp { VARIABLES }
+.stApp, [data-testid="stPopoverBody"] { VARIABLES }
 .stMainBlockContainer { max-width: 1240px; padding-left: 22px; padding-right: 22px; }
 .stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 10px; }
 
