@@ -12,7 +12,18 @@ from ..classifier import DeviceError
 from ..data import DatasetError
 from ..preprocessing import ImageError
 
-COMMANDS = ("predict", "inspect", "explain", "ablate", "ledger", "compute", "checkpoints", "train", "evaluate", "localize")
+COMMANDS = (
+    "predict",
+    "inspect",
+    "explain",
+    "ablate",
+    "ledger",
+    "compute",
+    "checkpoints",
+    "train",
+    "evaluate",
+    "localize",
+)
 """Modules of this package, in the order of `--help`."""
 
 USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, KeyError, ValueError, OSError)
