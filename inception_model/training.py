@@ -17,12 +17,12 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from .augmentation import Crops
 from .data import LabelledImages
 from .evaluation import collate, evaluate_network
 from .network import GoogLeNet, Heads
@@ -71,36 +71,6 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
     if any(stage.size < 32 or stage.epochs <= 0 for stage in stages):
         raise ValueError(f"every stage needs a size of at least 32 pixels and more than 0 epochs; got {text!r}")
     return stages
-
-
-class Crops(Dataset[tuple[np.ndarray, int]]):
-    """Random crops, resized and mirrored, as uint8 arrays (S, S, 3) with their labels."""
-
-    def __init__(self, images: LabelledImages, size: int, config: TrainingConfig) -> None:
-        self.images, self.size, self.config = images, size, config
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        image, label = self.images[index]
-        rng = np.random.default_rng(int(torch.randint(2**62, ())))
-        box = random_box(image.size, rng, self.config.min_area, self.config.max_aspect)
-        crop = image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
-        pixels = np.asarray(crop)
-        return (pixels[:, ::-1] if rng.random() < 0.5 else pixels), label
-
-
-def random_box(
-    size: tuple[int, int], rng: np.random.Generator, min_area: float, max_aspect: float
-) -> tuple[float, float, float, float]:
-    """A crop (x0, y0, x1, y1) of `min_area` to all of the image's area, its aspect within `max_aspect` either way."""
-    width, height = size
-    area = width * height * rng.uniform(min_area, 1.0)
-    aspect = math.exp(rng.uniform(-math.log(max_aspect), math.log(max_aspect)))
-    w, h = min(width, math.sqrt(area * aspect)), min(height, math.sqrt(area / aspect))
-    x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
-    return x, y, x + w, y + h
 
 
 def views(size: int) -> Preprocessing:
@@ -212,7 +182,7 @@ class Trainer:
         config = self.config
         whole = batches(len(self.train_images), config.batch, self.step, end - self.step, config.seed)
         loader = DataLoader(
-            Crops(self.train_images, stage.size, config),
+            Crops(self.train_images, stage.size, config.min_area, config.max_aspect),
             batch_sampler=[indices[self.rank :: self.world] for indices in whole],
             num_workers=config.workers,
             collate_fn=collate,
@@ -250,7 +220,7 @@ class Trainer:
         flat = torch.cat([g.flatten() for g in gradients])
         dist.all_reduce(flat)
         flat /= self.world
-        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
     def _report(self, stage: Stage, means: list[float], images: int, started: float, bar: tqdm[Any]) -> None:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from inception_model import spec
+from inception_model.augmentation import random_box
 from inception_model.cli import main
 from inception_model.data import DatasetError, open_dataset, read_labels
 from inception_model.evaluation import evaluate_network
@@ -31,7 +32,6 @@ from inception_model.training import (
     learning_rate,
     losses,
     parse_stages,
-    random_box,
 )
 
 COLOURS = ((220, 30, 30), (30, 220, 30), (30, 30, 220))
