@@ -35,11 +35,24 @@ def main() -> None:
     if destination in pages and pages[destination] != page:
         st.switch_page(pages[destination])
     sidebar.show()
+    state.restore_view()
     with st.container(key="phone-nav", horizontal=True):  # narrow screens lose the navigation on top
         for other in pages.values():
             st.page_link(other)
+    _missing()
     page.run()
     _status()
+
+
+def _missing() -> None:
+    """A link names an uploaded photo, which only its owner can give."""
+    known = state.missing_photo()
+    if known is not None:
+        st.html(
+            '<div class="scope-say" role="status">This link was made with an uploaded photo (its hash begins with '
+            f"<code>{html.escape(known)}</code>). Uploads are never part of a link: drop the same file on the page "
+            f"Look and the view is complete. Until then everything here is about {state.current_photo().name}.</div>"
+        )
 
 
 def _status() -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
+from app import links
 from inception_model.capture import NODES, Trace
 from inception_model.checkpoint import BUNDLED, Checkpoint, load
 from inception_model.classifier import DTYPES, Classifier, build, pick_device
@@ -21,6 +22,7 @@ from inception_model.preprocessing import Photo, read_photo
 from inception_model.samples import sample_photos
 from inception_model.service import InferenceService, Look
 from inception_model.spec import BRANCH_UNIT, BRANCHES, BranchKind, NetworkSpec
+from inception_model.stimuli import sample_stimuli
 
 T = TypeVar("T")
 
@@ -37,6 +39,22 @@ def _get(name: str, default: Any) -> Any:
 
 def _set(name: str, value: Any) -> None:
     st.session_state[f"scope.{name}"] = value
+    if name in links.NAMES:
+        follow_view()
+
+
+def follow_view() -> None:
+    """Makes the browser's address say what is looked at: a link to this view."""
+    links.follow(lambda name: _get(name, None), named_photos())
+
+
+def restore_view() -> None:
+    """At a session's first run: takes over what the address names. To be called in every whole run."""
+    if not _get("restored", False):
+        _set("restored", True)
+        view = links.read(st.query_params.to_dict(), checkpoint(), named_photos())
+        st.session_state.update({f"scope.{name}": value for name, value in view.items()})
+    follow_view()
 
 
 # Photos
@@ -47,16 +65,29 @@ def uploads() -> list[Photo]:
     return cast(list[Photo], _get("uploads", []))
 
 
+def named_photos() -> tuple[Photo, ...]:
+    """What everybody has: the samples, then the generated pictures."""
+    return *sample_photos(), *sample_stimuli()
+
+
 def photos() -> list[Photo]:
-    """The filmstrip: this session's photos, newest first, then the samples."""
-    return [*uploads(), *sample_photos()]
+    """The filmstrip: this session's photos, newest first, then the samples and the generated pictures."""
+    return [*uploads(), *named_photos()]
+
+
+def _chosen_photo() -> Photo | None:
+    chosen = _get("photo", None)
+    return next((photo for photo in photos() if chosen and photo.sha256.startswith(chosen)), None)
 
 
 def current_photo() -> Photo:
-    """The photo that every page looks at: the chosen one, else the first of the filmstrip."""
-    chosen = _get("photo", None)
-    everything = photos()
-    return next((photo for photo in everything if photo.sha256 == chosen), everything[0])
+    """The photo that every page looks at: the chosen one, else the first of the samples."""
+    return _chosen_photo() or named_photos()[0]
+
+
+def missing_photo() -> str | None:
+    """The beginning of the hash of a photo that a link names and this session does not have; else None."""
+    return _get("photo", None) if _chosen_photo() is None else None
 
 
 def select_photo(sha256: str) -> None:
@@ -240,6 +271,7 @@ def set_selected_node(node: str, channel: int | None = None) -> None:
     branch = next((kind for kind, unit in BRANCH_UNIT.items() if unit == node), None)
     if branch is not None:
         _set("branch", branch)
+    _set("module", selected_module())
     _set("node", None if branch else node)
     _set("channel", channel)
 
@@ -252,8 +284,8 @@ def selected_channel(default: int = 0) -> int:
 
 
 def set_selected_channel(channel: int) -> None:
-    """Goes to a channel of the selected branch."""
-    _set("channel", max(0, channel))
+    """Goes to a channel of the selected node."""
+    set_selected_node(selected_node(), max(0, channel))
 
 
 def option(name: str, default: T) -> T:

@@ -55,6 +55,7 @@ p.scope-cap { color: var(--mut); margin: 0; max-width: 72ch; }
 .scope-mut { color: var(--mut); }
 .scope-leg { display: flex; gap: 16px; flex-wrap: wrap; color: var(--mut); font-size: 13px; }
 .scope-leg i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px; }
+.scope-scale { margin-left: auto; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .scope-kv { display: grid; grid-template-columns: max-content 1fr; gap: 3px 14px; font-variant-numeric: tabular-nums; }
 .scope-kv > * { overflow-wrap: anywhere; }
 .scope-kv > :nth-child(odd) { color: var(--mut); }

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from .preprocessing import Photo
 
 SIDE = 224
 ColourAxis = Literal["grey", "red-green", "blue-yellow"]
@@ -246,3 +250,11 @@ SAMPLE_STIMULI: dict[str, Image.Image] = {
     "red-green grating": Grating(135, 6, axis="red-green").image(),
 }
 """Generated pictures to look at before any upload, by name; all are 224 x 224."""
+
+
+@cache
+def sample_stimuli() -> tuple[Photo, ...]:
+    """SAMPLE_STIMULI as photos to look at; their hash is that of their pixels."""
+    return tuple(
+        Photo(image, hashlib.sha256(image.tobytes()).hexdigest(), name) for name, image in SAMPLE_STIMULI.items()
+    )

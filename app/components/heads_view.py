@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
-import torch
 
 from app import state
 from inception_model.classifier import Answer
 from inception_model.spec import HeadName
+from inception_model.timeline import entropy, head_modules
 
 _CSS = """<style>
 .scope-heads { display: grid; grid-template-columns: repeat(auto-fit, minmax(210px, 1fr)); gap: 14px; }
@@ -46,14 +47,12 @@ class HeadView:
 def head_views(count: int = 5) -> list[HeadView]:
     """The heads that the network has, in the order in which the photo reaches them."""
     classifier, trace = state.service().classifier, state.trace()
-    after: dict[str, str] = {aux.name: aux.after for aux in state.spec().aux}
     views = []
-    for name in classifier.heads:
+    for name, place in head_modules(classifier).items():
         trained = name in classifier.trained_heads
         logits = trace.logits(name)[0]
-        entropy = float(torch.special.entr(logits.softmax(0)).sum())
-        place = after.get(name, state.spec().module_names[-1])
-        views.append(HeadView(name, place, trained, tuple(classifier.top(logits, count)) if trained else (), entropy))
+        top = tuple(classifier.top(logits, count)) if trained else ()
+        views.append(HeadView(name, place, trained, top, float(entropy(logits.softmax(0)))))
     return views
 
 
@@ -67,12 +66,13 @@ def short(label: str) -> str:
     return label.split(",")[0]
 
 
-def cards_html(views: list[HeadView]) -> str:
-    """The cards as HTML, every word escaped."""
-    return _CSS + '<div class="scope-heads">' + "".join(_card(view) for view in views) + "</div>"
+def cards_html(views: list[HeadView], below: Mapping[str, str] | None = None) -> str:
+    """The cards as HTML, every word escaped; `below`: head -> HTML at the foot of its card."""
+    below = below or {}
+    return _CSS + '<div class="scope-heads">' + "".join(_card(v, below.get(v.name, "")) for v in views) + "</div>"
 
 
-def _card(view: HeadView) -> str:
+def _card(view: HeadView, below: str) -> str:
     rows = "".join(
         f'<div class="scope-bar{" first" if rank == 0 else ""}" style="--p:{a.probability:.2%}">'
         f'<div title="{html.escape(a.label)} ({html.escape(a.wnid)}), logit {a.logit:+.2f}">'
@@ -86,7 +86,7 @@ def _card(view: HeadView) -> str:
         )
     return (
         f'<section class="scope-head" style="--c:var(--{view.name})" aria-label="{view.name}">'
-        f"<h3>{view.name} <small>after {view.after}</small></h3>{rows}</section>"
+        f"<h3>{view.name} <small>after {view.after}</small></h3>{rows}{below}</section>"
     )
 
 

@@ -31,7 +31,7 @@ def facts(checkpoint: Checkpoint) -> None:
     theme.key_values(
         {
             "architecture": f"{checkpoint.spec.name}; {kernel}",
-            "numbers": f"{sum(tensor.numel() for tensor in checkpoint.state.values()):,}",
+            "stored numbers": f"{sum(tensor.numel() for tensor in checkpoint.state.values()):,}",
             "input": input_in_words(checkpoint.preprocessing),
             "classes": f"{checkpoint.spec.classes} ({len(checkpoint.labels)} with a name)",
             "trained heads": heads,

@@ -1,20 +1,24 @@
-"""The network drawn to scale, coloured by the current photo: the app's navigation."""
+"""The network drawn to scale, coloured by a quantity of the current photo or of itself: the app's navigation."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app import state, theme
+from app.components.choices import kept
 from app.components.heads_view import HeadView, head_views, percent, short
-from inception_model.capture import Trace
-from inception_model.spec import BRANCHES, BranchKind, NetworkSpec
+from app.components.map_quantities import QUANTITIES, Quantity, Values, about, available
+from app.components.thumbnails import Thumbnail, thumbnails
+from inception_model.rendering import TABLES, number
+from inception_model.rendering import signed as signed_colours
+from inception_model.spec import BRANCH_UNIT, BRANCHES, BranchKind, NetworkSpec
 
-_HEIGHT, _WIDTH, _MIDDLE = 150.0, 66.0, 125.0
+_HEIGHT, _WIDTH, _MIDDLE, _THUMB = 150.0, 66.0, 163.0, 40.0
 
 _CSS = """
 :host { display: block; }
@@ -26,7 +30,9 @@ svg .pill { font-weight: 650; fill: #111; }
 svg .pill.main { fill: var(--bg); }
 .quiet { fill: var(--card); stroke: var(--line); }
 .way { fill: none; stroke: var(--mut); }
-.frame { fill: none; stroke: var(--line); }
+.frame, .ring { fill: none; stroke: var(--line); }
+.ring { pointer-events: all; }
+image { image-rendering: pixelated; }
 .chosen .frame { stroke: var(--ink); stroke-width: 2; }
 [data-go] { cursor: pointer; outline: none; }
 [data-go]:hover rect, [data-go]:focus-visible rect { stroke: var(--ink); stroke-width: 1.5; }
@@ -53,49 +59,37 @@ export default function({ parentElement, data, setTriggerValue }) {
 _MAP = st.components.v2.component("scope_map", html='<div class="scroll"></div>', css=_CSS, js=_JS)
 
 
-@dataclass(frozen=True)
-class Lane:
-    """One branch on one photo: its mean activation and the share of positions where it is not zero."""
-
-    mean: float
-    active: float
-
-
-Lanes = Mapping[str, Mapping[BranchKind, Lane]]
-
-
-def lanes_of(trace: Trace) -> Lanes:
-    """Mean activation and active share of all branches, over channels and positions of the first image."""
-    return {
-        name: {
-            kind: Lane(float(branch.output[0].mean()), float((branch.output[0] > 0).float().mean()))
-            for kind, branch in block.branches.items()
-        }
-        for name, block in trace.blocks.items()
-    }
-
-
-def mean_range(lanes: Lanes) -> tuple[float, float]:
-    """The smallest and the largest mean activation of all branches: the palest and the strongest lane."""
-    means = [lane.mean for module in lanes.values() for lane in module.values()]
-    return min(means), max(means)
+def value_range(values: Values, signed: bool) -> tuple[float, float]:
+    """Where the colours begin and end: the smallest and largest number, or the largest magnitude about zero."""
+    flat = [value for module in values.values() for value in module.values()]
+    if signed:
+        most = max(abs(value) for value in flat)
+        return -most, most
+    return min(flat), max(flat)
 
 
 def map_svg(
-    spec: NetworkSpec, lanes: Lanes, sides: Mapping[str, int], heads: list[HeadView], chosen: str | None = None
+    spec: NetworkSpec,
+    quantity: Quantity,
+    values: Values,
+    sides: Mapping[str, int],
+    heads: list[HeadView],
+    thumbs: Mapping[str, Thumbnail],
+    chosen: str | None = None,
 ) -> str:
-    """The drawing: lanes as tall as their share of a module's channels, as strong in colour as their mean
-    activation.
+    """The drawing: lanes as tall as their share of a module's channels, coloured by a quantity.
 
-    `sides`: height of each module's maps in positions. Everything clickable carries `data-go`: `4d/5x5` or `head/aux1`.
+    `sides`: height of each module's maps in positions. Everything clickable carries `data-go`: `4d/5x5` for a branch,
+    `4d/5x5/17` for a channel, `head/aux1` for a head.
     """
-    pen = _Pen(*mean_range(lanes))
+    pen = _Pen(quantity, values)
     pen.box(54, 120, "image")
     pen.arrow()
     pen.box(58, 104, "stem")
     pen.arrow()
     for name in spec.module_names:
-        pen.module(spec, name, lanes[name], sides[name], name == chosen)
+        pen.thumbnail(name, thumbs[name])
+        pen.module(spec, name, sides[name], name == chosen)
         if spec.pool_after(name) is not None:
             pen.funnel()
         else:
@@ -105,17 +99,18 @@ def map_svg(
     for head in heads:
         pen.pill(head)
     return (
-        f'<svg viewBox="0 0 {pen.x:.0f} 244" role="group" aria-label="the network, module by module">'
-        f"{''.join(pen.parts)}</svg>"
+        f'<svg viewBox="0 0 {pen.x:.0f} {_MIDDLE + 119:.0f}" role="group" aria-label="the network, module by module, '
+        f'coloured by {quantity.label}">{"".join(pen.parts)}</svg>'
     )
 
 
 class _Pen:
     """Draws from left to right; `x` is where the next part starts."""
 
-    def __init__(self, palest: float, darkest: float) -> None:
+    def __init__(self, quantity: Quantity, values: Values) -> None:
         self.x, self.parts, self.centres = 2.0, list[str](), dict[str, float]()
-        self.palest, self.span = palest, max(darkest - palest, 1e-9)
+        self.quantity, self.values = quantity, values
+        self.low, self.high = value_range(values, quantity.signed)
 
     def box(self, width: float, height: float, text: str) -> None:
         """A part of the network that can't be entered."""
@@ -132,11 +127,25 @@ class _Pen:
     def funnel(self) -> None:
         """A max pool: half as many positions follow."""
         self.parts.append(
-            f'<path fill="var(--line)" d="M{self.x + 6} 95l9 12v36l-9 12z"><title>max pool</title></path>'
+            f'<path fill="var(--line)" d="M{self.x + 6} {_MIDDLE - 30}l9 12v36l-9 12z"><title>max pool</title></path>'
         )
         self.x += 21
 
-    def module(self, spec: NetworkSpec, name: str, lanes: Mapping[BranchKind, Lane], side: int, chosen: bool) -> None:
+    def thumbnail(self, name: str, thumb: Thumbnail) -> None:
+        """The strongest channel of the module that comes next, above it."""
+        words = (
+            f"strongest channel of {name}: {theme.BRANCH_NAMES[thumb.branch]} {thumb.channel}, "
+            f"mean {number(thumb.mean)}, peak {number(thumb.peak)}; colours end at its own peak"
+        )
+        self.parts.append(
+            f'<g role="button" tabindex="0" data-go="{name}/{thumb.branch}/{thumb.channel}" aria-label="{words}">'
+            f'<title>{words}</title><image href="{thumb.source}" x="{self.x + _WIDTH / 2 - _THUMB / 2}" '
+            f'y="{_MIDDLE - _HEIGHT / 2 - 8 - _THUMB}" width="{_THUMB}" height="{_THUMB}"/>'
+            f'<rect class="ring" x="{self.x + _WIDTH / 2 - _THUMB / 2}" y="{_MIDDLE - _HEIGHT / 2 - 8 - _THUMB}" '
+            f'width="{_THUMB}" height="{_THUMB}"/></g>'
+        )
+
+    def module(self, spec: NetworkSpec, name: str, side: int, chosen: bool) -> None:
         block = spec.block(name)
         top = _MIDDLE - _HEIGHT / 2
         self.parts.append(
@@ -145,26 +154,36 @@ class _Pen:
         )
         for kind in BRANCHES:
             height = _HEIGHT * block.width(kind) / block.out_channels
-            self.parts.append(self._lane(name, kind, lanes[kind], block.width(kind), top, height))
+            self.parts.append(self._lane(name, kind, block.width(kind), top, height))
             top += height
         centre = self.centres[name] = self.x + _WIDTH / 2
         self.parts.append(
-            f'<text class="nm" x="{centre}" y="219">{name}</text>'
-            f'<text x="{centre}" y="234">{side}×{side}×{block.out_channels}</text></g>'
+            f'<text class="nm" x="{centre}" y="{_MIDDLE + 94}">{name}</text>'
+            f'<text x="{centre}" y="{_MIDDLE + 109}">{side}×{side}×{block.out_channels}</text></g>'
         )
         self.x += _WIDTH
 
-    def _lane(self, name: str, kind: BranchKind, lane: Lane, channels: int, top: float, height: float) -> str:
-        shade = 0.2 + 0.8 * (lane.mean - self.palest) / self.span
-        words = (
-            f"{name} {theme.BRANCH_NAMES[kind]}: {channels} channels, mean activation {lane.mean:.2f}, "
-            f"{lane.active:.0%} of positions active"
-        )
+    def _lane(self, name: str, kind: BranchKind, channels: int, top: float, height: float) -> str:
+        value = self.values.get(name, {}).get(kind)
+        said = "lies behind this head" if value is None else f"{self.quantity.write(value)} {self.quantity.one}"
+        words = f"{name} {theme.BRANCH_NAMES[kind]}: {channels} channels, {said}"
+        high = max(height - 1.5, 1)
         return (
             f'<g role="button" tabindex="0" data-go="{name}/{kind}" aria-label="{words}"><title>{words}</title>'
-            f'<rect x="{self.x}" y="{top:.1f}" width="{_WIDTH}" height="{max(height - 1.5, 1):.1f}" rx="2" '
-            f'fill="var(--b{kind})" fill-opacity="{shade:.2f}"/></g>'
-        )
+            f'<rect x="{self.x}" y="{top:.1f}" width="{_WIDTH}" height="{high:.1f}" rx="2" {self._fill(kind, value)}/>'
+            + (f'<rect class="edge" x="{self.x}" y="{top:.1f}" width="5" height="{high:.1f}" fill="var(--b{kind})"/>'
+               if self.quantity.signed else "")
+            + "</g>"
+        )  # fmt: skip
+
+    def _fill(self, kind: BranchKind, value: float | None) -> str:
+        if value is None:
+            return 'class="quiet"'
+        if self.quantity.signed:
+            red, green, blue = signed_colours(np.asarray(value), self.high)
+            return f'fill="rgb({red},{green},{blue})" stroke="var(--line)"'
+        shade = 0.2 + 0.8 * (value - self.low) / max(self.high - self.low, 1e-9)
+        return f'fill="var(--b{kind})" fill-opacity="{shade:.2f}"'
 
     def pill(self, head: HeadView) -> None:
         """A head's answer, where it is computed."""
@@ -177,7 +196,7 @@ class _Pen:
         else:
             centre = self.centres[head.after]
             x, y = centre - width / 2, 6.0
-            stem = f'<path d="M{centre} 46V30" stroke="var(--{head.name})" stroke-width="2"/>'
+            stem = f'<path d="M{centre} 40V30" stroke="var(--{head.name})" stroke-width="2"/>'
         dim = "" if head.trained else ' opacity=".45"'
         label = html.escape(f"head {head.name}: {words}")
         self.parts.append(
@@ -188,37 +207,72 @@ class _Pen:
         )
 
 
-def current_svg(chosen: str | None = None) -> str:
-    """The drawing for the current photo and network, made once."""
-
-    def draw() -> str:
-        trace, spec = state.trace(), state.spec()
-        sides = {name: block.output.shape[-1] for name, block in trace.blocks.items()}
-        return map_svg(spec, lanes_of(trace), sides, head_views(), chosen)
-
-    return state.remember(("map", chosen), draw)
+def current_svg(name: str, values: Values, chosen: str | None = None) -> str:
+    """The drawing for the current photo and network, coloured by a quantity."""
+    trace, spec = state.trace(), state.spec()
+    sides = {module: block.output.shape[-1] for module, block in trace.blocks.items()}
+    thumbs = state.remember(("map", "thumbnails"), lambda: thumbnails(trace))
+    return map_svg(spec, QUANTITIES[name], values, sides, head_views(), thumbs, chosen)
 
 
-def show(key: str = "map", chosen: str | None = None) -> None:
-    """The map; a click (or Enter) opens the Module page on that module and branch, a head opens the Heads page."""
+def go(where: str) -> None:
+    """From a callback: what a click on the map's part `where` (its `data-go`) means; anything else means nothing."""
+    first, *rest = where.split("/")
+    if first == "head":
+        if rest and rest[0] in state.service().classifier.trained_heads:
+            state.set_option("why.head", rest[0])
+        state.go_to("heads")
+    elif first in state.spec().module_names and rest and rest[0] in BRANCHES:
+        kind: BranchKind = rest[0]  # type: ignore[assignment]
+        state.set_selected_module(first, kind)
+        if len(rest) == 2 and rest[1].isdecimal():
+            state.set_selected_node(BRANCH_UNIT[kind], int(rest[1]))
+        state.go_to("module")
+
+
+def colour_choice() -> str:
+    """The switch between quantities; returns the chosen one's name."""
+    names = available()
+    chosen: str = kept(
+        st.segmented_control, "Colour by", "look.colour", names[0], names,
+        options=names, format_func=lambda name: QUANTITIES[name].label, required=True, wrap=True,
+    )  # fmt: skip
+    return chosen
+
+
+def show(name: str, key: str = "map", chosen: str | None = None) -> None:
+    """Legend and map, coloured by the quantity of that name, or by activation while it is being calculated.
+
+    A click (or Enter) opens the Module page on that module, branch and channel; a head opens the Heads page.
+    """
+    values = QUANTITIES[name].find()
+    if values is None:
+        name, values = "activation", QUANTITIES["activation"].find()
+    assert values is not None  # activations are always known
+    legend(name, values)
 
     def went() -> None:
         answer: Any = st.session_state.get(key)
-        kind, _, part = str((answer or {}).get("go") or "").partition("/")
-        if kind == "head":
-            state.go_to("heads")
-        elif kind in state.spec().module_names and part in BRANCHES:
-            state.set_selected_module(kind, part)  # type: ignore[arg-type]
-            state.go_to("module")
+        go(str((answer or {}).get("go") or ""))
 
-    _MAP(key=key, data={"svg": current_svg(chosen)}, on_go_change=went)
+    _MAP(key=key, data={"svg": current_svg(name, values, chosen)}, on_go_change=went)
 
 
-def legend() -> None:
-    """The four branch colours, and what pale and dark mean here."""
+def legend(name: str, values: Values) -> None:
+    """The four branch colours, and where the colours of the quantity begin and end."""
+    quantity = QUANTITIES[name]
     marks = "".join(
-        f'<span><i style="background:var(--b{kind})"></i>{name}</span>' for kind, name in theme.BRANCH_NAMES.items()
+        f'<span><i style="background:var(--b{kind})"></i>{label}</span>' for kind, label in theme.BRANCH_NAMES.items()
     )
-    palest, darkest = state.remember("map range", lambda: mean_range(lanes_of(state.trace())))
-    scale = f"mean activation from {palest:.2f} (pale) to {darkest:.2f} (strong)"
-    st.html(f'<div class="scope-leg">{marks}<span style="margin-left:auto">{scale}</span></div>')
+    low, high = (quantity.write(value) for value in value_range(values, quantity.signed))
+    colours = (
+        ",".join(f"rgb({r},{g},{b})" for r, g, b in TABLES["signed"][:: len(TABLES["signed"]) // 8])
+        if quantity.signed
+        else "color-mix(in srgb,var(--ink) 20%,transparent),var(--ink)"
+    )
+    bar = f'<i style="width:90px;margin:0 6px;background:linear-gradient(90deg,{colours})"></i>'
+    of = html.escape(f"{quantity.one}{f', {about(name)}' if quantity.signed else ''}")
+    st.html(
+        f'<div class="scope-leg">{marks}<span class="scope-scale" aria-label="{of} from {low} to {high}">'
+        f"{low}{bar}{high} {of}</span></div>"
+    )

@@ -13,6 +13,7 @@ from PIL import Image
 from app import state
 from inception_model.preprocessing import Box, ImageError, Photo
 from inception_model.samples import credit_of
+from inception_model.stimuli import sample_stimuli
 
 _PHOTO_CSS = """<style>
 .scope-photo { margin: 0; text-align: center; }
@@ -27,7 +28,7 @@ _STRIP_CSS = """
 :host { display: block; }
 .film { display: flex; gap: 6px; overflow-x: auto; padding: 3px; }
 button { flex: none; width: 48px; height: 48px; padding: 0; border: 0; border-radius: 5px; overflow: hidden;
-  cursor: pointer; background: var(--card); }
+  cursor: pointer; background: var(--card); box-shadow: 0 0 0 1px var(--line); }
 button img { width: 100%; height: 100%; object-fit: cover; display: block; }
 button[aria-pressed="true"] { box-shadow: 0 0 0 2px var(--ink); }
 button:focus-visible { outline: 2px solid var(--b1x1); outline-offset: 1px; }
@@ -97,7 +98,8 @@ def show() -> None:
     seen = f"{preprocessing.size}×{preprocessing.size} px"
     if preprocessing.detail is not None:
         seen += f" with the detail of {preprocessing.detail}×{preprocessing.detail}"
-    note = f"{credit_of(photo) or photo.name}. In the square: what the network sees, {seen}."
+    made = f"{photo.name}, a generated picture" if photo in sample_stimuli() else photo.name
+    note = f"{credit_of(photo) or made}. In the square: what the network sees, {seen}."
     st.html(photo_html(photo, preprocessing.view(photo.size), note))
     strip()
     upload()

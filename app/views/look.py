@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import theme
 from app.components import heads_view, network_map, photo_bar
+from app.components.map_quantities import QUANTITIES
 
 left, right = st.columns([300, 896], gap="medium")
 with left:
@@ -11,10 +12,13 @@ with left:
 with right:
     heads_view.show()
 
-theme.heading(
-    "The network on your photo",
-    "Every column is an Inception module; its four lanes are the branches, as tall as their share of channels and as "
-    "strong in colour as their mean activation here. Click a lane to go inside. (Paper, Table 1 and Figure 3.)",
-)
-network_map.legend()
-network_map.show()
+title = st.container()
+colour = network_map.colour_choice()
+with title:
+    theme.heading(
+        "The network on your photo",
+        "Every column is an Inception module, its strongest channel above it; its four lanes are the branches, as tall "
+        f"as their share of channels and {QUANTITIES[colour].reading}. Click a lane to go inside. "
+        "(Paper, Table 1 and Figure 3.)",
+    )
+network_map.show(colour)

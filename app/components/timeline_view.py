@@ -1,0 +1,178 @@
+"""The heads' time line as HTML: four small charts over the depth of the network, the divergences, and words."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.components.heads_view import percent, short
+from inception_model.timeline import Divergence, Step, Timeline
+
+STYLE = """<style>
+.line-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(255px, 1fr)); gap: 14px; }
+.line-chart { margin: 0; background: var(--card); border-radius: 8px; padding: 10px 12px 6px; }
+.line-chart h3 { margin: 0; padding: 0; font-size: 14px; font-weight: 700; white-space: nowrap; overflow: hidden;
+  text-overflow: ellipsis; }
+.line-chart small { color: var(--mut); font-weight: 400; font-size: 13px; }
+.line-chart svg { display: block; width: 100%; margin-top: 4px; font-variant-numeric: tabular-nums; }
+.line-chart text { font-size: 11px; fill: var(--mut); text-anchor: middle; }
+.line-chart text.value { font-size: 13px; fill: var(--ink); font-weight: 650; }
+.line-chart text.here { fill: var(--ink); font-weight: 650; }
+.line-chart .axis { stroke: var(--line); }
+.line-chart .way { stroke: var(--mut); stroke-width: 1.5; fill: none; }
+.apart { display: grid; gap: 7px; font-variant-numeric: tabular-nums; font-size: 14px; }
+.apart div { display: grid; grid-template-columns: 104px minmax(60px, 1fr) 172px; gap: 10px; align-items: center; }
+.apart span:last-child { text-align: right; }
+.apart i { display: block; height: 14px; border-radius: 3px; background: var(--card); overflow: hidden; }
+.apart u { display: block; height: 100%; width: var(--w); min-width: 2px; border-radius: 3px;
+  background: linear-gradient(90deg, var(--a) 0 50%, var(--b) 50%); }
+@media (max-width: 500px) {
+  .apart div { grid-template-columns: 96px 1fr; }
+  .apart i { grid-column: 1 / -1; order: 1; }
+}
+</style>"""
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 22.0, 258.0, 32.0, 112.0
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One quantity of every step: where each lies between bottom (0) and top (1), and what is written at it.
+
+    `low` and `high`: what bottom and top mean.
+    """
+
+    title: str
+    note: str
+    heights: tuple[float, ...]
+    values: tuple[str, ...]
+    low: str
+    high: str
+
+
+def charts(line: Timeline) -> tuple[Chart, ...]:
+    """Probability and rank of the class, entropy and margin of the heads."""
+    steps, most = line.steps, math.log(max(line.classes, 2))
+    name = short(line.label)
+    return (
+        Chart(f"Probability of {name}", "", tuple(s.probability for s in steps),
+              tuple(percent(s.probability) for s in steps), "0%", "100%"),
+        Chart(f"Rank of {name}", f"1 is first of {line.classes}",
+              tuple(1 - math.log(s.rank) / most for s in steps), tuple(str(s.rank) for s in steps),
+              str(line.classes), "1"),
+        Chart("Entropy", f"nats, and share of ln {line.classes}", tuple(s.entropy_share for s in steps),
+              tuple(f"{s.entropy:.2f} · {s.entropy_share:.0%}" for s in steps), "0", f"{most:.2f}"),
+        Chart("Margin", "first answer minus second", tuple(s.margin for s in steps),
+              tuple(percent(s.margin) for s in steps), "0%", "100%"),
+    )  # fmt: skip
+
+
+def charts_html(line: Timeline, modules: Sequence[str]) -> str:
+    """The four charts; the horizontal axis is the depth: every module of the network."""
+    drawn = "".join(_chart_html(chart, line.steps, modules) for chart in charts(line))
+    return f'{STYLE}<div class="line-charts">{drawn}</div>'
+
+
+def _chart_html(chart: Chart, steps: Sequence[Step], modules: Sequence[str]) -> str:
+    across = (_RIGHT - _LEFT) / max(1, len(modules) - 1)
+    points = [
+        (_LEFT + (step.depth - 1) * across, _BOTTOM - height * (_BOTTOM - _TOP))
+        for step, height in zip(steps, chart.heights, strict=True)
+    ]
+    here = {step.module for step in steps}
+    ticks = "".join(
+        f'<text class="{"here" if name in here else ""}" x="{_LEFT + i * across:.1f}" y="132">{name}</text>'
+        for i, name in enumerate(modules)
+    )
+    marks = "".join(
+        f'<path class="axis" d="M{x:.1f} {y:.1f}V{_BOTTOM}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="6" '
+        f'fill="var(--{step.head})"/><text class="value" x="{min(x, 286 - 3.6 * len(text)):.1f}" y="{y - 11:.1f}">'
+        f"{html.escape(text)}</text>"
+        for (x, y), step, text in zip(points, steps, chart.values, strict=True)
+    )
+    way = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    says = f"{chart.title}: " + ", ".join(
+        f"{step.head} after {step.module} {text}" for step, text in zip(steps, chart.values, strict=True)
+    )
+    return (
+        f'<figure class="line-chart"><h3>{html.escape(chart.title)} <small>{html.escape(chart.note)}</small></h3>'
+        f'<svg viewBox="0 0 286 138" role="img" aria-label="{html.escape(says)}">'
+        f'<path class="axis" d="M{_LEFT - 12} {_BOTTOM}H{_RIGHT + 12}M{_LEFT - 12} {_TOP}H{_RIGHT + 12}" '
+        f'stroke-dasharray="2 3"/><text x="{_LEFT - 12}" y="{_BOTTOM - 4}" style="text-anchor:start">{chart.low}</text>'
+        f'<text x="{_LEFT - 12}" y="{_TOP - 4}" style="text-anchor:start">{chart.high}</text>'
+        f'<path class="way" d="{way}"/>{marks}{ticks}</svg></figure>'
+    )
+
+
+def divergence_html(divergences: Sequence[Divergence]) -> str:
+    """A bar per pair of heads, as long as its share of ln 2."""
+    rows = "".join(
+        f'<div role="img" aria-label="{d.first} and {d.second}: {d.nats:.2f} nats"><span>{d.first} – {d.second}</span>'
+        f'<i><u style="--w:{d.share:.1%};--a:var(--{d.first});--b:var(--{d.second})"></u></i>'
+        f"<span>{d.nats:.2f} nats · {d.share:.0%} of ln 2</span></div>"
+        for d in divergences
+    )
+    return f'{STYLE}<div class="apart">{rows}</div>'
+
+
+def followed_html(line: Timeline) -> dict[str, str]:
+    """Head -> where the followed class stands in it, where its card does not list it."""
+    return {
+        step.head: f'<div class="scope-bar" style="--p:{step.probability:.2%}"><div>rank {step.rank}: '
+        f"{html.escape(short(line.label))}</div><span>{percent(step.probability)}</span></div>"
+        for step in line.steps
+        if all(answer.index != line.index for answer in step.top)
+    }
+
+
+def in_words(line: Timeline) -> str:
+    """Where the heads agree or change their mind, where the class stands, and how sure they are; as HTML."""
+    sentences = [_story(line)]
+    if len(line.steps) > 1:
+        if not (line.agree and line.settled):
+            sentences.append(_place(line))
+        sentences.append(_certainty(line))
+    sentences += [
+        f"{head} (after {module}) was never trained in this checkpoint: it has no say"
+        for head, module in line.untrained
+    ]
+    return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def _story(line: Timeline) -> str:
+    first, *others = line.steps
+    if not others:
+        return f"{first.head} says {_says(first)}; no other head was trained, so there is no change to follow"
+    if line.agree:
+        count = "Both" if len(others) == 1 else "All three"
+        path = ", ".join(f"{percent(step.answer.probability)} after {step.module}" for step in line.steps)
+        return f"{count} heads say <b>{html.escape(short(first.answer.label))}</b>: {path}"
+    story = f"{first.head} says {_says(first)}"
+    for before, step in zip(line.steps, others, strict=False):
+        kept = step.answer.index == before.answer.index
+        told = f"keeps it ({percent(step.answer.probability)})" if kept else f"changes to {_says(step)}"
+        story += f", {step.head} {told}"
+    return story
+
+
+def _says(step: Step) -> str:
+    return f"<b>{html.escape(short(step.answer.label))}</b> ({percent(step.answer.probability)} after {step.module})"
+
+
+def _place(line: Timeline) -> str:
+    name = f"<b>{html.escape(short(line.label))}</b>"
+    if line.settled is not None and line.settled is not line.steps[-1]:
+        return f"{name} is first from {line.settled.module} on"
+    places = " → ".join(str(step.rank) for step in line.steps)
+    return f"{name} is in place {places} of {line.classes}"
+
+
+def _certainty(line: Timeline) -> str:
+    nats = [step.entropy for step in line.steps]
+    path = " → ".join(f"{value:.1f}" for value in nats)
+    if nats == sorted(nats, reverse=True):
+        return f"Each head is surer than the one before: entropy {path} nats"
+    surest = min(line.steps, key=lambda step: step.entropy)
+    return f"{surest.head} is the surest: entropy {path} nats"

@@ -1,0 +1,148 @@
+"""Heads: aux1, aux2 and main side by side on one photo, as a time line through the depth of the network."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state, theme
+from app.components import attribution_view, background, heads_view, photo_bar, timeline_view
+from app.components.choices import kept
+from app.components.drawing import draw
+from app.components.heads_view import percent, short
+from app.components.why_answers import Question, ask, explaining, words_of
+from inception_model.rendering import full_scale
+from inception_model.targets import Target
+from inception_model.timeline import Timeline, timeline
+
+SUBJECTS = {"own": "each head's own answer", "followed": "the followed class"}
+PATIENCE = 4.0
+"""Seconds that the page waits for the maps before it shows a progress bar."""
+
+
+AUTO = "auto"
+
+
+def followed() -> int | None:
+    """The class that the line follows: None for the deepest trained head's answer, or one that is picked by name."""
+    head = state.service().classifier.trained_heads[-1]
+    probabilities = state.trace().probabilities(head)[0]
+    ranking = probabilities.argsort(descending=True).tolist()
+    auto = f"{head}'s answer: {short(state.checkpoint().label(ranking[0]).words)}"
+
+    def words(index: int | str) -> str:
+        return (
+            auto
+            if isinstance(index, str)
+            else f"{state.checkpoint().label(index).words} · {percent(probabilities[index])}"
+        )
+
+    choices = [AUTO, *ranking]
+    chosen: int | str = kept(
+        st.selectbox, "Follow", "heads.class", AUTO, choices, options=choices, format_func=words, width=420,
+        help="Any class, in the order of the last head's answer. Type to search by name.",
+    )  # fmt: skip
+    return None if isinstance(chosen, str) else chosen
+
+
+def line_of(index: int | None) -> Timeline:
+    """The time line of the current photo."""
+    return state.remember(("heads", "line", index), lambda: timeline(state.service().classifier, state.trace(), index))
+
+
+def show_answers(line: Timeline) -> None:
+    """The cards, and the story in words."""
+    st.html(heads_view.cards_html(heads_view.head_views(), timeline_view.followed_html(line)))
+    st.html(f'<div class="scope-say">{timeline_view.in_words(line)}</div>')
+
+
+def show_charts(line: Timeline) -> None:
+    """Probability, rank, entropy and margin over the depth."""
+    steps = line.steps
+    theme.heading(
+        "How the answer forms",
+        f"From left to right the depth of the network, {len(state.spec().module_names)} modules; a dot where a trained "
+        f"head reads it. {short(line.label)} goes from {percent(steps[0].probability)} after {steps[0].module} to "
+        f"{percent(steps[-1].probability)} after {steps[-1].module}. (Paper, section 5 and Figure 3.)"
+        if len(steps) > 1
+        else f"Only {steps[0].head} was trained in this checkpoint, so there is one reading, after {steps[0].module}. "
+        "(Paper, section 5 and Figure 3.)",
+    )
+    draw(timeline_view.charts_html(line, state.spec().module_names), "heads-charts")
+
+
+def show_divergence(line: Timeline) -> None:
+    """How far apart every pair of heads is."""
+    if not line.divergences:
+        return
+    widest = max(line.divergences, key=lambda pair: pair.nats)
+    theme.heading(
+        "How far apart they are",
+        f"Jensen-Shannon divergence of two heads' probabilities over all {line.classes} classes, in nats: 0 for the "
+        f"same probabilities, ln 2 = 0.69 for no class in common. Widest: {widest.first} and {widest.second}. "
+        "(Lin 1991.)",
+    )
+    draw(timeline_view.divergence_html(line.divergences), "heads-apart")
+
+
+def questions(line: Timeline, subject: str) -> list[Question]:
+    """GradCAM at the module on which each trained head hangs; the same maps as on the page Why."""
+    labels, found = state.checkpoint().labels, []
+    for step in line.steps:
+        index = step.answer.index if subject == "own" else line.index
+        target = Target.parse(str(index), labels, state.trace().logits(step.head)[0])
+        found.append(ask("gradcam", step.head, target, step.module, "black"))
+    return found
+
+
+def show_maps(line: Timeline) -> None:
+    """One map per head."""
+    where = ", ".join(f"{step.head} at {step.module}" for step in line.steps)
+    theme.heading(
+        "Where each head looks",
+        f"GradCAM of {where}: red speaks for the class, blue against it, in logits per position. A map of an early "
+        "module is finer and sees less. (Selvaraju et al. 2016, section 3.)",
+    )
+    with st.container(key="heads-maps", horizontal=True, gap="medium", vertical_alignment="bottom"):
+        subject = kept(
+            st.segmented_control, "Class", "heads.subject", "own", SUBJECTS,
+            options=list(SUBJECTS), format_func=SUBJECTS.get, required=True, wrap=True,
+        )  # fmt: skip
+        shared = kept(st.toggle, "One scale for all", "heads.shared", False)
+    asked = questions(line, subject)
+    known = background.answers(
+        "heads-maps", {question.key: explaining(question) for question in asked}, "Maps", patience=PATIENCE
+    )
+    scales = {key: full_scale(found.heatmap.numpy()) for key, found in known.items()}
+    for column, question in zip(st.columns(3, gap="medium"), asked, strict=False):
+        if question.key in known:
+            with column:
+                attribution_view.show(
+                    known[question.key],
+                    f"{question.head} · at {question.layer} · {short(words_of(question.target))}",
+                    f"heads-{question.head}",
+                    scale=max(scales.values()) if shared else scales[question.key],
+                    side=380,
+                )
+                if known[question.key].note:
+                    st.caption(known[question.key].note)
+
+
+def main() -> None:
+    """The page."""
+    photo_bar.strip("heads-film")
+    theme.heading(
+        "Three heads, three depths",
+        "The network answers three times on its way: two auxiliary classifiers hang on the modules in the middle, the "
+        "main one on the last. What a head says is what can be read off at that depth. (Paper, section 5, Figure 3.)",
+    )
+    if not state.service().classifier.trained_heads:
+        st.html(heads_view.cards_html(heads_view.head_views()))
+        return
+    line = line_of(followed())
+    show_answers(line)
+    show_charts(line)
+    show_divergence(line)
+    show_maps(line)
+
+
+main()
