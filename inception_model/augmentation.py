@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageEnhance
 from torch.utils.data import Dataset
 
 from .data import LabelledImages
@@ -15,8 +15,11 @@ from .data import LabelledImages
 class Crops(Dataset[tuple[np.ndarray, int]]):
     """Random crops, resized and mirrored, as uint8 arrays (S, S, 3) with their labels."""
 
-    def __init__(self, images: LabelledImages, size: int, min_area: float, max_aspect: float) -> None:
+    def __init__(
+        self, images: LabelledImages, size: int, min_area: float, max_aspect: float, photometric: float = 0.0
+    ) -> None:
         self.images, self.size, self.min_area, self.max_aspect = images, size, min_area, max_aspect
+        self.photometric = photometric
 
     def __len__(self) -> int:
         return len(self.images)
@@ -24,6 +27,8 @@ class Crops(Dataset[tuple[np.ndarray, int]]):
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         image, label = self.images[index]
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        if self.photometric:
+            image = distort(image, rng, self.photometric)
         box = random_box(image.size, rng, self.min_area, self.max_aspect)
         crop = image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
         pixels = np.asarray(crop)
@@ -40,3 +45,15 @@ def random_box(
     w, h = min(width, math.sqrt(area * aspect)), min(height, math.sqrt(area / aspect))
     x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
     return x, y, x + w, y + h
+
+
+def distort(image: Image.Image, rng: np.random.Generator, strength: float) -> Image.Image:
+    """Photometric distortion (section 6): brightness, contrast and saturation each times 1 - strength to 1 + strength.
+
+    One image in ten loses its colour altogether, so that shape has to do.
+    """
+    if rng.random() < 0.1:
+        image = image.convert("L").convert("RGB")
+    for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        image = enhance(image).enhance(rng.uniform(1 - strength, 1 + strength))
+    return image

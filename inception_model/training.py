@@ -54,6 +54,7 @@ class TrainingConfig:
     ema_decay: float = 0.999
     min_area: float = 0.35
     max_aspect: float = 1.25
+    photometric: float = 0.0
     workers: int = 2
     seed: int = 0
     bf16: bool = True
@@ -182,7 +183,7 @@ class Trainer:
         config = self.config
         whole = batches(len(self.train_images), config.batch, self.step, end - self.step, config.seed)
         loader = DataLoader(
-            Crops(self.train_images, stage.size, config.min_area, config.max_aspect),
+            Crops(self.train_images, stage.size, config.min_area, config.max_aspect, config.photometric),
             batch_sampler=[indices[self.rank :: self.world] for indices in whole],
             num_workers=config.workers,
             collate_fn=collate,

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from inception_model import spec
-from inception_model.augmentation import random_box
+from inception_model.augmentation import distort, random_box
 from inception_model.cli import main
 from inception_model.data import DatasetError, open_dataset, read_labels
 from inception_model.evaluation import evaluate_network
@@ -141,6 +141,27 @@ def test_random_boxes_stay_inside_and_keep_their_area() -> None:
         assert 0 <= x0 < x1 <= 80
         assert 0 <= y0 < y1 <= 60
         assert (x1 - x0) * (y1 - y0) > 0.3 * 80 * 60
+
+
+def test_photometric_distortion_changes_colour_but_not_shape() -> None:
+    image = coloured(0, np.random.default_rng(0))
+    distorted = [np.asarray(distort(image, np.random.default_rng(seed), 0.4), dtype=float) for seed in range(30)]
+    assert all(pixels.shape == (64, 64, 3) for pixels in distorted)
+    brightness = [pixels.mean() for pixels in distorted]
+    assert max(brightness) > 1.3 * min(brightness)
+    grey = [np.ptp(pixels, axis=2).max() <= 1 for pixels in distorted]
+    assert 0 < sum(grey) < 15
+    assert np.array_equal(np.asarray(distort(image, NeverGrey(), 0.0)), np.asarray(image))
+
+
+class NeverGrey(np.random.Generator):
+    """A generator whose images keep their colour."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def random(self, *_: object, **__: object) -> float:  # type: ignore[override]
+        return 1.0
 
 
 def test_stages_are_parsed_or_refused() -> None:

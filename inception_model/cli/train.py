@@ -38,6 +38,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--label-smoothing", type=float, default=DEFAULTS.label_smoothing)
     parser.add_argument("--ema-decay", type=float, default=DEFAULTS.ema_decay, help="weight averaging")
     parser.add_argument("--min-area", type=float, default=DEFAULTS.min_area, help="smallest random crop")
+    parser.add_argument("--photometric", type=float, default=DEFAULTS.photometric, help="strength of colour changes")
     parser.add_argument("--workers", type=int, default=DEFAULTS.workers)
     parser.add_argument("--seed", type=int, default=DEFAULTS.seed)
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32 instead of bfloat16 autocast")
