@@ -32,6 +32,9 @@ _VARIABLES = ";".join(
 
 _CSS = """
 .stApp, [data-testid="stPopoverBody"] { VARIABLES }
+/* A popover hangs outside of the app, where the colour scheme is not known but the text colour is. */
+[data-testid="stPopoverBody"] { --ink: currentColor; --mut: color-mix(in srgb, currentColor 68%, transparent);
+  --line: color-mix(in srgb, currentColor 18%, transparent); }
 .stMainBlockContainer { max-width: 1240px; padding-left: 22px; padding-right: 22px; }
 .stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 10px; }
 

@@ -77,6 +77,13 @@ def start(slot: str, jobs: Mapping[Hashable, Compute]) -> Work:
     return work
 
 
+def stop(prefix: str) -> None:
+    """Cancels whatever the slots with names that begin so are asking for."""
+    for slot, work in _works().items():
+        if slot.startswith(prefix):
+            work.cancel.set()
+
+
 def _wanted(jobs: Mapping[Hashable, Compute]) -> Hashable:
     return state.current_photo().sha256, state.classifier_key(), tuple(jobs)
 

@@ -43,10 +43,17 @@ def verdict(found: Evidence | None) -> str:
     return {True: "passes", False: "fails", None: "nothing promised"}[found.passed]
 
 
+def state_words(badge: Badge) -> str:
+    """The badge in a few words; one that passes also says what was not asked yet."""
+    left = len(CHECKS) - len(badge.evidence)
+    passes = not badge.failed and any(found.passed for found in badge.evidence)
+    return f"{badge.state}, {left} not run" if passes and left else badge.state
+
+
 def show(question: Question, attribution: Attribution, slot: str, *, auto: bool = False) -> Badge:
     """The badge as a button that opens into its evidence; with `auto` the quick checks run without being asked for."""
     badge = known_badge(question, attribution, tuple(CHECKS))
-    with st.popover(f"Trust: {badge.state}", key=f"trust-{slot}"):
+    with st.popover(f"Trust: {state_words(badge)}", key=f"trust-{slot}"):
         st.html(
             '<p class="scope-cap">How far can this map be believed? Each check asks one thing, says what it found, '
             "and can fail.</p>"

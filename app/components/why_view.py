@@ -47,6 +47,7 @@ def show(question: Question) -> None:
         patience=PATIENCE if question.quick else 0.3,
     )
     if found is None:
+        background.stop("why-map-")  # the checks of the map before: nobody looks at them now
         return
     ends, strength = state.option("why.ends", "99%"), state.option("why.strength", 60) / 100
     left, right = st.columns([560, 316], gap="medium")
