@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.e2e.browser import launched
-from tests.e2e.screen import SIZES, open_app
+from tests.e2e.screen import SIZES, address, open_app
 from tests.e2e.server import ROOT, running_app
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -38,7 +38,7 @@ def main() -> int:
                 )
                 page = context.new_page()
                 for name in asked:
-                    open_app(page, f"{url}/{name}")
+                    open_app(page, address(url, name))
                     # Streamlit scrolls inside the page, so the window itself has to be as tall as what it shows.
                     tall = int(page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight"))
                     page.set_viewport_size({"width": width, "height": min(max(tall, height), MAX_HEIGHT)})

@@ -45,6 +45,12 @@ def settle(page: Page, seconds: float = 60.0) -> None:
     page.locator(READY).wait_for(state="attached", timeout=limit)
     problems = page.get_by_test_id("stException").all_inner_texts()
     assert not problems, "an exception is on the page:\n" + "\n".join(problems)
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+
+
+def address(url: str, name: str) -> str:
+    """Where a page lives: the first one has no path of its own."""
+    return url if name == "look" else f"{url}/{name}"
 
 
 def open_app(page: Page, url: str, seconds: float = 60.0) -> None:

@@ -11,7 +11,7 @@ from . import screen
 from .conftest import FirstVisit, OpenPage
 from .pictures import photo
 
-PAGES = ("look", "module", "cost")
+PAGES = ("look", "module", "heads", "why", "cost", "model")
 
 
 def go(page: Page, title: str) -> None:
@@ -74,7 +74,7 @@ def test_every_page_fits_and_axe_finds_nothing_serious(
     new_page: OpenPage, app_url: str, name: str, size: str, scheme: str
 ) -> None:
     page = new_page(size, scheme)
-    screen.open_app(page, f"{app_url}/{name}")
+    screen.open_app(page, screen.address(app_url, name))
     screen.assert_fits(page)
     found = screen.serious_findings(page)
     assert not found, "\n".join(found)
