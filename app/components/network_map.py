@@ -272,7 +272,4 @@ def legend(name: str, values: Values) -> None:
     )
     bar = f'<i style="width:90px;margin:0 6px;background:linear-gradient(90deg,{colours})"></i>'
     of = html.escape(f"{quantity.one}{f', {about(name)}' if quantity.signed else ''}")
-    st.html(
-        f'<div class="scope-leg">{marks}<span class="scope-scale" aria-label="{of} from {low} to {high}">'
-        f"{low}{bar}{high} {of}</span></div>"
-    )
+    st.html(f'<div class="scope-leg">{marks}<span class="scope-scale">{low}{bar}{high} {of}</span></div>')

@@ -171,7 +171,7 @@ def _place(line: Timeline) -> str:
 
 def _certainty(line: Timeline) -> str:
     nats = [step.entropy for step in line.steps]
-    path = " → ".join(f"{value:.1f}" for value in nats)
+    path = " → ".join(f"{value:.2f}" for value in nats)
     if nats == sorted(nats, reverse=True):
         return f"Each head is surer than the one before: entropy {path} nats"
     surest = min(line.steps, key=lambda step: step.entropy)
