@@ -267,10 +267,17 @@ class GoogLeNet(nn.Module):
             last = output
         return Heads(found.get("aux1"), found.get("aux2"), self.classify(last))
 
-    def head_logits(self, x: Tensor, head: str, *, visit: Callable[[str, Tensor], Tensor] | None = None) -> Tensor:
-        """Logits (N, K) of one head; nothing behind its module is computed. `visit` as in `trunk`."""
+    def head_logits(
+        self,
+        x: Tensor,
+        head: str,
+        *,
+        resume: str | None = None,
+        visit: Callable[[str, Tensor], Tensor] | None = None,
+    ) -> Tensor:
+        """Logits (N, K) of one head; nothing behind its module is computed. `resume` and `visit` as in `trunk`."""
         after = self.spec.module_names[-1] if head == "main" else self.aux_head(head).spec.after
-        for name, output in self.trunk(x, visit=visit):
+        for name, output in self.trunk(x, resume=resume, visit=visit):
             if name == after:
                 return self.classify(output) if head == "main" else self.aux_head(head)(output)
         raise AssertionError(f"{head} hangs on a module that this network does not have")

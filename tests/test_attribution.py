@@ -28,10 +28,10 @@ from .random_networks import close, noise_images, random_classifier
 
 # Small options: the equalities hold for any.
 OPTIONS: dict[str, dict[str, object]] = {
-    "integrated_gradients": {"steps": 13},
+    "integrated_gradients": {"steps": 20},
     "layer_conductance": {"steps": 13},
-    "smoothgrad": {"samples": 12, "sigma": 0.1, "seed": 5},
-    "gradient_shap": {"samples": 12, "sigma": 0.1, "seed": 5},
+    "smoothgrad": {"samples": 20, "sigma": 0.1, "seed": 5},
+    "gradient_shap": {"samples": 20, "sigma": 0.1, "seed": 5},
     "occlusion": {"window": 80, "stride": 48},
     "superpixels": {"segments": 9, "compactness": 30},
 }
@@ -100,14 +100,14 @@ def _smoothgrad(module: nn.Module, _: GoogLeNet, x: Tensor, b: Tensor, k: int) -
     torch.manual_seed(5)
     tunnel = captum.NoiseTunnel(captum.Saliency(module))
     sigma = 0.1 * float(x.max() - x.min())
-    return tunnel.attribute(x, nt_samples=12, nt_samples_batch_size=10, stdevs=sigma, abs=False, target=k)
+    return tunnel.attribute(x, nt_samples=20, nt_samples_batch_size=17, stdevs=sigma, abs=False, target=k)
 
 
 def _gradient_shap(module: nn.Module, _: GoogLeNet, x: Tensor, b: Tensor, k: int) -> Tensor:
     torch.manual_seed(5)
     np.random.seed(5)
     sigma = 0.1 * float(x.max() - x.min())
-    return captum.GradientShap(module).attribute(x, b, n_samples=12, stdevs=sigma, target=k)
+    return captum.GradientShap(module).attribute(x, b, n_samples=20, stdevs=sigma, target=k)
 
 
 def _layer_gradcam(module: nn.Module, network: GoogLeNet, x: Tensor, b: Tensor, k: int) -> Tensor:
@@ -117,7 +117,7 @@ def _layer_gradcam(module: nn.Module, network: GoogLeNet, x: Tensor, b: Tensor, 
 REFERENCES: dict[str, Reference] = {
     "saliency": lambda m, n, x, b, k: captum.Saliency(m).attribute(x, target=k, abs=False),
     "input_x_gradient": lambda m, n, x, b, k: captum.InputXGradient(m).attribute(x, target=k),
-    "integrated_gradients": lambda m, n, x, b, k: captum.IntegratedGradients(m).attribute(x, b, target=k, n_steps=13),
+    "integrated_gradients": lambda m, n, x, b, k: captum.IntegratedGradients(m).attribute(x, b, target=k, n_steps=20),
     "smoothgrad": _smoothgrad,
     "gradient_shap": _gradient_shap,
     "deeplift": lambda m, n, x, b, k: captum.DeepLift(_pairwise(m)).attribute(x, b, target=k),

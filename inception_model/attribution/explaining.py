@@ -113,11 +113,13 @@ def explain(
     part = read_layer(row, classifier, trained, layer)
     image = _one_image(x).to(classifier.device, torch.promote_types(classifier.dtype, torch.float32))
     baselines = baseline_images(baseline, image, classifier) if "baseline" in row.needs else image[:0]
-    goal, scores = _scores(classifier, torch.cat([image, baselines]), trained, target)
+    goal, scores, activation = _scores(classifier, torch.cat([image, baselines]), trained, target, part)
     # Without a need for a baseline the image stands in its place: no such method looks at it.
     starts = list(torch.split(baselines, 1)) if len(baselines) else [image]
     clock = Clock(row.images(chosen, image.shape[-1]) * len(starts), progress, cancel)
-    found = [row.run(Task(classifier, image, start, trained, goal, part, chosen, clock)) for start in starts]
+    found = [
+        row.run(Task(classifier, image, start, trained, goal, part, chosen, clock, activation)) for start in starts
+    ]
     clock.finish()
     values = torch.cat(found).detach().float().mean(0).cpu().contiguous()
     return Attribution(
@@ -138,13 +140,21 @@ def explain(
 
 
 def _scores(
-    classifier: Classifier, images: Tensor, head: HeadName, target: str | int | Target
-) -> tuple[Target, list[float]]:
-    """The target, read with the first image's logits, and its score for every image."""
-    with torch.inference_mode():
-        logits = classifier.network.head_logits(classifier.to_input(images), head).double().cpu()
+    classifier: Classifier, images: Tensor, head: HeadName, target: str | int | Target, part: Part | None
+) -> tuple[Target, list[float], Tensor | None]:
+    """The target, read with the first image's logits, its score for every image, and the first one's activation at
+    the layer's module."""
+    seen: list[Tensor] = []
+
+    def watch(name: str, output: Tensor) -> Tensor:
+        if part is not None and name == part.module:
+            seen.append(output[:1])
+        return output
+
+    with torch.no_grad():
+        logits = classifier.network.head_logits(classifier.to_input(images), head, visit=watch).double().cpu()
     goal = target if isinstance(target, Target) else Target.parse(str(target), classifier.checkpoint.labels, logits[0])
-    return goal, goal.score(logits).tolist()
+    return goal, goal.score(logits).tolist(), seen[0] if seen else None
 
 
 def find_method(name: str) -> Method:

@@ -89,23 +89,22 @@ def _part(task: Task) -> Part:
 def gradcam(task: Task) -> Tensor:
     """Selvaraju et al. 2016, not rectified, before the sum over channels: (1, C, h, w) in the layer's positions.
 
-    The trunk runs without gradients up to the layer's module: only what lies behind it is differentiated.
+    Only what lies behind the layer's module is differentiated.
     """
     part, network = _part(task), task.classifier.network
-    leaf: list[Tensor] = []
-
-    def watch(name: str, output: Tensor) -> Tensor:
-        if name != part.module:
-            return output
-        leaf.append(output.detach().requires_grad_())
-        return leaf[0]
-
     task.clock.tick(1)
     with torch.enable_grad():
-        score = task.target.score(network.head_logits(task.classifier.to_input(task.x), task.head, visit=watch))
-        gradient = torch.autograd.grad(score.sum(), leaf[0])[0]
-    weighted = leaf[0].detach().to(task.x.dtype) * gradient.to(task.x.dtype).mean(dim=(2, 3), keepdim=True)
+        leaf = (_activation(task) if task.activation is None else task.activation).requires_grad_()
+        score = task.target.score(network.head_logits(leaf, task.head, resume=part.module))
+        gradient = torch.autograd.grad(score.sum(), leaf)[0].to(task.x.dtype)
+    weighted = leaf.detach().to(task.x.dtype) * gradient.mean(dim=(2, 3), keepdim=True)
     return weighted[:, part.channels(network.spec)]
+
+
+def _activation(task: Task) -> Tensor:
+    images = task.classifier.to_input(task.x)
+    with torch.no_grad():
+        return next(h for name, h in task.classifier.network.trunk(images) if name == _part(task).module)
 
 
 def _layer(network: GoogLeNet, part: Part) -> nn.Module:

@@ -40,7 +40,8 @@ class Clock:
 class Task:
     """One image `x` and one `baseline` (1, 3, S, S), at least float32, normalised, on the network's device.
 
-    `classifier` is the caller's: only twins of its network may be hooked. `layer` is there for methods that need one.
+    `classifier` is the caller's: only twins of its network may be hooked. `layer` is there for methods that need one;
+    `activation` is the output of its module for `x` where it is known already.
     """
 
     classifier: Classifier
@@ -51,6 +52,7 @@ class Task:
     layer: Part | None
     options: dict[str, Any]
     clock: Clock = field(repr=False)
+    activation: Tensor | None = field(default=None, repr=False)
 
     def module(self, network: GoogLeNet | None = None) -> ScoreModule:
         """The score as a module that captum may hook: over a fresh twin, or over the given network."""

@@ -1,4 +1,4 @@
-"""Integrated gradients and GradCAM beside captum on torchvision's eager GoogLeNet, one photo-sized image, on the CPU."""
+"""Integrated gradients and GradCAM beside captum on torchvision's eager GoogLeNet, one image, on the CPU."""
 
 from __future__ import annotations
 
