@@ -119,9 +119,9 @@ def _parsed(metadata: Metadata, key: str, parse: Callable[[str], T]) -> T:
 
 def _preprocessing(text: str) -> Preprocessing:
     result = Preprocessing.from_dict(json.loads(text))
-    sides = (result.size, result.resize, result.detail or result.size)
+    sides = (result.size, result.resize)
     if any(type(side) is not int or not 1 <= side <= MAX_SIDE for side in sides) or result.size > result.resize:
-        raise ValueError(f"size {result.size}, resize {result.resize}, detail {result.detail} pixels")
+        raise ValueError(f"size {result.size}, resize {result.resize} pixels")
     numbers = (*result.mean, *result.std, result.scale)
     if len(numbers) != 7 or not all(math.isfinite(n) for n in numbers) or 0 in (*result.std, result.scale):
         raise ValueError(f"scale {result.scale}, mean {result.mean}, std {result.std}")

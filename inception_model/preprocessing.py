@@ -143,8 +143,7 @@ def _to_srgb(source: Image.Image) -> Image.Image:
 class Preprocessing:
     """How a photo becomes the network's input. Weights travel with it.
 
-    The shorter side is resized to `resize` pixels and the centre `size` x `size` is cut out. With `detail`, the crop
-    is first reduced to that many pixels and enlarged again, because the network was trained on images of that size.
+    The shorter side is resized to `resize` pixels and the centre `size` x `size` is cut out.
     Values are RGB (or BGR) in [0, 1] times `scale`, minus `mean`, divided by `std`.
     """
 
@@ -155,7 +154,6 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     channels: Literal["RGB", "BGR"] = "RGB"
-    detail: int | None = None
 
     def view(self, size: tuple[int, int]) -> Box:
         """The part of a photo of that (width, height) that the network sees: a centred square, in photo pixels."""
@@ -169,9 +167,6 @@ class Preprocessing:
         filter_ = Image.Resampling.BICUBIC if self.interpolation == "bicubic" else Image.Resampling.BILINEAR
         box = box or self.view(image.size)
         corners = (box.left, box.top, box.right, box.bottom)
-        if self.detail is not None:
-            image = image.resize((self.detail, self.detail), filter_, box=corners)
-            return image.resize((self.size, self.size), filter_)
         return image.resize((self.size, self.size), filter_, box=corners)
 
     def tensor(self, crop: Image.Image) -> Tensor:
@@ -219,7 +214,7 @@ class Preprocessing:
         return cls(**plain)
 
 
-TINY_IMAGENET = Preprocessing(resize=224, interpolation="bicubic", detail=64)
+TINY_IMAGENET = Preprocessing(resize=224, interpolation="bicubic")
 TORCHVISION = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 """torchvision's weights: ImageNet statistics undone by `transform_input`, which leaves (x - 0.5) / 0.5."""
 CAFFE = Preprocessing(scale=255.0, mean=(104.0, 117.0, 123.0), std=(1.0, 1.0, 1.0), channels="BGR")

@@ -53,7 +53,7 @@ def test_the_command_line_shows_all_of_it(bundled_checkpoint: Checkpoint, capsys
     assert shown["sha256"] == bundled_checkpoint.sha256
     assert shown["parameters"] == 10_925_816
     assert (shown["labels"], shown["heads_trained"], shown["true_5x5"]) == (200, list(HEADS), True)
-    assert shown["preprocessing"]["detail"] == 64
+    assert shown["preprocessing"]["size"] == shown["preprocessing"]["resize"] == 224
     assert cli.main(["checkpoints", "show", BUNDLED]) == 0
     text = capsys.readouterr().out
     assert bundled_checkpoint.sha256 in text

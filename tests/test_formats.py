@@ -50,7 +50,9 @@ def tiny_checkpoint(**changes: Any) -> Checkpoint:
     state = init_weights(GoogLeNet(spec), seed=1).state_dict()
     labels = tuple(Label(i, f"n{i:08d}", f"thing {i}, Res {i}") for i in range(5))
     accuracy = {"main": {"top1": 0.5, "top5": 0.75}}
-    made = Checkpoint("t", spec, Preprocessing(detail=64), labels, state, spec.heads, "made up", "", "# Card", accuracy)
+    made = Checkpoint(
+        "t", spec, Preprocessing(resize=240), labels, state, spec.heads, "made up", "", "# Card", accuracy
+    )
     return replace(made, **changes)
 
 

@@ -75,9 +75,7 @@ def test_classes_weigh_the_same_however_many_images_they_have() -> None:
     assert mean_of_classes([1, 0, 0], [7, 7, 2]) == 0.25
 
 
-@pytest.mark.parametrize(
-    "preprocessing", [Preprocessing(), Preprocessing(resize=224, interpolation="bicubic", detail=64)]
-)
+@pytest.mark.parametrize("preprocessing", [Preprocessing(), Preprocessing(resize=224, interpolation="bicubic")])
 @pytest.mark.parametrize(
     ("size", "corners"), [((300, 200), (120, 60, 179, 99)), ((200, 300), (0, 0, 149, 89)), ((64, 64), (4, 8, 63, 63))]
 )
@@ -92,7 +90,7 @@ def test_a_box_moves_with_the_photo_through_resize_and_crop(
     box = box_in_view(preprocessing, size, corners)
     found = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
     wanted = (box.left, box.top, box.right, box.bottom)
-    assert np.abs(np.subtract(found, wanted)).max() <= (1 if preprocessing.detail is None else 224 / 64)
+    assert np.abs(np.subtract(found, wanted)).max() <= 1
 
 
 @pytest.mark.parametrize("head", ["main", "aux1"])

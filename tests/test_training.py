@@ -245,8 +245,6 @@ def test_train_and_evaluate_from_the_command_line(
         "0.05",
         "--device",
         "cpu",
-        "--detail",
-        "64",
     ]
     assert main(run + options) == 0
     file = tmp_path / "checkpoint.safetensors"

@@ -45,8 +45,6 @@ def input_in_words(preprocessing: Preprocessing) -> str:
     """What happens to a photo before the network."""
     p = preprocessing
     steps = [f"shorter side to {p.resize} px, centre {p.size}×{p.size}, {p.interpolation}"]
-    if p.detail is not None:
-        steps.append(f"reduced to the detail of {p.detail}×{p.detail} first, as in training")
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (p.mean, p.std))
     steps.append(f"{p.channels}, minus mean ({mean}), divided by ({std})" + (f", scale {p.scale:g}" * (p.scale != 1)))
     return "; ".join(steps)

@@ -96,8 +96,6 @@ def show() -> None:
     photo = state.current_photo()
     preprocessing = state.checkpoint().preprocessing
     seen = f"{preprocessing.size}×{preprocessing.size} px"
-    if preprocessing.detail is not None:
-        seen += f" with the detail of {preprocessing.detail}×{preprocessing.detail}"
     made = f"{photo.name}, a generated picture" if photo in sample_stimuli() else photo.name
     note = f"{credit_of(photo) or made}. In the square: what the network sees, {seen}."
     st.html(photo_html(photo, preprocessing.view(photo.size), note))

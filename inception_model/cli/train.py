@@ -15,9 +15,8 @@ from ..checkpoint import Checkpoint, load, save
 from ..classifier import DEVICES, pick_device
 from ..data import LabelledImages, open_dataset, read_labels
 from ..network import GoogLeNet, init_weights
-from ..preprocessing import Preprocessing
 from ..spec import get_spec
-from ..training import Trainer, TrainingConfig, parse_stages
+from ..training import Trainer, TrainingConfig, parse_stages, views
 
 DEFAULTS = TrainingConfig()
 
@@ -42,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--workers", type=int, default=DEFAULTS.workers)
     parser.add_argument("--seed", type=int, default=DEFAULTS.seed)
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32 instead of bfloat16 autocast")
-    parser.add_argument("--detail", type=int, help="pixels of the training images, if all are small (64, say)")
     parser.add_argument("--limit", type=int, help="only the first N images of each split (a quick try)")
     parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.set_defaults(run=run)
@@ -66,11 +64,10 @@ def run(args: argparse.Namespace) -> int:
     averaged = trainer.run()
     if trainer.rank > 0:
         return 0
-    size = config.stages[-1].size
     checkpoint = Checkpoint(
         name=args.out.name,
         spec=averaged.spec,
-        preprocessing=Preprocessing(size=size, resize=size, interpolation="bicubic", detail=args.detail),
+        preprocessing=views(config.stages[-1].size),
         labels=labels,
         state=averaged.state_dict(),
         heads_trained=averaged.spec.heads,
