@@ -15,11 +15,11 @@ from app.components.why_answers import QUICK_COST, Question, ask, explaining, wo
 from inception_model.attribution import METHODS, Attribution, allowed_layers
 from inception_model.spec import HeadName
 
-GALLERY_METHODS = ("saliency", "guided_backprop", "deeplift", "gradcam")
+GALLERY_METHODS = ("saliency", "input_x_gradient", "guided_backprop", "gradcam")
 """What the gallery shows at first: four that differ, each quick."""
 MODES = {"methods": "several methods", "heads": "the heads"}
 GALLERY_SIDE = 380
-PATIENCE = 4.0
+PATIENCE = 1.5
 """Seconds that the page waits for a quick map before it shows a progress bar."""
 
 
