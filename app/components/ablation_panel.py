@@ -61,9 +61,10 @@ def kept_parts(module: str, names: dict[str, str]) -> list[str]:
     def changed() -> None:
         state.set_option(option, tuple(st.session_state[key]))
 
-    off = [part for part in state.option(option, ()) if part in names]
+    kept_off: tuple[str, ...] = state.option(option, ())
+    off = [part for part in kept_off if part in names]
     st.session_state[key] = off
-    st.pills("Off", list(names), selection_mode="multi", format_func=names.get, key=key, on_change=changed)
+    st.pills("Off", list(names), selection_mode="multi", format_func=names.__getitem__, key=key, on_change=changed)
     return off
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -20,6 +21,9 @@ from inception_model.service import BusyError, InferenceService
 
 Compute = Callable[[Classifier, Progress, threading.Event], Any]
 """The calculation itself, on a twin of its own; it must report its progress or run the network, to be stoppable."""
+
+Jobs = Mapping[Any, Compute]
+"""What to calculate, by the key under which it will be remembered."""
 
 POLL_SECONDS = 0.5
 _WORKS = "scope.works"
@@ -40,11 +44,11 @@ class Work:
         """Whether an answer may still come."""
         return not self.finished.is_set() and not self.cancel.is_set()
 
-    def run(self, service: InferenceService, sha256: str, jobs: Mapping[Hashable, Compute]) -> None:
+    def run(self, service: InferenceService, sha256: str, jobs: Jobs) -> None:
         """One job after the other; on the thread that waits, never on a worker: workers must not wait for others."""
         try:
             for number, (key, compute) in enumerate(jobs.items()):
-                service.remember((sha256, key), lambda n=number, c=compute: self._one(service, n, len(jobs), c))
+                service.remember((sha256, key), partial(self._one, service, number, len(jobs), compute))
         except Exception as error:  # shown, or raised again, by the page
             self.error = error
         finally:
@@ -64,7 +68,7 @@ def _works() -> dict[str, Work]:
     return found
 
 
-def start(slot: str, jobs: Mapping[Hashable, Compute]) -> Work:
+def start(slot: str, jobs: Jobs) -> None:
     """Begins the jobs in a thread, for the current photo and network; whatever the slot did before is cancelled."""
     before = _works().get(slot)
     if before is not None:
@@ -74,7 +78,6 @@ def start(slot: str, jobs: Mapping[Hashable, Compute]) -> Work:
     threading.Thread(
         target=work.run, args=(state.service(), photo.sha256, dict(jobs)), daemon=True, name=f"work-{slot}"
     ).start()
-    return work
 
 
 def stop(prefix: str) -> None:
@@ -84,13 +87,11 @@ def stop(prefix: str) -> None:
             work.cancel.set()
 
 
-def _wanted(jobs: Mapping[Hashable, Compute]) -> Hashable:
+def _wanted(jobs: Jobs) -> Hashable:
     return state.current_photo().sha256, state.classifier_key(), tuple(jobs)
 
 
-def answers(
-    slot: str, jobs: Mapping[Hashable, Compute], title: str, *, ask: str = "", patience: float = 0.3
-) -> dict[Hashable, Any]:
+def answers(slot: str, jobs: Jobs, title: str, *, ask: str = "", patience: float = 0.3) -> dict[Hashable, Any]:
     """Key -> answer of those that are known. While others are missing, their progress and a Cancel button are drawn.
 
     They start at once and for `patience` seconds the page waits for them; with `ask`, a button of that name starts
@@ -105,7 +106,8 @@ def answers(
             work = None
         lost = work is not None and work.finished.is_set() and work.error is None
         if (work is None and not ask) or lost:
-            work = start(slot, jobs)
+            start(slot, jobs)
+            work = _works()[slot]
             work.finished.wait(patience)
         if work is not None and work.running:
             _watch(slot, title)
@@ -121,7 +123,7 @@ def answer(
     return answers(slot, {key: compute}, title, ask=ask, patience=patience).get(key)
 
 
-def _offer(slot: str, jobs: Mapping[Hashable, Compute], work: Work | None, ask: str) -> None:
+def _offer(slot: str, jobs: Jobs, work: Work | None, ask: str) -> None:
     """A button that starts, and why there is no answer yet."""
     if work is not None and work.finished.is_set() and work.error is None:
         return  # done between two looks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -176,7 +176,7 @@ def baseline_picture(name: str, side: int = 112) -> Image.Image:
         square = (pixels.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
         return Image.fromarray(square).resize((side, side), Image.Resampling.BILINEAR)
 
-    return cast(Image.Image, state.remember(("why", "baseline", name, side), draw))
+    return state.remember(("why", "baseline", name, side), draw)
 
 
 def words_of(target: Target) -> str:

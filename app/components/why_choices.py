@@ -56,8 +56,8 @@ def method_label(name: str) -> str:
 
 
 def cost_words(passes: float) -> str:
-    """What so many forward passes of one image mean here."""
-    seconds = passes * state.look().seconds
+    """What so many forward passes of one image mean here: judged by the last map, for a first look is slow."""
+    seconds = passes * min(state.look().seconds, state.option("why.seconds", float("inf")))
     time = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     return f"As long as {passes:.0f} forward passes, here about {time}."
 

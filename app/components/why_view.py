@@ -49,6 +49,7 @@ def show(question: Question) -> None:
     if found is None:
         background.stop("why-map-")  # the checks of the map before: nobody looks at them now
         return
+    state.set_option("why.seconds", found.seconds / question.cost)
     ends, strength = state.option("why.ends", "99%"), state.option("why.strength", 60) / 100
     left, right = st.columns([560, 316], gap="medium")
     with left:
