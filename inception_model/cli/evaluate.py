@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Parquet shards or ImageFolder")
     parser.add_argument("--split", default="validation", choices=("validation", "train"))
     parser.add_argument("--limit", type=int, help="only the first N images")
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=16)
     add_network_options(parser)
     add_json_option(parser)
     parser.set_defaults(run=run)
