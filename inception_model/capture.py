@@ -128,7 +128,7 @@ def capture(classifier: Classifier, x: Tensor) -> Trace:
         else:
             seen[name] = output
 
-    with torch.no_grad(), forward_hooks(watched_modules(network), keep):
+    with torch.inference_mode(), forward_hooks(watched_modules(network), keep):
         heads = network.forward_heads(classifier.to_input(x))
         plain = {name: tensor.float().cpu() for name, tensor in seen.items()}
         logits = heads.map(lambda value: value.float().cpu())

@@ -43,7 +43,7 @@ def channel_effects(classifier: Classifier, block: BlockTrace, head: HeadName, c
     network = classifier.network
     if not reaches(network.spec, block.name, head):
         raise ValueError(f"{head} hangs before {block.name}: no channel of {block.name} can push it")
-    start = classifier.to_input(block.input[:1]).detach().requires_grad_(True)
+    start = classifier.to_input(block.input[:1]).clone().requires_grad_(True)
     with torch.enable_grad():
         nodes = _run_block(network.block(block.name), start)
         logits = getattr(network.heads_from(network.trunk(nodes["output"], resume=block.name)), head)[0]
