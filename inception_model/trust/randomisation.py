@@ -26,9 +26,9 @@ from .case import Case, generator
 STEM = ("conv2", "conv2_reduce", "conv1")
 
 THRESHOLD = 0.5
-"""Similarity from which a map fails. Measured with a trained network (200 classes, main head) on three or four shipped photos,
-one random network each: gradient 0.16 to 0.29, input x gradient 0.31 to 0.36, guided backprop 0.87 to 0.91,
-deconvolution 0.79 to 0.87; GradCAM with five random networks at most 0.2. Nothing lies near the threshold."""
+"""Similarity from which a map fails. Measured with a trained network (200 classes, main head) on three or four
+shipped photos, one random network each: gradient 0.16 to 0.29, input x gradient 0.31 to 0.36, guided backprop 0.87 to
+0.91, deconvolution 0.79 to 0.87; GradCAM with five random networks at most 0.2. Nothing lies near the threshold."""
 
 FEW = 1000
 """A map with fewer positions is compared with five random networks instead of one: the 49 positions of a 7x7 map can
