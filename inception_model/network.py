@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .packing import conv_relu, packs
 from .spec import BRANCH_UNIT, BRANCHES, HEADS, AuxSpec, BlockSpec, HeadName, LRNSpec, NetworkSpec, PoolSpec
 
 State = Mapping[str, Tensor]
@@ -93,6 +94,8 @@ class ConvUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.pad is not None:
             x = self.pad(x)
+        if self.bn is None and packs(x, self.conv, self.relu):
+            return conv_relu(x, self.conv)
         x = self.conv(x)
         if self.bn is not None:
             x = self.bn(x)
