@@ -17,7 +17,7 @@ APP = ROOT / "app"
 # Rooms from the ground up; a room may use those below it. Library modules not named here are rooms of "analysis".
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("spec", "preprocessing", "data", "progress", "samples"),
-    ("network", "layers", "paper"),
+    ("network", "packing", "layers", "paper"),
     ("checkpoint", "formats", "native", "containers", "caffe", "download"),
     ("classifier",),
     ("capture",),
