@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 from torch.utils.weak import WeakIdKeyDictionary
 
 _Stamp = tuple[int, int, torch.Size]
@@ -26,6 +27,7 @@ def packs(x: Tensor, conv: nn.Conv2d, relu: nn.Module) -> bool:
     return (
         AVAILABLE
         and torch.is_inference_mode_enabled()
+        and _get_current_dispatch_mode() is None  # a counter or tracer wants the plain operations
         and x.shape[0] == 1
         and x.device.type == "cpu"
         and x.dtype == conv.weight.dtype == torch.float32
