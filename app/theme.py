@@ -10,25 +10,10 @@ import html
 
 import streamlit as st
 
-BRANCH_COLOURS = {"1x1": "#0072B2", "3x3": "#009E73", "5x5": "#D55E00", "pool": "#CC79A7"}
-"""Okabe and Ito's palette, safe for colour-blind eyes."""
+from inception_model.style import BRANCH_NAMES as BRANCH_NAMES
+from inception_model.style import COLOURS
 
-BRANCH_NAMES = {"1x1": "1×1", "3x3": "3×3", "5x5": "5×5", "pool": "pool"}
-"""The branches as printed in the paper."""
-
-HEAD_COLOURS = {"aux1": "#E69F00", "aux2": "#56B4E9", "main": "light-dark(#1b1f24,#e8eaed)"}
-
-_VARIABLES = ";".join(
-    [
-        "--ink:light-dark(#1b1f24,#e8eaed)",
-        "--mut:light-dark(#5d6670,#9aa4ae)",
-        "--line:light-dark(#dfe3e8,#2f353c)",
-        "--bg:light-dark(#ffffff,#111418)",
-        "--card:light-dark(#f7f8fa,#191d22)",
-        *(f"--b{name}:{colour}" for name, colour in BRANCH_COLOURS.items()),
-        *(f"--{name}:{colour}" for name, colour in HEAD_COLOURS.items()),
-    ]
-)
+_VARIABLES = ";".join(f"--{name}:light-dark({light},{dark})" for name, (light, dark) in COLOURS.items())
 
 _CSS = """
 .stApp, [data-testid="stPopoverBody"] { VARIABLES }

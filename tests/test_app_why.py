@@ -20,6 +20,7 @@ from app.components import attribution_view, trust_view, why_answers
 from app.components.ledger_view import signed
 from inception_model.ablation import Ablation, ablate
 from inception_model.attribution import METHODS, Attribution, explain
+from inception_model.attribution.reading import PAPERS
 from inception_model.baselines import baseline
 from inception_model.ledger import credit_ledger, exact_split
 from inception_model.preprocessing import Photo
@@ -136,7 +137,7 @@ def test_the_gallery_shows_every_method(small: InferenceService, opened: Callabl
             option.name: FAST.get(f"why.{name}.{option.name}", option.default) for option in METHODS[name].options
         }
         assert recalled(small, question(name, best(small), **options).key) is not None, name
-    assert set(attribution_view.PAPERS) == set(METHODS)
+    assert set(PAPERS) == set(METHODS)
 
 
 def test_the_heads_side_by_side_are_the_trained_ones(small: InferenceService, opened: Callable[..., AppTest]) -> None:

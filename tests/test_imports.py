@@ -16,12 +16,13 @@ APP = ROOT / "app"
 
 # Rooms from the ground up; a room may use those below it. Library modules not named here are rooms of "analysis".
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("spec", "preprocessing", "data", "progress", "samples"),
+    ("spec", "preprocessing", "data", "progress", "samples", "style"),
     ("network", "packing", "layers", "paper"),
     ("checkpoint", "formats", "native", "containers", "caffe", "download"),
     ("classifier",),
     ("capture",),
     ("analysis",),
+    ("report",),
     ("service",),
     ("cli", "__main__"),
 )

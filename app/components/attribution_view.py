@@ -12,7 +12,7 @@ from app.components.drawing import draw
 from app.components.ledger_view import signed
 from app.components.why_answers import words_of
 from inception_model.attribution import METHODS, Attribution
-from inception_model.attribution.captum_metrics import SLOPES
+from inception_model.attribution.reading import unit_of
 from inception_model.preprocessing import Box
 from inception_model.rendering import (
     colour_bar,
@@ -24,23 +24,6 @@ from inception_model.rendering import (
     number,
     overlay_on_photo,
 )
-
-PAPERS = {
-    "saliency": "Simonyan et al. 2013, section 3",
-    "input_x_gradient": "Shrikumar et al. 2016",
-    "integrated_gradients": "Sundararajan et al. 2017, section 3",
-    "smoothgrad": "Smilkov et al. 2017, section 3",
-    "gradient_shap": "Lundberg and Lee 2017",
-    "deeplift": "Shrikumar et al. 2017, section 3",
-    "guided_backprop": "Springenberg et al. 2014",
-    "deconvolution": "Zeiler and Fergus 2013, section 2",
-    "occlusion": "Zeiler and Fergus 2013",
-    "superpixels": "after Ribeiro et al. 2016",
-    "gradcam": "Selvaraju et al. 2016, section 3",
-    "guided_gradcam": "Selvaraju et al. 2016, section 3",
-    "layer_conductance": "Dhamdhere et al. 2018",
-}
-"""Where each method comes from."""
 
 ENDS = {"99%": "99% of values", "largest": "largest value"}
 """Where the colours end: single pixels can be so strong that nothing else would have a colour."""
@@ -59,11 +42,6 @@ def scale_of(attribution: Attribution, ends: str) -> float:
     """Where the colours end, in the map's own unit (one of ENDS)."""
     values = np.abs(attribution.heatmap.numpy())
     return full_scale(values) if ends == "largest" else float(np.quantile(values, 0.99, method="higher"))
-
-
-def unit_of(method: str) -> str:
-    """What the numbers of a map are."""
-    return "slope: logits per unit of brightness" if method in SLOPES else "credit in logits per position"
 
 
 def picture(attribution: Attribution, scale: float, strength: float, side: int) -> Image.Image:

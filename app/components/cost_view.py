@@ -17,6 +17,7 @@ from inception_model.layers import Layer
 from inception_model.naive import ModuleTiming
 from inception_model.paper import BUDGET_MACS, DISAGREEMENTS
 from inception_model.spec import BRANCHES, BranchKind
+from inception_model.style import amount
 
 Quantity = Literal["macs", "params"]
 UNIT_OF: dict[Quantity, str] = {"macs": "MACs", "params": "parameters"}
@@ -57,14 +58,6 @@ STYLE = """<style>
   .cost-row.wide > :last-child { grid-column: 2; }
 }
 </style>"""
-
-
-def amount(value: float) -> str:
-    """A number of MACs or parameters in three to four digits: 118.5 M, 1.583 G, 9.4 K."""
-    for limit, letter, digits in ((1e9, "G", 3), (1e8, "M", 0), (1e6, "M", 1), (1e5, "K", 0), (1e3, "K", 1)):
-        if abs(value) >= limit:
-            return f"{value / 10 ** {'G': 9, 'M': 6, 'K': 3}[letter]:.{digits}f} {letter}"
-    return f"{value:.0f}"
 
 
 def of(cost: Cost, quantity: Quantity) -> int:

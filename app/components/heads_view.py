@@ -11,6 +11,7 @@ import streamlit as st
 from app import state
 from inception_model.classifier import Answer
 from inception_model.spec import HeadName
+from inception_model.style import percent, short
 from inception_model.timeline import entropy, head_modules
 
 _CSS = """<style>
@@ -54,16 +55,6 @@ def head_views(count: int = 5) -> list[HeadView]:
         top = tuple(classifier.top(logits, count)) if trained else ()
         views.append(HeadView(name, place, trained, top, float(entropy(logits.softmax(0)))))
     return views
-
-
-def percent(probability: float) -> str:
-    """A probability for people: whole percents, one digit below one percent."""
-    return f"{probability:.0%}" if probability >= 0.01 or probability < 0.0005 else f"{probability:.1%}"
-
-
-def short(label: str) -> str:
-    """The first of a class's synonyms."""
-    return label.split(",")[0]
 
 
 def cards_html(views: list[HeadView], below: Mapping[str, str] | None = None) -> str:

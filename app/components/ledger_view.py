@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from app.theme import BRANCH_NAMES
 from inception_model.ledger import CreditLedger, ExactSplit
 from inception_model.spec import BRANCHES
+from inception_model.style import signed
 
 STYLE = """<style>
 .ledger-scroll { overflow-x: auto; }
@@ -30,12 +31,6 @@ STYLE = """<style>
 .ledger-sum span { padding: 2px 7px; border-radius: 4px; border-bottom: 3px solid var(--c); background: var(--card);
   white-space: nowrap; }
 </style>"""
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """A number with its sign and a true minus; what rounds to zero has no sign."""
-    text = f"{abs(value):.{digits}f}"
-    return text if float(text) == 0 else f"{'−' if value < 0 else '+'}{text}"
 
 
 def percent(share: float) -> str:

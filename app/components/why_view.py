@@ -13,6 +13,7 @@ from app.components.choices import kept
 from app.components.heads_view import percent
 from app.components.why_answers import QUICK_COST, Question, ask, explaining, words_of
 from inception_model.attribution import METHODS, Attribution, allowed_layers
+from inception_model.attribution.reading import PAPERS
 from inception_model.spec import HeadName
 
 GALLERY_METHODS = ("saliency", "input_x_gradient", "guided_backprop", "gradcam")
@@ -33,7 +34,7 @@ def title_and_sentence(question: Question) -> tuple[str, str]:
         known = f"{score:+.2f} logits between the two"
     return f"What speaks for {target}", (
         f"Red speaks for {target} at {question.head} ({known}), blue against it, on one scale about zero. "
-        f"({attribution_view.PAPERS[question.method]}.)"
+        f"({PAPERS[question.method]}.)"
     )
 
 

@@ -1,0 +1,27 @@
+"""How to read a map: where its method comes from, and what its numbers are."""
+
+from __future__ import annotations
+
+from .captum_metrics import SLOPES
+
+PAPERS = {
+    "saliency": "Simonyan et al. 2013, section 3",
+    "input_x_gradient": "Shrikumar et al. 2016",
+    "integrated_gradients": "Sundararajan et al. 2017, section 3",
+    "smoothgrad": "Smilkov et al. 2017, section 3",
+    "gradient_shap": "Lundberg and Lee 2017",
+    "deeplift": "Shrikumar et al. 2017, section 3",
+    "guided_backprop": "Springenberg et al. 2014",
+    "deconvolution": "Zeiler and Fergus 2013, section 2",
+    "occlusion": "Zeiler and Fergus 2013",
+    "superpixels": "after Ribeiro et al. 2016",
+    "gradcam": "Selvaraju et al. 2016, section 3",
+    "guided_gradcam": "Selvaraju et al. 2016, section 3",
+    "layer_conductance": "Dhamdhere et al. 2018",
+}
+"""Where each method comes from."""
+
+
+def unit_of(method: str) -> str:
+    """What the numbers of a method's map are."""
+    return "slope: logits per unit of brightness" if method in SLOPES else "credit in logits per position"
