@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from .classifier import Classifier
 from .network import Heads
 from .progress import Progress, report
 from .spec import BRANCHES, BranchKind, HeadName, NetworkSpec
+from .targets import Target
 
 Fill = Literal["zero", "mean"]
 FILLS: tuple[Fill, ...] = get_args(Fill)
@@ -172,6 +173,21 @@ class Sweep:
         """(M, 4, N, K) change of the logits; exactly 0 where the head lies before the module."""
         before = self.before.of(head)
         return self.after[head] - before
+
+    def as_dict(self, target: Target, heads: Sequence[HeadName], image: int = 0) -> dict[str, Any]:
+        """Head -> module -> branch: the change of one image's score without it, ready for JSON. `heads`: trained."""
+        return {
+            head: [
+                {
+                    "module": name,
+                    "branches": {
+                        kind: float(target.score(branch)[image]) for kind, branch in zip(BRANCHES, module, strict=True)
+                    },
+                }
+                for name, module in zip(self.modules, self.delta(head), strict=True)
+            ]
+            for head in heads
+        }
 
 
 def ranks(logits: Tensor) -> Tensor:

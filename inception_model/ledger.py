@@ -7,9 +7,11 @@ module's output is a full cut of the graph; what numerical integration leaves ov
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,6 +40,15 @@ class ExactSplit:
     def residual(self) -> Tensor:
         """(N,) score minus the sum: rounding only."""
         return self.score - self.branches.sum(dim=1) - self.bias
+
+    def as_dict(self, image: int = 0) -> dict[str, Any]:
+        """The numbers of one image, ready for JSON."""
+        return {
+            "branches": dict(zip(BRANCHES, self.branches[image].tolist(), strict=True)),
+            "bias": self.bias,
+            "score": float(self.score[image]),
+            "residual": float(self.residual[image]),
+        }
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,31 @@ class CreditLedger:
     def relative_residuals(self) -> Tensor:
         """(M,) residuals as a share of |total|; not a number where the total is 0."""
         return self.residuals / abs(self.total) if self.total else torch.full_like(self.residuals, torch.nan)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every number but those of single channels, ready for JSON."""
+        rows = zip(
+            self.modules, self.table.tolist(), self.residuals.tolist(), self.relative_residuals.tolist(), strict=True
+        )
+        return {
+            "head": self.head,
+            "target": asdict(self.target),
+            "score": self.score,
+            "baseline_score": self.baseline_score,
+            "total": self.total,
+            "steps": self.steps,
+            "seconds": round(self.seconds, 3),
+            "modules": [
+                {
+                    "module": name,
+                    "branches": dict(zip(BRANCHES, credits, strict=True)),
+                    "sum": sum(credits),
+                    "residual": residual,
+                    "relative_residual": None if math.isnan(share) else share,
+                }
+                for name, credits, residual, share in rows
+            ],
+        }
 
 
 def exact_split(classifier: Classifier, trace: Trace, target: Target) -> ExactSplit:

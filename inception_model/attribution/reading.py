@@ -1,8 +1,12 @@
-"""How to read a map: where its method comes from, and what its numbers are."""
+"""How to read a map: where its method comes from, what its values are, and all its numbers as plain data."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from .captum_metrics import SLOPES
+from .explaining import Attribution
 
 PAPERS = {
     "saliency": "Simonyan et al. 2013, section 3",
@@ -25,3 +29,22 @@ PAPERS = {
 def unit_of(method: str) -> str:
     """What the numbers of a method's map are."""
     return "slope: logits per unit of brightness" if method in SLOPES else "credit in logits per position"
+
+
+def numbers(result: Attribution) -> dict[str, Any]:
+    """What is said about an attribution besides its arrays, ready for JSON."""
+    return {
+        "method": result.method,
+        "head": result.head,
+        "target": asdict(result.target),
+        "layer": result.layer,
+        "baseline": result.baseline,
+        "options": result.options,
+        "score": result.score,
+        "baseline_score": result.baseline_score,
+        "sum": result.total,
+        "completeness_error": result.completeness_error,
+        "all_negative": result.all_negative,
+        "note": result.note,
+        "seconds": round(result.seconds, 4),
+    }

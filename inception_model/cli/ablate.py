@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from ..ablation import Ablation, AblationResult, Fill, RankChange, Sweep, ablate, channel_means, sweep
+from ..ablation import Ablation, AblationResult, Fill, RankChange, ablate, channel_means, sweep
 from ..baselines import baseline
 from ..capture import capture
 from ..classifier import Classifier
@@ -70,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     if args.sweep:
         target = Target.parse(args.target, classifier.checkpoint.labels, trace.logits("main")[0])
         swept = sweep(classifier, trace, fill, means)
-        answer = {**head, **_sweep_json(classifier, swept, target)}
+        numbers = swept.as_dict(target, classifier.trained_heads)
+        answer = {**head, "target": asdict(target), "seconds": round(swept.seconds, 4), "sweep": numbers}
         text = _sweep_text(answer, words)
     else:
         answer = {**head, **_json(classifier, ablate(classifier, trace, ablation, means), args.top)}
@@ -134,18 +136,6 @@ def _text(answer: dict[str, Any], words: str) -> list[str]:
                 f"{rank['before']:>5} -> {rank['after']:<3} {row['label']}"
             )
     return lines
-
-
-def _sweep_json(classifier: Classifier, swept: Sweep, target: Target) -> dict[str, Any]:
-    heads: dict[str, Any] = {}
-    for head in classifier.trained_heads:
-        table = [[float(target.score(branch)[0]) for branch in module] for module in swept.delta(head)]
-        heads[head] = [
-            {"module": name, "branches": dict(zip(BRANCHES, row, strict=True))}
-            for name, row in zip(swept.modules, table, strict=True)
-        ]
-    words = {"index": target.index, "minus": target.minus, "name": target.name}
-    return {"target": words, "seconds": round(swept.seconds, 4), "sweep": heads}
 
 
 def _sweep_text(answer: dict[str, Any], words: str) -> list[str]:

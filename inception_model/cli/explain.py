@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..attribution import METHODS, Attribution, AttributionError, explain, find_method
+from ..attribution.reading import numbers
 from ..baselines import BASELINES
 from ..classifier import Classifier
 from ..preprocessing import Photo, open_photo
@@ -71,25 +72,6 @@ def read_pairs(texts: list[str]) -> dict[str, str]:
         wrong = next((text for text in texts if "=" not in text), texts[-1])
         raise AttributionError(f"--option takes NAME=VALUE, each name once; got {wrong!r}")
     return pairs
-
-
-def numbers(result: Attribution) -> dict[str, Any]:
-    """What is said about an attribution in JSON."""
-    return {
-        "method": result.method,
-        "head": result.head,
-        "target": {"index": result.target.index, "minus": result.target.minus, "name": result.target.name},
-        "layer": result.layer,
-        "baseline": result.baseline,
-        "options": result.options,
-        "score": result.score,
-        "baseline_score": result.baseline_score,
-        "sum": result.total,
-        "completeness_error": result.completeness_error,
-        "all_negative": result.all_negative,
-        "note": result.note,
-        "seconds": round(result.seconds, 4),
-    }
 
 
 def write_files(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
 from typing import Any
 
 from ..baselines import BASELINES, baseline
 from ..capture import capture
-from ..ledger import CreditLedger, ExactSplit, credit_ledger, exact_split
+from ..ledger import credit_ledger, exact_split
 from ..preprocessing import open_photo
 from ..spec import BRANCHES, HEADS
 from ..targets import FORMS, Target
@@ -37,53 +36,14 @@ def run(args: argparse.Namespace) -> int:
     target = Target.parse(args.target, classifier.checkpoint.labels, trace.logits(args.head)[0])
     start = baseline(args.baseline, x, classifier.preprocessing)
     ledger = credit_ledger(classifier, x, start, target, args.head, steps=args.steps)
-    answer = {**describe(classifier), "path": str(args.image), "baseline": args.baseline, **_json(ledger)}
+    answer = {**describe(classifier), "path": str(args.image), "baseline": args.baseline, **ledger.as_dict()}
     if args.head == "main":
-        answer["exact"] = _exact_json(exact_split(classifier, trace, target))
+        answer["exact"] = {"module": "5b", **exact_split(classifier, trace, target).as_dict()}
     if args.json:
         print_json(answer)
     else:
         print("\n".join(_text(answer)))
     return 0
-
-
-def _json(ledger: CreditLedger) -> dict[str, Any]:
-    rows = [
-        {
-            "module": name,
-            "branches": dict(zip(BRANCHES, credits, strict=True)),
-            "sum": sum(credits),
-            "residual": residual,
-            "relative_residual": None if math.isnan(share) else share,
-        }
-        for name, credits, residual, share in zip(
-            ledger.modules,
-            ledger.table.tolist(),
-            ledger.residuals.tolist(),
-            ledger.relative_residuals.tolist(),
-            strict=True,
-        )
-    ]
-    return {
-        "head": ledger.head,
-        "target": {"index": ledger.target.index, "minus": ledger.target.minus, "name": ledger.target.name},
-        "score": ledger.score,
-        "baseline_score": ledger.baseline_score,
-        "total": ledger.total,
-        "steps": ledger.steps,
-        "seconds": round(ledger.seconds, 3),
-        "modules": rows,
-    }
-
-
-def _exact_json(split: ExactSplit) -> dict[str, Any]:
-    return {
-        "module": "5b",
-        "branches": dict(zip(BRANCHES, split.branches[0].tolist(), strict=True)),
-        "bias": split.bias,
-        "score": float(split.score[0]),
-        "residual": float(split.residual[0]),
-    }
 
 
 def _text(answer: dict[str, Any]) -> list[str]:
