@@ -2,7 +2,7 @@
 
 `LINKS` is the whole list. Checkpoint, device and precision (and the choices of the page Cost) stand in the address as
 well: their widgets are bound to it, and a checkpoint is named, never found by a path. The page is the address's own
-path. A photo is named, a sample by its name, an upload by the beginning of its hash: its pixels are never in a link.
+path. Photos are named, a sample by its name, an upload by the beginning of its hash: pixels are never in a link.
 """
 
 from __future__ import annotations
@@ -99,12 +99,12 @@ LINKS: tuple[Link, ...] = (
         _one_of("activation", "sparsity", "credit", "effect", "macs", "params", "field"),
     ),
 )
-"""Everything but the photo, in the order in which it is read."""
+"""Everything but the photos, in the order in which it is read."""
 
-PHOTO = "photo"
-"""The entry of the photo, and the name of the state behind it."""
+PHOTOS = ("photo", "beside")
+"""The entries of the photo and of the one beside it, and the names of the state behind them."""
 
-NAMES = frozenset({PHOTO, *(link.name for link in LINKS)})
+NAMES = frozenset({*PHOTOS, *(link.name for link in LINKS)})
 """The state that the address follows."""
 
 
@@ -119,21 +119,22 @@ def read(params: Mapping[str, str], checkpoint: Checkpoint, known: tuple[Photo, 
             value = link.read(params[link.param], checkpoint, view)
             if value is not None:
                 view[link.name] = value
-    named = params.get(PHOTO, "")
-    for photo in known:
-        if photo.name == named:
-            view[PHOTO] = photo.sha256
-    if re.fullmatch(f"[0-9a-f]{{{HASH_DIGITS},64}}", named):
-        view[PHOTO] = named[:HASH_DIGITS]
+    for entry in PHOTOS:
+        named = params.get(entry, "")
+        for photo in known:
+            if photo.name == named:
+                view[entry] = photo.sha256
+        if re.fullmatch(f"[0-9a-f]{{{HASH_DIGITS},64}}", named):
+            view[entry] = named[:HASH_DIGITS]
     return view
 
 
 def write(values: Callable[[str], Any], known: tuple[Photo, ...]) -> dict[str, str | None]:
     """Every entry's text for the address, None for what was never chosen. `values`: state by name."""
     texts = {link.param: None if (value := values(link.name)) is None else str(value) for link in LINKS}
-    chosen = values(PHOTO)
     names = {photo.sha256: photo.name for photo in known}
-    return {PHOTO: chosen and names.get(chosen, chosen[:HASH_DIGITS]), **texts}
+    chosen = {entry: values(entry) for entry in PHOTOS}
+    return {**{entry: sha and names.get(sha, sha[:HASH_DIGITS]) for entry, sha in chosen.items()}, **texts}
 
 
 def follow(values: Callable[[str], Any], known: tuple[Photo, ...]) -> None:

@@ -45,13 +45,13 @@ def main() -> None:
 
 
 def _missing() -> None:
-    """A link names an uploaded photo, which only its owner can give."""
-    known = state.missing_photo()
-    if known is not None:
+    """A link names uploaded photos, which only their owner can give."""
+    for known in state.missing_photos():
         st.html(
             '<div class="scope-say" role="status">This link was made with an uploaded photo (its hash begins with '
             f"<code>{html.escape(known)}</code>). Uploads are never part of a link: drop the same file on the page "
-            f"Look and the view is complete. Until then everything here is about {state.current_photo().name}.</div>"
+            "Look and the view is complete. Until then everything here is about "
+            f"{html.escape(state.current_photo().name)}.</div>"
         )
 
 

@@ -1,9 +1,9 @@
 """The one room for session state: which photo, which network, which module, branch and channel.
 
 Pages call these functions and never touch `st.session_state` for anything that another page must find again: Streamlit
-drops widget keys on a page change, the keys here stay. Answers are shared by all sessions of the process, keyed by
-the photo's hash and by the network (checkpoint hash, device, precision), so nothing is computed twice and nobody
-sees another's photo without having the same bytes.
+drops widget keys on a page change, the keys here stay. The photos have a room of their own behind this one
+(`photos`). Answers are shared by all sessions of the process, keyed by the photo's hash and by the network (checkpoint
+hash, device, precision), so nothing is computed twice and nobody sees another's photo without having the same bytes.
 """
 
 from __future__ import annotations
@@ -15,37 +15,41 @@ from typing import Any, TypeVar, cast
 import streamlit as st
 
 from app import links
+from app.photos import (  # noqa: F401 - pages find the photos here
+    add_photo,
+    add_problem,
+    add_upload,
+    beside_photo,
+    current_photo,
+    first_photo,
+    forget_problems,
+    half_key,
+    here,
+    looking_at,
+    missing_photos,
+    next_upload_round,
+    of_each,
+    photos,
+    problems,
+    select_photo,
+    set_beside,
+    upload_round,
+    uploads,
+)
+from app.session import follow_view, named_photos
+from app.session import get as _get
+from app.session import put as _set
 from inception_model.capture import NODES, Trace
 from inception_model.checkpoint import BUNDLED, Checkpoint, load
 from inception_model.classifier import DTYPES, Classifier, build, pick_device
-from inception_model.preprocessing import Photo, read_photo
-from inception_model.samples import sample_photos
+from inception_model.preprocessing import Photo
 from inception_model.service import InferenceService, Look
 from inception_model.spec import BRANCH_UNIT, BRANCHES, BranchKind, NetworkSpec
-from inception_model.stimuli import sample_stimuli
 
 T = TypeVar("T")
 
-MAX_UPLOADS = 24
-"""Photos kept per session; the oldest goes when another comes."""
-
 Settings = tuple[str, str, str]
 """Checkpoint (name or path), device, precision."""
-
-
-def _get(name: str, default: Any) -> Any:
-    return st.session_state.get(f"scope.{name}", default)
-
-
-def _set(name: str, value: Any) -> None:
-    st.session_state[f"scope.{name}"] = value
-    if name in links.NAMES:
-        follow_view()
-
-
-def follow_view() -> None:
-    """Makes the browser's address say what is looked at: a link to this view."""
-    links.follow(lambda name: _get(name, None), named_photos())
 
 
 def restore_view() -> None:
@@ -55,83 +59,6 @@ def restore_view() -> None:
         view = links.read(st.query_params.to_dict(), checkpoint(), named_photos())
         st.session_state.update({f"scope.{name}": value for name, value in view.items()})
     follow_view()
-
-
-# Photos
-
-
-def uploads() -> list[Photo]:
-    """This session's own photos, newest first."""
-    return cast(list[Photo], _get("uploads", []))
-
-
-def named_photos() -> tuple[Photo, ...]:
-    """What everybody has: the samples, then the generated pictures."""
-    return *sample_photos(), *sample_stimuli()
-
-
-def photos() -> list[Photo]:
-    """The filmstrip: this session's photos, newest first, then the samples and the generated pictures."""
-    return [*uploads(), *named_photos()]
-
-
-def _chosen_photo() -> Photo | None:
-    chosen = _get("photo", None)
-    return next((photo for photo in photos() if chosen and photo.sha256.startswith(chosen)), None)
-
-
-def current_photo() -> Photo:
-    """The photo that every page looks at: the chosen one, else the first of the samples."""
-    return _chosen_photo() or named_photos()[0]
-
-
-def missing_photo() -> str | None:
-    """The beginning of the hash of a photo that a link names and this session does not have; else None."""
-    return _get("photo", None) if _chosen_photo() is None else None
-
-
-def select_photo(sha256: str) -> None:
-    """Chooses a photo of the filmstrip by its hash; an unknown hash changes nothing."""
-    if any(photo.sha256 == sha256 for photo in photos()):
-        _set("photo", sha256)
-
-
-def add_upload(data: bytes, name: str) -> Photo:
-    """Decodes, keeps and chooses a photo; raises ImageError with one sentence and keeps everything as it was."""
-    return add_photo(read_photo(data, name))
-
-
-def add_photo(photo: Photo) -> Photo:
-    """Keeps and chooses a photo that is already decoded (a stimulus, say); the same bytes are kept once."""
-    if all(known.sha256 != photo.sha256 for known in photos()):
-        _set("uploads", [photo, *uploads()][:MAX_UPLOADS])
-    select_photo(photo.sha256)
-    return photo
-
-
-def upload_round() -> int:
-    """Counts the uploads taken: a part of the uploader's key, so that it is empty again after each."""
-    return int(_get("round", 0))
-
-
-def next_upload_round() -> None:
-    """The uploader's photos are taken over; it starts empty."""
-    _set("round", upload_round() + 1)
-
-
-def problems() -> list[str]:
-    """One sentence for each file of the last upload that could not be used."""
-    return cast(list[str], _get("problems", []))
-
-
-def add_problem(sentence: str) -> None:
-    """Says what was wrong with an upload."""
-    _set("problems", [*problems(), sentence])
-
-
-def forget_problems() -> None:
-    """The user did something else."""
-    _set("problems", [])
 
 
 # The network

@@ -40,6 +40,7 @@ def address(app: AppTest, param: str) -> str | None:
 def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoint) -> None:
     wanted = {
         "photo": sample_photo("rocket").sha256,
+        "beside": sample_photo("cat").sha256,
         "module": "5a",
         "branch": "3x3",
         "node": "3x3_reduce",
@@ -57,7 +58,7 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
     }
     assert set(wanted) == links.NAMES
     texts = links.write(wanted.get, KNOWN)
-    assert texts["photo"] == "rocket"
+    assert (texts["photo"], texts["beside"]) == ("rocket", "cat")
     assert links.read({k: v for k, v in texts.items() if v is not None}, bundled_checkpoint, KNOWN) == wanted
 
 
@@ -68,6 +69,7 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
         ("explain", "why"), ("target", "no such class"), ("target", "200"), ("target", "3-7"), ("minus", "-1"),
         ("class", "auto"), ("class", "2e3"), ("at", "../../etc/passwd"), ("baseline", "pink"), ("colour", "red"),
         ("photo", "<script>"), ("photo", "abc"), ("photo", "../x"), ("channel", "1"),
+        ("beside", "nobody"),
     ],
 )  # fmt: skip
 def test_what_means_nothing_is_dropped(bundled_checkpoint: Checkpoint, param: str, text: str) -> None:

@@ -68,52 +68,60 @@ def _works() -> dict[str, Work]:
     return found
 
 
-def start(slot: str, jobs: Jobs) -> None:
-    """Begins the jobs in a thread, for the current photo and network; whatever the slot did before is cancelled."""
+def start(slot: str, jobs: Jobs, about: str) -> None:
+    """Begins the jobs in a thread, for one photo's hash and the network; what the slot did before is cancelled."""
     before = _works().get(slot)
     if before is not None:
         before.cancel.set()
-    photo = state.current_photo()
-    work = _works()[slot] = Work(_wanted(jobs))
+    work = _works()[slot] = Work(_wanted(jobs, about))
     threading.Thread(
-        target=work.run, args=(state.service(), photo.sha256, dict(jobs)), daemon=True, name=f"work-{slot}"
+        target=work.run, args=(state.service(), about, dict(jobs)), daemon=True, name=f"work-{slot}"
     ).start()
 
 
 def stop(prefix: str) -> None:
     """Cancels whatever the slots with names that begin so are asking for."""
     for slot, work in _works().items():
-        if slot.startswith(prefix):
+        if slot.startswith(state.half_key(prefix)):
             work.cancel.set()
 
 
-def _wanted(jobs: Jobs) -> Hashable:
-    return state.current_photo().sha256, state.classifier_key(), tuple(jobs)
+def _wanted(jobs: Jobs, about: str) -> Hashable:
+    return about, state.classifier_key(), tuple(jobs)
 
 
-def answers(slot: str, jobs: Jobs, title: str, *, ask: str = "", patience: float = 0.3) -> dict[Hashable, Any]:
+def answers(
+    slot: str, jobs: Jobs, title: str, *, ask: str = "", patience: float = 0.3, about: str | None = None
+) -> dict[Hashable, Any]:
     """Key -> answer of those that are known. While others are missing, their progress and a Cancel button are drawn.
 
     They start at once and for `patience` seconds the page waits for them; with `ask`, a button of that name starts
-    them. What was cancelled starts again on a button only.
+    them. What was cancelled starts again on a button only. `about`: hash of the photo that the answers belong to, the
+    current one's if left out; "" for keys that name their photo themselves.
     """
-    missing = {key: compute for key, compute in jobs.items() if state.recall(key) is None}
+    about = state.current_photo().sha256 if about is None else about
+
+    def known(key: Hashable) -> Any:
+        return state.service().recall((about, key))
+
+    slot = state.half_key(slot)
+    missing = {key: compute for key, compute in jobs.items() if known(key) is None}
     work = _works().get(slot)
     if missing:
         # Of several jobs some may be done by now: the work that does the rest is still the one.
-        if work is not None and work.wanted != _wanted(jobs):
+        if work is not None and work.wanted != _wanted(jobs, about):
             work.cancel.set()
             work = None
         lost = work is not None and work.finished.is_set() and work.error is None
         if (work is None and not ask) or lost:
-            start(slot, jobs)
+            start(slot, jobs, about)
             work = _works()[slot]
             work.finished.wait(patience)
         if work is not None and work.running:
             _watch(slot, title)
         else:
-            _offer(slot, jobs, work, ask)
-    return {key: found for key in jobs if (found := state.recall(key)) is not None}
+            _offer(slot, jobs, about, work, ask)
+    return {key: found for key in jobs if (found := known(key)) is not None}
 
 
 def answer(
@@ -123,7 +131,7 @@ def answer(
     return answers(slot, {key: compute}, title, ask=ask, patience=patience).get(key)
 
 
-def _offer(slot: str, jobs: Jobs, work: Work | None, ask: str) -> None:
+def _offer(slot: str, jobs: Jobs, about: str, work: Work | None, ask: str) -> None:
     """A button that starts, and why there is no answer yet."""
     if work is not None and work.finished.is_set() and work.error is None:
         return  # done between two looks
@@ -133,7 +141,7 @@ def _offer(slot: str, jobs: Jobs, work: Work | None, ask: str) -> None:
         st.warning(str(work.error))
     elif work is not None and work.error is not None:
         raise work.error
-    st.button(ask or "Start again", key=f"start-{slot}", on_click=start, args=(slot, jobs))
+    st.button(ask or "Start again", key=f"start-{slot}", on_click=start, args=(slot, jobs, about))
 
 
 @st.fragment(run_every=POLL_SECONDS)

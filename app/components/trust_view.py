@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app import state
 from app.components import background
 from app.components.drawing import draw
 from app.components.why_answers import Question, check_key, checking, known_badge
@@ -53,7 +54,7 @@ def state_words(badge: Badge) -> str:
 def show(question: Question, attribution: Attribution, slot: str, *, auto: bool = False) -> Badge:
     """The badge as a button that opens into its evidence; with `auto` the quick checks run without being asked for."""
     badge = known_badge(question, attribution, tuple(CHECKS))
-    with st.popover(f"Trust: {state_words(badge)}", key=f"trust-{slot}"):
+    with st.popover(f"Trust: {state_words(badge)}", key=state.half_key(f"trust-{slot}")):
         st.html(
             '<p class="scope-cap">How far can this map be believed? Each check asks one thing, says what it found, '
             "and can fail.</p>"
