@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,24 @@ class LabelledImages(Sequence[tuple[Image.Image, int]]):
         """The first `count` images (all with None)."""
         boxes = None if self.boxes is None else self.boxes[:count]
         return LabelledImages(self.encoded[:count], self.labels[:count], boxes)
+
+    def first_of_each(self, count: int | None) -> LabelledImages:
+        """The first `count` images of every class, in their order (all with None)."""
+        if count is None:
+            return self
+        seen: Counter[int] = Counter()
+        chosen = []
+        for index, label in enumerate(self.labels.tolist()):
+            seen[label] += 1
+            if seen[label] <= count:
+                chosen.append(index)
+        return self.take(chosen)
+
+    def take(self, indices: Sequence[int]) -> LabelledImages:
+        """The images at those places, in that order."""
+        chosen = list(indices)
+        boxes = None if self.boxes is None else self.boxes[chosen]
+        return LabelledImages([self.encoded[i] for i in chosen], self.labels[chosen], boxes)
 
 
 def open_dataset(root: Path, split: Split) -> LabelledImages:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,16 @@ def collate(batch: Sequence[tuple[np.ndarray, int]]) -> tuple[Tensor, Tensor]:
     return pixels, torch.tensor([label for _, label in batch])
 
 
+def centre_views(
+    images: LabelledImages, preprocessing: Preprocessing, *, batch: int, device: torch.device, workers: int = 0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of centre views, normalised (n, 3, S, S) float32 on the device, with their labels (n,) on the CPU."""
+    for pixels, labels in DataLoader(
+        CentreViews(images, preprocessing), batch, num_workers=workers, collate_fn=collate
+    ):
+        yield preprocessing.normalise(pixels.to(device).float() / 255), labels
+
+
 def evaluate_network(
     network: GoogLeNet,
     images: LabelledImages,
@@ -61,17 +71,20 @@ def evaluate_network(
     network = network.to(memory_format=torch.channels_last)
     hits = {head: np.zeros(2) for head in network.spec.heads}
     seen = 0
-    loader = DataLoader(CentreViews(images, preprocessing), batch, num_workers=workers, collate_fn=collate)
     with torch.inference_mode():
-        for pixels, labels in loader:
-            x = preprocessing.normalise(pixels.to(weight.device).float() / 255).to(weight.dtype)
-            heads = network.forward_heads(x)
+        for x, labels in centre_views(images, preprocessing, batch=batch, workers=workers, device=weight.device):
+            heads = network.forward_heads(x.to(weight.dtype))
             for name in network.spec.heads:
                 hits[name] += _hits(getattr(heads, name).float().cpu(), labels)
             seen += len(labels)
             if progress is not None:
                 progress(seen, len(images))
     return {name: HeadAccuracy(*(hit / seen).tolist()) for name, hit in hits.items()}
+
+
+def accuracy_of(logits: Tensor, labels: Tensor) -> HeadAccuracy:
+    """Logits (n, K), labels (n,) -> the share of labels that are first, and among the first five."""
+    return HeadAccuracy(*(_hits(logits, labels) / len(labels)).tolist())
 
 
 def _hits(logits: Tensor, labels: Tensor) -> np.ndarray:

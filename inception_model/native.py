@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from .checkpoint import Checkpoint, CheckpointError
 from .data import Label
@@ -28,11 +29,7 @@ Metadata = Mapping[str, str]
 
 def write(checkpoint: Checkpoint, path: Path) -> None:
     """Everything but name and hash, which belong to whoever loads the file; written beside `path`, then renamed."""
-    tensors = {
-        key: value.detach().half().contiguous().cpu()
-        for key, value in checkpoint.state.items()
-        if not key.endswith("num_batches_tracked")
-    }
+    tensors = {key: value for key, value in checkpoint.state.items() if not key.endswith("num_batches_tracked")}
     metadata = {
         "format": FORMAT,
         "spec": spec_to_json(checkpoint.spec),
@@ -43,9 +40,15 @@ def write(checkpoint: Checkpoint, path: Path) -> None:
         "accuracy": json.dumps(checkpoint.accuracy),
         "card": checkpoint.card,
     }
+    write_tensors(tensors, metadata, path)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], metadata: Metadata, path: Path) -> None:
+    """Tensors as fp16 safetensors with text metadata; written beside `path`, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    save_file(tensors, part, metadata)
+    halves = {key: value.detach().half().contiguous().cpu() for key, value in tensors.items()}
+    save_file(halves, part, dict(metadata))
     part.chmod(0o644)  # safetensors writes files that only their owner can read
     part.replace(path)
 

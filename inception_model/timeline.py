@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from torch import Tensor
 from .ablation import ranks
 from .capture import Trace
 from .classifier import Answer, Classifier
+from .evaluation import HeadAccuracy
+from .probes import Probes, probe_logits
 from .spec import HeadName
 
 MOST_DIVERGENT = math.log(2)
@@ -23,15 +26,14 @@ MOST_DIVERGENT = math.log(2)
 
 
 @dataclass(frozen=True)
-class Step:
-    """One trained head's reading of one image.
+class Reading:
+    """What one classifier on a module's output says of one image.
 
-    `module`: where the head hangs, and `depth`, that module's place from 1. `top`: best classes first. `entropy` of
-    all probabilities in nats, `entropy_share` of ln(classes), which is knowing nothing. `margin`: probability of the
-    best class minus that of the second. `probability` and `rank` (from 1) are those of the time line's class.
+    `module`: which one, and `depth`, its place from 1. `top`: best classes first. `entropy` of all probabilities in
+    nats, `entropy_share` of ln(classes), which is knowing nothing. `margin`: probability of the best class minus that
+    of the second. `probability` and `rank` (from 1) are those of the time line's class.
     """
 
-    head: HeadName
     module: str
     depth: int
     top: tuple[Answer, ...]
@@ -43,8 +45,22 @@ class Step:
 
     @property
     def answer(self) -> Answer:
-        """The head's most probable class."""
+        """The most probable class."""
         return self.top[0]
+
+
+@dataclass(frozen=True)
+class Step(Reading):
+    """A trained head's reading of one image, after the module on which it hangs."""
+
+    head: HeadName
+
+
+@dataclass(frozen=True)
+class ProbeStep(Reading):
+    """A linear probe's reading of one image; `accuracy`: what the probe gets right on validation images."""
+
+    accuracy: HeadAccuracy
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,8 @@ class Timeline:
     """One class followed through the trained heads, in the order of depth.
 
     `untrained`: heads that exist without ever having been trained; their logits are noise and nothing is said of them.
-    `divergences`: every pair of trained heads.
+    `divergences`: every pair of trained heads. `probes`: the same at every module that has a probe, in the order of
+    depth; they were trained afterwards and are no part of the network.
     """
 
     index: int
@@ -75,6 +92,7 @@ class Timeline:
     steps: tuple[Step, ...]
     untrained: tuple[tuple[HeadName, str], ...]
     divergences: tuple[Divergence, ...]
+    probes: tuple[ProbeStep, ...] = ()
 
     @property
     def agree(self) -> bool:
@@ -97,6 +115,11 @@ class Timeline:
             found = step
         return found
 
+    @property
+    def first_probe(self) -> ProbeStep | None:
+        """The first module whose probe has the class in first place; None where no probe has."""
+        return next((step for step in self.probes if step.rank == 1), None)
+
 
 def entropy(probabilities: Tensor) -> Tensor:
     """(..., K) -> (...): -sum p ln p in nats; 0 is certain, ln K knows nothing."""
@@ -118,10 +141,13 @@ def head_modules(classifier: Classifier) -> dict[HeadName, str]:
     return {**{aux.name: aux.after for aux in spec.aux}, "main": spec.module_names[-1]}
 
 
-def timeline(classifier: Classifier, trace: Trace, index: int | None = None, *, count: int = 5) -> Timeline:
+def timeline(
+    classifier: Classifier, trace: Trace, index: int | None = None, *, count: int = 5, probes: Probes | None = None
+) -> Timeline:
     """The time line of the first image of a trace for class `index` (default: the deepest trained head's answer).
 
-    `count`: classes in each head's `top`. Raises ValueError for a class that isn't there, or where no head was trained.
+    `count`: classes in each head's `top`. `probes`: this checkpoint's, to be read too. Raises ValueError for a class
+    that isn't there, or where no head was trained.
     """
     modules = head_modules(classifier)
     trained = [head for head in modules if head in classifier.trained_heads]
@@ -133,10 +159,8 @@ def timeline(classifier: Classifier, trace: Trace, index: int | None = None, *, 
     if not 0 <= chosen < classes:
         raise ValueError(f"class {chosen} is not there; allowed: 0 to {classes - 1}")
     probabilities = {head: values.softmax(dim=0) for head, values in logits.items()}
-    names = classifier.checkpoint.spec.module_names
     steps = tuple(
-        _step(classifier, head, modules[head], names.index(modules[head]) + 1, logits[head], chosen, count)
-        for head in trained
+        Step(**_reading(classifier, modules[head], logits[head], chosen, count), head=head) for head in trained
     )
     return Timeline(
         chosen,
@@ -148,23 +172,31 @@ def timeline(classifier: Classifier, trace: Trace, index: int | None = None, *, 
             Divergence(a, b, float(jensen_shannon(probabilities[a], probabilities[b])))
             for a, b in combinations(trained, 2)
         ),
+        () if probes is None else _probe_steps(classifier, trace, probes, chosen, count),
     )
 
 
-def _step(
-    classifier: Classifier, head: HeadName, module: str, depth: int, logits: Tensor, index: int, count: int
-) -> Step:
+def _probe_steps(classifier: Classifier, trace: Trace, probes: Probes, index: int, count: int) -> tuple[ProbeStep, ...]:
+    return tuple(
+        ProbeStep(
+            **_reading(classifier, name, logits[0].double(), index, count), accuracy=probes.modules[name].accuracy
+        )
+        for name, logits in probe_logits(probes, trace).items()
+    )
+
+
+def _reading(classifier: Classifier, module: str, logits: Tensor, index: int, count: int) -> dict[str, Any]:
+    """The fields of a Reading from one row of logits (K,)."""
     probabilities = logits.softmax(dim=0)
     best = probabilities.topk(min(2, len(logits))).values.tolist()
     nats = float(entropy(probabilities))
-    return Step(
-        head,
-        module,
-        depth,
-        tuple(classifier.top(logits, count)),
-        nats,
-        nats / math.log(len(logits)) if len(logits) > 1 else 0.0,
-        best[0] - sum(best[1:]),
-        float(probabilities[index]),
-        int(ranks(logits.unsqueeze(0))[0, index]),
-    )
+    return {
+        "module": module,
+        "depth": classifier.checkpoint.spec.module_names.index(module) + 1,
+        "top": tuple(classifier.top(logits, count)),
+        "entropy": nats,
+        "entropy_share": nats / math.log(len(logits)) if len(logits) > 1 else 0.0,
+        "margin": best[0] - sum(best[1:]),
+        "probability": float(probabilities[index]),
+        "rank": int(ranks(logits.unsqueeze(0))[0, index]),
+    }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.components.heads_view import percent, short
-from inception_model.timeline import Divergence, Step, Timeline
+from inception_model.timeline import Divergence, Reading, Step, Timeline
 
 STYLE = """<style>
 .line-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(255px, 1fr)); gap: 14px; }
@@ -22,6 +22,8 @@ STYLE = """<style>
 .line-chart text.here { fill: var(--ink); font-weight: 650; }
 .line-chart .axis { stroke: var(--line); }
 .line-chart .way { stroke: var(--mut); stroke-width: 1.5; fill: none; }
+.line-chart .probed { stroke: var(--mut); stroke-width: 1; stroke-dasharray: 3 3; fill: none; }
+.line-chart .probe { stroke: var(--mut); stroke-width: 1.5; fill: var(--card); }
 .apart { display: grid; gap: 7px; font-variant-numeric: tabular-nums; font-size: 14px; }
 .apart div { display: grid; grid-template-columns: 104px minmax(60px, 1fr) 172px; gap: 10px; align-items: center; }
 .apart span:last-child { text-align: right; }
@@ -39,48 +41,49 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 22.0, 258.0, 32.0, 112.0
 
 @dataclass(frozen=True)
 class Chart:
-    """One quantity of every step: where each lies between bottom (0) and top (1), and what is written at it.
+    """One quantity of a reading: how high it lies between bottom (0) and top (1), and what is written at it.
 
     `low` and `high`: what bottom and top mean.
     """
 
     title: str
     note: str
-    heights: tuple[float, ...]
-    values: tuple[str, ...]
+    height: Callable[[Reading], float]
+    value: Callable[[Reading], str]
     low: str
     high: str
 
 
 def charts(line: Timeline) -> tuple[Chart, ...]:
-    """Probability and rank of the class, entropy and margin of the heads."""
-    steps, most = line.steps, math.log(max(line.classes, 2))
-    name = short(line.label)
+    """Probability and rank of the class, entropy and margin of the answers."""
+    most, name = math.log(max(line.classes, 2)), short(line.label)
     return (
-        Chart(f"Probability of {name}", "", tuple(s.probability for s in steps),
-              tuple(percent(s.probability) for s in steps), "0%", "100%"),
+        Chart(f"Probability of {name}", "", lambda s: s.probability, lambda s: percent(s.probability), "0%", "100%"),
         Chart(f"Rank of {name}", f"1 is first of {line.classes}",
-              tuple(1 - math.log(s.rank) / most for s in steps), tuple(str(s.rank) for s in steps),
-              str(line.classes), "1"),
-        Chart("Entropy", f"nats, and share of ln {line.classes}", tuple(s.entropy_share for s in steps),
-              tuple(f"{s.entropy:.2f} · {s.entropy_share:.0%}" for s in steps), "0", f"{most:.2f}"),
-        Chart("Margin", "first answer minus second", tuple(s.margin for s in steps),
-              tuple(percent(s.margin) for s in steps), "0%", "100%"),
+              lambda s: 1 - math.log(s.rank) / most, lambda s: str(s.rank), str(line.classes), "1"),
+        Chart("Entropy", f"nats, and share of ln {line.classes}", lambda s: s.entropy_share,
+              lambda s: f"{s.entropy:.2f} · {s.entropy_share:.0%}", "0", f"{most:.2f}"),
+        Chart("Margin", "first answer minus second", lambda s: s.margin, lambda s: percent(s.margin), "0%", "100%"),
     )  # fmt: skip
 
 
 def charts_html(line: Timeline, modules: Sequence[str]) -> str:
-    """The four charts; the horizontal axis is the depth: every module of the network."""
-    drawn = "".join(_chart_html(chart, line.steps, modules) for chart in charts(line))
+    """The four charts; the horizontal axis is the depth: every module of the network. Probes are hollow dots."""
+    drawn = "".join(_chart_html(chart, line, modules) for chart in charts(line))
     return f'{STYLE}<div class="line-charts">{drawn}</div>'
 
 
-def _chart_html(chart: Chart, steps: Sequence[Step], modules: Sequence[str]) -> str:
+def _chart_html(chart: Chart, line: Timeline, modules: Sequence[str]) -> str:
     across = (_RIGHT - _LEFT) / max(1, len(modules) - 1)
-    points = [
-        (_LEFT + (step.depth - 1) * across, _BOTTOM - height * (_BOTTOM - _TOP))
-        for step, height in zip(steps, chart.heights, strict=True)
-    ]
+
+    def places(readings: Sequence[Reading]) -> list[tuple[float, float]]:
+        return [
+            (_LEFT + (reading.depth - 1) * across, _BOTTOM - chart.height(reading) * (_BOTTOM - _TOP))
+            for reading in readings
+        ]
+
+    steps, points, hollow = line.steps, places(line.steps), places(line.probes)
+    values = [chart.value(step) for step in steps]
     here = {step.module for step in steps}
     ticks = "".join(
         f'<text class="{"here" if name in here else ""}" x="{_LEFT + i * across:.1f}" y="132">{name}</text>'
@@ -90,20 +93,32 @@ def _chart_html(chart: Chart, steps: Sequence[Step], modules: Sequence[str]) -> 
         f'<path class="axis" d="M{x:.1f} {y:.1f}V{_BOTTOM}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="6" '
         f'fill="var(--{step.head})"/><text class="value" x="{min(x, 286 - 3.6 * len(text)):.1f}" y="{y - 11:.1f}">'
         f"{html.escape(text)}</text>"
-        for (x, y), step, text in zip(points, steps, chart.values, strict=True)
+        for (x, y), step, text in zip(points, steps, values, strict=True)
     )
-    way = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    rings = "".join(
+        f'<circle class="probe" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>probe at {step.module}: '
+        f"{html.escape(chart.value(step))}</title></circle>"
+        for (x, y), step in zip(hollow, line.probes, strict=True)
+    )
     says = f"{chart.title}: " + ", ".join(
-        f"{step.head} after {step.module} {text}" for step, text in zip(steps, chart.values, strict=True)
+        f"{step.head} after {step.module} {text}" for step, text in zip(steps, values, strict=True)
     )
+    if line.probes:
+        says += "; by probe: " + ", ".join(f"{step.module} {chart.value(step)}" for step in line.probes)
     return (
         f'<figure class="line-chart"><h3>{html.escape(chart.title)} <small>{html.escape(chart.note)}</small></h3>'
         f'<svg viewBox="0 0 286 138" role="img" aria-label="{html.escape(says)}">'
         f'<path class="axis" d="M{_LEFT - 12} {_BOTTOM}H{_RIGHT + 12}M{_LEFT - 12} {_TOP}H{_RIGHT + 12}" '
         f'stroke-dasharray="2 3"/><text x="{_LEFT - 12}" y="{_BOTTOM - 4}" style="text-anchor:start">{chart.low}</text>'
         f'<text x="{_LEFT - 12}" y="{_TOP - 4}" style="text-anchor:start">{chart.high}</text>'
-        f'<path class="way" d="{way}"/>{marks}{ticks}</svg></figure>'
+        f"{_way('probed', hollow)}{rings}{_way('way', points)}{marks}{ticks}</svg></figure>"
     )
+
+
+def _way(style: str, points: Sequence[tuple[float, float]]) -> str:
+    """A line through the points, if there are any."""
+    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    return f'<path class="{style}" d="M{path}"/>' if points else ""
 
 
 def divergence_html(divergences: Sequence[Divergence]) -> str:

@@ -66,9 +66,7 @@ def spread(images: LabelledImages, count: int | None) -> LabelledImages:
     """`count` images at even distances (all with None), so that data sorted by class give all classes."""
     if count is None or count >= len(images):
         return images
-    chosen = [number * len(images) // count for number in range(count)]
-    boxes = None if images.boxes is None else images.boxes[chosen]
-    return LabelledImages([images.encoded[i] for i in chosen], images.labels[chosen], boxes)
+    return images.take([number * len(images) // count for number in range(count)])
 
 
 def _rows(result: Localization) -> list[tuple[str, str, str, str]]:

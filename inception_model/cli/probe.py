@@ -1,0 +1,66 @@
+"""`probe`: a linear classifier on every module's pooled output, and what it gets right."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from ..classifier import Classifier
+from ..data import LabelledImages, open_dataset
+from ..probes import Features, collect_features, probes_path, save_probes, train_probes
+from .common import add_json_option, add_network_options, classifier_from, describe, print_json, require_same_classes
+from .localize import spread
+
+
+def add_parser(subparsers: Any) -> None:
+    """Registers the command."""
+    parser = subparsers.add_parser("probe", help="train a linear probe at every module and measure it")
+    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Parquet shards or ImageFolder")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="NAME.probes.safetensors")
+    parser.add_argument("--limit-per-class", type=int, metavar="N", help="only the first N training images of a class")
+    parser.add_argument("--val-limit", type=int, metavar="N", help="only N validation images, evenly spread")
+    parser.add_argument("--batch", type=int, default=16)
+    add_network_options(parser)
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the probes and prints a row per module, or JSON."""
+    for option in ("batch", "limit_per_class", "val_limit"):
+        if (value := getattr(args, option)) is not None and value < 1:
+            raise ValueError(f"--{option.replace('_', '-')} must be at least 1; got {value}")
+    classifier = classifier_from(args)
+    images = open_dataset(args.data, "train").first_of_each(args.limit_per_class)
+    validation = spread(open_dataset(args.data, "validation"), args.val_limit)
+    require_same_classes(classifier, args.data)
+    features = _collect(classifier, images, "training images", args.batch)
+    measured = _collect(classifier, validation, "validation images", args.batch)
+    source = f"logistic regression on channel averages, {args.data.name}, torch {torch.__version__}"
+    with tqdm(total=len(features.values), unit="probe", desc="probes", dynamic_ncols=True) as bar:
+        probes = train_probes(classifier, features, measured, source, lambda done, _: bar.update(done - bar.n))
+    save_probes(probes, args.out)
+    rows = {name: {**asdict(probe.accuracy), "decay": probe.decay} for name, probe in probes.modules.items()}
+    if args.json:
+        counts = {"training": probes.training, "validation": probes.validation}
+        print_json({**describe(classifier), "out": args.out, "images": counts, "modules": rows})
+        return 0
+    print(f"{probes.training} training images, {probes.validation} validation images, single centre view")
+    for name, row in rows.items():
+        print(f"  {name}  top-1 {row['top1']:.2%}  top-5 {row['top5']:.2%}  weight decay {row['decay']:g}")
+    print(f"written: {args.out} ({args.out.stat().st_size / 1e6:.1f} MB); the app looks for {_wanted(args)}")
+    return 0
+
+
+def _collect(classifier: Classifier, images: LabelledImages, words: str, batch: int) -> Features:
+    with tqdm(total=len(images), unit="img", desc=words, dynamic_ncols=True) as bar:
+        return collect_features(classifier, images, batch=batch, progress=lambda seen, _: bar.update(seen - bar.n))
+
+
+def _wanted(args: argparse.Namespace) -> str:
+    return f"{probes_path(args.checkpoint).name} beside the checkpoint's file"
