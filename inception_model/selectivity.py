@@ -6,7 +6,7 @@ preference, 1 means that only one orientation (or one frequency, or only colour)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +14,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from .capture import forward_hooks
+from .capture import NODES, forward_hooks
 from .classifier import Classifier
-from .network import branch_unit
 from .preprocessing import Box
 from .progress import Progress, report
-from .spec import BRANCHES, BranchKind
-from .stimuli import FAMILIES, SIDE, ColourAxis, Grating, stimulus_set
+from .spec import BRANCH_UNIT, BRANCHES, UNITS, BranchKind
+from .stimuli import FAMILIES, MIDDLE_GREY, SIDE, ColourAxis, Grating, stimulus_set
 
 Array = NDArray[np.floating]
 ORIENTATIONS = tuple(range(0, 180, 30))
@@ -29,46 +28,122 @@ PHASES = (0.0, 90.0, 180.0, 270.0)
 AXES: tuple[ColourAxis, ...] = ("grey", "red-green", "blue-yellow")
 
 
+def _run_to(
+    classifier: Classifier, module: str, images: Sequence[Image.Image], keep: Callable[[str, torch.Tensor], None]
+) -> None:
+    """Feeds the images whole and hands every node of the module to `keep`; nothing behind the module is computed."""
+    block = classifier.network.block(module)
+    watched: dict[str, torch.nn.Module] = {module: block, **{unit: block.unit(unit) for unit in UNITS}}
+
+    def seen(name: str, first_input: torch.Tensor, output: torch.Tensor) -> None:
+        if name == module:
+            keep("input", first_input)
+            keep("output", output)
+        else:
+            keep(name, output)
+
+    whole = [classifier.preprocessing(image, Box(0, 0, *image.size)) for image in images]
+    with torch.no_grad(), forward_hooks(watched, seen):
+        for name, _ in classifier.network.trunk(classifier.to_input(torch.cat(whole))):
+            if name == module:
+                break
+
+
+def node_maps(classifier: Classifier, module: str, image: Image.Image) -> dict[str, Array]:
+    """What every node of a module (`capture.NODES`) answers to one picture, fed whole: (channels, height, width).
+
+    The network is hooked while this runs: give it a classifier of its own (`Classifier.twin`).
+    """
+    found: dict[str, Array] = {}
+    _run_to(classifier, module, [image], lambda node, output: found.update({node: output[0].float().cpu().numpy()}))
+    return found
+
+
+def node_responses(
+    classifier: Classifier,
+    module: str,
+    images: Sequence[Image.Image],
+    *,
+    batch: int = 8,
+    progress: Progress | None = None,
+) -> dict[str, Array]:
+    """Mean activation of every channel over its positions, per node of the module: (images, channels).
+
+    The images are fed whole. Nothing behind the module is computed. The network is hooked while this runs: give it a
+    classifier of its own (`Classifier.twin`).
+    """
+    found: dict[str, list[torch.Tensor]] = {node: [] for node in NODES}
+    for start in range(0, len(images), batch):
+        report(start, len(images), progress, None)
+        _run_to(
+            classifier,
+            module,
+            images[start : start + batch],
+            lambda node, output: found[node].append(output.mean(dim=(2, 3))),
+        )
+    return {node: np.asarray(torch.cat(parts).float().cpu()) for node, parts in found.items()}
+
+
 def module_responses(
     classifier: Classifier,
     module: str,
     images: Sequence[Image.Image],
     *,
-    batch: int = 16,
+    batch: int = 8,
     progress: Progress | None = None,
 ) -> dict[BranchKind, Array]:
-    """Mean activation of every channel over its positions, per branch: (images, channels).
-
-    The images are fed whole. Nothing behind the module is computed. The network is hooked while this runs: give it a
-    classifier of its own (`Classifier.twin`).
-    """
-    found: dict[str, list[torch.Tensor]] = {kind: [] for kind in BRANCHES}
-    block = classifier.network.block(module)
-    units: dict[str, torch.nn.Module] = {kind: branch_unit(block, kind) for kind in BRANCHES}
-    with torch.no_grad(), forward_hooks(units, lambda kind, _, output: found[kind].append(output.mean(dim=(2, 3)))):
-        for start in range(0, len(images), batch):
-            report(start, len(images), progress, None)
-            whole = [classifier.preprocessing(image, Box(0, 0, *image.size)) for image in images[start : start + batch]]
-            for name, _ in classifier.network.trunk(classifier.to_input(torch.cat(whole))):
-                if name == module:
-                    break
-    return {kind: np.asarray(torch.cat(found[kind]).float().cpu()) for kind in BRANCHES}
+    """`node_responses` of the four branches alone: (images, channels) each."""
+    found = node_responses(classifier, module, images, batch=batch, progress=progress)
+    return {kind: found[BRANCH_UNIT[kind]] for kind in BRANCHES}
 
 
 @dataclass(frozen=True)
 class TuningCurve:
-    """How a channel answers as one parameter changes: mean activation over the map, one per value."""
+    """How a channel answers as one parameter changes: mean activation over the map, one per value; `grey` is its
+    answer to an even middle grey."""
 
     family: str
     parameter: str
     unit: str
     values: tuple[float, ...]
     responses: tuple[float, ...]
+    grey: float
 
     @property
     def best(self) -> float:
         """The value with the strongest answer."""
         return self.values[int(np.argmax(self.responses))]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The tuning curves of all channels of a module. `responses[node]` is (values + 1, channels): the last row
+    answers to middle grey."""
+
+    family: str
+    parameter: str
+    values: tuple[float, ...]
+    responses: Mapping[str, Array]
+
+    def curve(self, node: str, channel: int) -> TuningCurve:
+        """The curve of one channel of a node."""
+        *answers, grey = self.responses[node][:, channel].tolist()
+        unit = FAMILIES[self.family].RANGES[self.parameter].unit
+        return TuningCurve(self.family, self.parameter, unit, self.values, tuple(answers), grey)
+
+
+def tune(
+    classifier: Classifier,
+    module: str,
+    family: str,
+    parameter: str,
+    values: Iterable[float] | int = 12,
+    **fixed: object,
+) -> Tuning:
+    """Shows a module a row of stimuli, and middle grey; hooks the network (`node_responses`)."""
+    shown = stimulus_set(family, parameter, values, **fixed)
+    pictures = [*(stimulus.image() for _, stimulus in shown), MIDDLE_GREY.image()]
+    return Tuning(family, parameter, tuple(v for v, _ in shown), node_responses(classifier, module, pictures))
 
 
 def tuning_curve(
@@ -81,14 +156,11 @@ def tuning_curve(
     values: Iterable[float] | int = 12,
     **fixed: object,
 ) -> TuningCurve:
-    """Shows a channel a row of stimuli and measures its mean activation; hooks the network (`module_responses`)."""
+    """`tune` for one channel of a branch; raises IndexError where the branch has no such channel."""
     width = classifier.network.spec.block(module).width(branch)
     if not 0 <= channel < width:
         raise IndexError(f"{module} {branch} has {width} channels; there is no channel {channel} (they count from 0)")
-    shown = stimulus_set(family, parameter, values, **fixed)
-    responses = module_responses(classifier, module, [stimulus.image() for _, stimulus in shown])[branch][:, channel]
-    unit = FAMILIES[family].RANGES[parameter].unit
-    return TuningCurve(family, parameter, unit, tuple(v for v, _ in shown), tuple(responses.tolist()))
+    return tune(classifier, module, family, parameter, values, **fixed).curve(BRANCH_UNIT[branch], channel)
 
 
 @dataclass(frozen=True)
@@ -169,3 +241,45 @@ def branch_selectivity(
     """Selectivity of every channel of a module's four branches; hooks the network while it runs."""
     responses = module_responses(classifier, module, grating_set(), progress=progress)
     return {kind: selectivity_from(answers) for kind, answers in responses.items()}
+
+
+@dataclass(frozen=True)
+class RankEffect:
+    """How far groups differ in a number, judged by ranks: Kruskal and Wallis's H as a share of the most it can be.
+
+    `share` is epsilon squared, the share of the ranks' variance that lies between the groups: 0 where they are
+    alike, 1 where they do not overlap. `chance`: what it is on average where groups don't differ at all; `limit`: what
+    chance stays below in 95 of 100 cases. All three are NaN with fewer than two groups or without any difference.
+    """
+
+    share: float
+    chance: float
+    limit: float
+
+
+# 95% points of the chi-squared distribution with 1, 2, 3 degrees of freedom: H of two, three, four alike groups.
+_CHI_SQUARED_95 = (3.841, 5.991, 7.815)
+
+
+def rank_effect(groups: Sequence[Array]) -> RankEffect:
+    """Compares two to four groups of numbers, each (n,); NaNs are left out, tied numbers share their mean rank."""
+    present = [group for group in (np.asarray(g, np.float64)[~np.isnan(g)] for g in groups) if len(group)]
+    every = np.concatenate(present) if present else np.zeros(0)
+    if len(present) < 2 or len(np.unique(every)) < 2:
+        return RankEffect(np.nan, np.nan, np.nan)
+    _, place, counts = np.unique(every, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    parts = np.split(ranks, np.cumsum([len(group) for group in present])[:-1])
+    between = sum(len(part) * (part.mean() - ranks.mean()) ** 2 for part in parts)
+    freedom, most = len(present) - 1, len(ranks) - 1
+    share = float(between / ((ranks - ranks.mean()) ** 2).sum())
+    return RankEffect(share, freedom / most, _CHI_SQUARED_95[freedom - 1] / most)
+
+
+COMPARED = ("orientation", "frequency", "preferred_frequency", "colour")
+"""Fields of Selectivity that have an order, so that branches can be compared in them (angles go round)."""
+
+
+def branch_differences(summary: Mapping[BranchKind, Selectivity]) -> dict[str, RankEffect]:
+    """How far a module's branches differ in each of COMPARED."""
+    return {name: rank_effect([getattr(found, name) for found in summary.values()]) for name in COMPARED}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .preprocessing import Photo
+from .preprocessing import Photo, Preprocessing
 
 SIDE = 224
 ColourAxis = Literal["grey", "red-green", "blue-yellow"]
@@ -32,15 +32,18 @@ COLOUR_AXES: dict[ColourAxis, tuple[float, float, float]] = {
 
 @dataclass(frozen=True)
 class Range:
-    """Allowed values of a parameter, its unit, and the step of a slider."""
+    """Allowed values of a parameter, its unit, and the step of a slider. `octaves`: steps worth taking are ratios."""
 
     low: float
     high: float
     step: float
     unit: str
+    octaves: bool = False
 
     def values(self, count: int) -> tuple[float, ...]:
         """`count` values evenly spread; an angle's last value is left out because it equals the first."""
+        if self.octaves:
+            return tuple(np.clip(np.geomspace(self.low, self.high, count), self.low, self.high).tolist())
         around = self.unit == "degrees"
         return tuple(np.linspace(self.low, self.high, count, endpoint=not around).tolist())
 
@@ -104,7 +107,7 @@ class Grating:
     axis: ColourAxis = "grey"
     RANGES: ClassVar[dict[str, Range]] = {
         "orientation": _ORIENTATION,
-        "frequency": Range(0.5, 56, 0.5, "cycles per image"),
+        "frequency": Range(0.5, 56, 0.5, "cycles per image", octaves=True),
         "phase": _PHASE,
         "contrast": _CONTRAST,
     }
@@ -153,8 +156,8 @@ class Dots:
     contrast: float = 1.0
     axis: ColourAxis = "grey"
     RANGES: ClassVar[dict[str, Range]] = {
-        "radius": Range(1, 56, 1, "pixels"),
-        "spacing": Range(4, 224, 4, "pixels"),
+        "radius": Range(1, 56, 1, "pixels", octaves=True),
+        "spacing": Range(4, 224, 4, "pixels", octaves=True),
         "contrast": Range(-1, 1, 0.05, "of the full swing"),
     }
 
@@ -198,7 +201,10 @@ class Checkerboard:
     cells: float = 8.0
     contrast: float = 1.0
     axis: ColourAxis = "grey"
-    RANGES: ClassVar[dict[str, Range]] = {"cells": Range(1, 112, 1, "cells per side"), "contrast": _CONTRAST}
+    RANGES: ClassVar[dict[str, Range]] = {
+        "cells": Range(1, 112, 1, "cells per side", octaves=True),
+        "contrast": _CONTRAST,
+    }
 
     def __post_init__(self) -> None:
         _check(self)
@@ -230,6 +236,32 @@ def make(family: str, **parameters: object) -> Stimulus:
     return FAMILIES[family](**parameters)  # type: ignore[arg-type]
 
 
+MIDDLE_GREY = Patch(0, 0, 0.5)
+"""What every swing goes about: a picture without a pattern."""
+
+
+def describe(stimulus: Stimulus) -> str:
+    """A stimulus with all its parameters: `grating (orientation 90, frequency 12, phase 0, contrast 1, grey)`."""
+    family = next(name for name, kind in FAMILIES.items() if isinstance(stimulus, kind))
+    numbers = [f"{name} {getattr(stimulus, name):g}" for name in stimulus.RANGES]
+    axis = getattr(stimulus, "axis", None)
+    return f"{family} ({', '.join([*numbers, axis] if axis else numbers)})"
+
+
+def as_photo(stimulus: Stimulus, preprocessing: Preprocessing) -> Photo:
+    """A stimulus as a photo of which the network sees exactly `stimulus.image()`: the margin that the centre crop
+    cuts off mirrors the picture."""
+    side = preprocessing.size
+    pixels = np.asarray(stimulus.image(side))
+    margin = max(0, round((preprocessing.resize - side) / 2))
+    image = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="reflect"))
+    return _photo(image, describe(stimulus))
+
+
+def _photo(image: Image.Image, name: str) -> Photo:
+    return Photo(image, hashlib.sha256(image.tobytes()).hexdigest(), name)
+
+
 def stimulus_set(
     family: str, parameter: str, values: Iterable[float] | int = 12, **fixed: object
 ) -> tuple[tuple[float, Stimulus], ...]:
@@ -255,6 +287,4 @@ SAMPLE_STIMULI: dict[str, Image.Image] = {
 @cache
 def sample_stimuli() -> tuple[Photo, ...]:
     """SAMPLE_STIMULI as photos to look at; their hash is that of their pixels."""
-    return tuple(
-        Photo(image, hashlib.sha256(image.tobytes()).hexdigest(), name) for name, image in SAMPLE_STIMULI.items()
-    )
+    return tuple(_photo(image, name) for name, image in SAMPLE_STIMULI.items())

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy import stats
 
 from inception_model import selectivity, stimuli
-from inception_model.capture import capture
+from inception_model.capture import NODES, capture
 from inception_model.classifier import Classifier
-from inception_model.preprocessing import Box
+from inception_model.preprocessing import Box, Preprocessing
 from inception_model.spec import BRANCHES, tiny
 
 
@@ -73,6 +74,27 @@ def test_ranges_hold_for_every_parameter(family: str) -> None:
             stimuli.make(family, **{name: allowed.high + 1})
         with pytest.raises(ValueError, match="allowed"):
             stimuli.make(family, **{name: float("nan")})
+
+
+def test_steps_are_octaves_where_ratios_count() -> None:
+    values = np.asarray(stimuli.FAMILIES["grating"].RANGES["frequency"].values(8))
+    assert (values[0], values[-1]) == (0.5, 56)
+    assert np.ptp(np.diff(np.log2(values))) < 1e-9
+    assert stimuli.FAMILIES["edge"].RANGES["orientation"].values(4) == (0, 90, 180, 270)
+
+
+@pytest.mark.parametrize(
+    "preprocessing", [Preprocessing(), Preprocessing(resize=224), Preprocessing(size=64, resize=80)]
+)
+def test_the_network_sees_exactly_the_stimulus_on_its_photo(preprocessing: Preprocessing) -> None:
+    stimulus = stimuli.Grating(30, 9, axis="red-green")
+    photo = stimuli.as_photo(stimulus, preprocessing)
+    assert photo.size == (preprocessing.resize, preprocessing.resize)
+    wanted = np.asarray(stimulus.image(preprocessing.size))
+    assert np.array_equal(np.asarray(preprocessing.crop(photo.image)), wanted)
+    assert photo.name == "grating (orientation 30, frequency 9, phase 0, contrast 1, red-green)"
+    assert stimuli.describe(stimuli.Patch(28, 0.9, 0.5)) == "patch (hue 28, saturation 0.9, lightness 0.5)"
+    assert photo.sha256 != stimuli.as_photo(stimuli.Grating(31, 9), preprocessing).sha256
 
 
 def test_what_stimuli_refuse() -> None:
@@ -145,10 +167,54 @@ def test_responses_are_the_means_of_a_captured_trace(tiny_classifier: Classifier
     assert not any(module._forward_hooks for module in tiny_classifier.network.modules())
 
 
+def test_every_node_of_a_module_is_tuned(tiny_classifier: Classifier) -> None:
+    tuning = selectivity.tune(tiny_classifier, "4d", "dots", "radius", [4, 20], spacing=64.0)
+    shown = [stimuli.Dots(4, 64), stimuli.Dots(20, 64), stimuli.MIDDLE_GREY]
+    x = torch.cat([tiny_classifier.preprocessing(s.image(), Box(0, 0, 224, 224)) for s in shown])
+    trace = capture(tiny_classifier, x).block("4d")
+    maps = selectivity.node_maps(tiny_classifier, "4d", shown[1].image())
+    assert set(tuning.responses) == set(maps) == set(NODES)
+    for node in NODES:
+        theirs = trace.node(node).numpy()
+        means = theirs.mean(axis=(2, 3))
+        assert np.linalg.norm(tuning.responses[node] - means) <= 1e-5 * np.linalg.norm(means)
+        assert np.linalg.norm(maps[node] - theirs[1]) <= 1e-5 * np.linalg.norm(theirs[1])
+        curve = tuning.curve(node, 1)
+        assert [*curve.responses, curve.grey] == pytest.approx(means[:, 1].tolist(), rel=1e-3, abs=1e-6)
+    assert (curve.parameter, curve.unit, curve.values) == ("radius", "pixels", (4, 20))
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_rank_effects_are_kruskal_and_walliss(groups: int) -> None:
+    random = np.random.default_rng(groups)
+    # Whole numbers: many are tied.
+    drawn = [random.integers(0, 12, 40 + 30 * i) + (i == 0) * 2.0 for i in range(groups)]
+    found = selectivity.rank_effect([np.append(group, np.nan) for group in drawn])
+    count = sum(map(len, drawn))
+    assert found.share * (count - 1) == pytest.approx(stats.kruskal(*drawn).statistic, rel=1e-9)
+    assert found.limit * (count - 1) == pytest.approx(stats.chi2.ppf(0.95, groups - 1), abs=1e-3)
+    shuffled = [random.permutation(np.concatenate(drawn)) for _ in range(2000)]
+    ends = np.cumsum([len(group) for group in drawn])[:-1]
+    by_chance = [selectivity.rank_effect(np.split(values, ends)).share for values in shuffled]
+    assert np.mean(by_chance) == pytest.approx(found.chance, rel=0.1)
+    assert np.quantile(by_chance, 0.95) == pytest.approx(found.limit, rel=0.15)
+
+
+def test_rank_effects_at_their_ends() -> None:
+    low, high = np.arange(5.0), np.arange(10.0, 15)
+    assert selectivity.rank_effect([low, low]).share == pytest.approx(0)
+    # Two groups that do not overlap: ranks 0..4 and 5..9, 62.5 of 82.5.
+    assert selectivity.rank_effect([low, high]).share == pytest.approx(62.5 / 82.5)
+    assert selectivity.rank_effect([np.zeros(9), np.ones(9)]).share == pytest.approx(1)
+    for nothing in ([low], [low, np.full(3, np.nan)], [np.zeros(3), np.zeros(3)], []):
+        assert np.isnan(selectivity.rank_effect(nothing).share)
+
+
 def test_every_branch_gets_a_summary(tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selectivity, "ORIENTATIONS", (0, 90))
     monkeypatch.setattr(selectivity, "FREQUENCIES", (4.0, 16.0))
     summary = selectivity.branch_selectivity(tiny_classifier, "3a")
+    assert set(selectivity.branch_differences(summary)) == set(selectivity.COMPARED)
     for kind in BRANCHES:
         assert summary[kind].orientation.shape == (tiny().block("3a").width(kind),)
         assert np.nanmax(summary[kind].orientation, initial=0) <= 1 + 1e-9

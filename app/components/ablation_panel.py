@@ -1,6 +1,9 @@
-"""Ablation on the pages: branches of one module switched off live, and the sweep over every branch."""
+"""Ablation on the pages: branches and channels of any modules switched off live, and the sweep over every branch."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -9,7 +12,7 @@ from app.components import ablation_view, background
 from app.components.channel_facts import Unit
 from app.components.choices import kept
 from app.components.why_answers import blurred_means, sweeping, words_of
-from inception_model.ablation import FILLS, Ablation, AblationResult, Fill, Sweep, ablate
+from inception_model.ablation import FILLS, Ablation, AblationResult, Fill, Part, Sweep, ablate
 from inception_model.service import BusyError
 from inception_model.spec import BRANCH_UNIT, BRANCHES, HeadName
 from inception_model.targets import Target
@@ -31,55 +34,94 @@ def fill_choice() -> Fill:
     return chosen
 
 
-def parts_offered(unit: Unit) -> dict[str, str]:
-    """What can be switched off in the picked channel's module: text for `Ablation.parse` -> words."""
-    names = {f"{unit.module}:{kind}": theme.BRANCH_NAMES[kind] for kind in BRANCHES}
-    for kind, node in BRANCH_UNIT.items():
-        if node == unit.node:
-            names[f"{unit.module}:{kind}:{unit.channel}"] = f"channel {unit.channel} of {theme.BRANCH_NAMES[kind]}"
-    return names
+def parts_offered(unit: Unit) -> list[str]:
+    """What the pills offer: the branches of the picked channel's module and that channel, for `Ablation.parse`."""
+    parts = [f"{unit.module}:{kind}" for kind in BRANCHES]
+    return parts + [f"{unit.module}:{kind}:{unit.channel}" for kind, node in BRANCH_UNIT.items() if node == unit.node]
+
+
+def part_name(text: str) -> str:
+    """A part in words, its module left out: `5×5`, `channel 17 of 5×5`."""
+    part = Part.parse(text, state.spec())
+    branch = theme.BRANCH_NAMES[part.branch] if part.branch else "everything"
+    return branch if part.channel is None else f"channel {part.channel} of {branch}"
+
+
+def parts_off() -> list[str]:
+    """What is off, of any module, in depth order; parts that this network does not have are left out."""
+    spec, found = state.spec(), []
+    for text in state.option("ablation.off", ()):
+        with contextlib.suppress(ValueError):
+            found.append((spec.module_names.index(Part.parse(text, spec).module), text))
+    return [text for _, text in sorted(found, key=lambda place: place[0])]
+
+
+def set_off(parts: Sequence[str]) -> None:
+    """Keeps what is off, for every module at once."""
+    state.set_option("ablation.off", tuple(parts))
 
 
 def show(unit: Unit) -> None:
-    """Toggles for the module's branches and the picked channel, and the three heads without them, at once."""
-    names = parts_offered(unit)
+    """Toggles for the module's branches and the picked channel, and the three heads without all that is off."""
     title = st.empty()
     with st.container(key="ablation-choices", horizontal=True, gap="medium", vertical_alignment="bottom"):
-        off = kept_parts(unit.module, names)
+        off = _pills(parts_offered(unit))
         fill = fill_choice()
+    _chips(off)
     result = _result(off, fill) if off else None
     with title.container():
-        theme.heading(f"Switch off parts of {unit.module}", sentence(unit.module, off, names, result))
+        theme.heading(f"Switch off parts of {unit.module}", sentence(unit.module, off, result))
     if result is not None:
         st.html(ablation_view.result_html(result, state.service().classifier.trained_heads, labels))
 
 
-def kept_parts(module: str, names: dict[str, str]) -> list[str]:
-    """The parts that are off; a channel that is no longer picked is on again."""
-    key, option = "ablation-off", f"ablation.off.{module}"
+def _pills(offered: list[str], key: str = "ablation-off") -> list[str]:
+    """One pill per part of the module on screen; returns everything that is off, here and elsewhere."""
+    off = parts_off()
 
     def changed() -> None:
-        state.set_option(option, tuple(st.session_state[key]))
+        set_off([*(part for part in off if part not in offered), *st.session_state[key]])
 
-    kept_off: tuple[str, ...] = state.option(option, ())
-    off = [part for part in kept_off if part in names]
-    st.session_state[key] = off
-    st.pills("Off", list(names), selection_mode="multi", format_func=names.__getitem__, key=key, on_change=changed)
+    st.session_state[key] = [part for part in offered if part in off]
+    st.pills("Off", offered, selection_mode="multi", format_func=part_name, key=key, on_change=changed)
     return off
 
 
-def sentence(module: str, off: list[str], names: dict[str, str], result: AblationResult | None) -> str:
+def _chips(off: list[str]) -> None:
+    """Everything that is off, of all modules: a click switches it on again."""
+    if not off:
+        return
+    with st.container(key="ablation-chips", horizontal=True, gap="small", vertical_alignment="center"):
+        for part in off:
+            name = f"{part.partition(':')[0]} {part_name(part)}"
+            rest = [other for other in off if other != part]
+            st.button(f"{name} ✕", key=f"on-{part}", help=f"Switch {name} on again", on_click=set_off, args=(rest,))
+        st.button("Clear", key="ablation-clear", type="tertiary", on_click=set_off, args=((),))
+
+
+def sentence(module: str, off: list[str], result: AblationResult | None) -> str:
     """What one sees, with the numbers of this run."""
     if result is None:
         return (
             f"The branches of {module} only meet in its concatenation, so each can be taken out alone: pick one and "
-            "see what the three heads say without it. (Paper, Figure 2(b).)"
+            "see what the three heads say without it; go to another module to add more. (Paper, Figure 2(b).)"
         )
     again = f"{len(result.rerun)} modules ran again" if result.rerun else "no module had to run again"
+    first = result.ablation.modules(state.spec())[0]
     return (
-        f"Without {', '.join(names[part] for part in off)} of {module}: {again}, {result.seconds * 1000:.0f} ms; "
-        f"what lies before {module} is known. Bars: now; marks: before. (Paper, Figure 2(b).)"
+        f"Without {listed(off)}: {again}, {result.seconds * 1000:.0f} ms; what lies before {first} is known. "
+        "Bars: now; marks: before. (Paper, Figure 2(b).)"
     )
+
+
+def listed(off: list[str]) -> str:
+    """Parts in words, module by module: `1×1, pool of 4d and channel 3 of 5×5 of 5b`."""
+    modules = dict.fromkeys(part.partition(":")[0] for part in off)
+    groups = [
+        f"{', '.join(part_name(part) for part in off if part.partition(':')[0] == module)} of {module}"
+        for module in modules
+    ]
+    return " and ".join(groups)
 
 
 def _result(off: list[str], fill: Fill) -> AblationResult | None:

@@ -1,5 +1,5 @@
 // The module as the paper's Figure 2(b): every node is a canvas of channels that can be hovered, walked and picked.
-const NARROW = 720, NARROW_COLUMNS = 16;
+const NARROW = 720, PHONE = 440, PICKED = "scope-module-picked";
 
 const make = (tag, name, text) => {
   const node = document.createElement(tag);
@@ -35,7 +35,7 @@ class Atlas {
     const { node, figure } = this, width = this.box.clientWidth;
     if (!width || !this.image.naturalWidth) return;
     const ratio = window.devicePixelRatio || 1, gap = Math.max(1, Math.round(ratio));
-    this.columns = figure.narrow ? NARROW_COLUMNS : node.show;
+    this.columns = figure.narrow ? (figure.root.clientWidth < PHONE ? 16 : 32) : node.show;
     // A step need not be whole: cell edges are rounded, so that a row fills its card to the pixel.
     const step = (width * ratio + gap) / this.columns, count = node.order.length, [high, wide] = node.cell;
     const edge = (place) => Math.round(place * step);
@@ -75,7 +75,7 @@ class Atlas {
   words(cell) {
     const { node } = this, channel = node.order[cell];
     return `channel ${channel} · mean ${node.mean[channel]} · max ${node.max[channel]} · ` +
-      `${node.active[channel]}% active`;
+      `${node.active[channel]}% active${node.credit.length ? ` · credit ${node.credit[channel]} logits` : ""}`;
   }
 
   tell() {
@@ -226,9 +226,14 @@ class Figure {
     this.tip.style.top = `${y}px`;
   }
 
-  choose(chosen) {
+  mark(chosen) {
     this.chosen = chosen;
     this.atlases.forEach((atlas) => atlas.showMark());
+  }
+
+  choose(chosen) {
+    // Of two photos beside each other both figures outline the channel.
+    window.dispatchEvent(new CustomEvent(PICKED, { detail: chosen }));
     this.emit("pick", chosen);
   }
 }
@@ -237,7 +242,10 @@ const data_of = (figure, name) => figure.data.nodes[name];
 
 export default function({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".figure");
-  root.figure ??= new Figure(root);
+  const figure = (root.figure ??= new Figure(root));
+  figure.picked ??= (event) => figure.mark(event.detail);
+  window.addEventListener(PICKED, figure.picked);
   root.figure.emit = setTriggerValue;
   root.figure.show(data);
+  return () => window.removeEventListener(PICKED, figure.picked);
 }
