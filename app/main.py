@@ -14,6 +14,7 @@ if str(ROOT) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from app import sidebar, state, theme  # noqa: E402
+from app.components import copy_link  # noqa: E402
 
 PAGES = ("look", "module", "heads", "why", "cost", "model")
 """Files in views/, in the order of the navigation; a page is its file, its title and its address.
@@ -26,11 +27,20 @@ def main() -> None:
     st.set_page_config(page_title="InceptionScope", layout="wide", initial_sidebar_state="collapsed")
     theme.apply()
     pages = {
-        name: st.Page(f"views/{name}.py", title=name.capitalize(), url_path=name, default=name == PAGES[0])
+        name: st.Page(
+            f"views/{name}.py",
+            title=name.capitalize(),
+            url_path=name if name != PAGES[0] else "",
+            default=name == PAGES[0],
+        )
         for name in PAGES
         if (ROOT / "app" / "views" / f"{name}.py").is_file()
     }
-    page = st.navigation(list(pages.values()), position="top")
+    # The first page lives at the root; who types its name gets there as well, with everything that the link says.
+    alias = st.Page(_nothing, title="Look", url_path=PAGES[0], visibility="hidden")
+    page = st.navigation([*pages.values(), alias], position="top")
+    if page == alias:
+        st.switch_page(pages[PAGES[0]], query_params=st.query_params.to_dict())
     destination = state.take_destination()
     if destination in pages and pages[destination] != page:
         st.switch_page(pages[destination])
@@ -42,6 +52,10 @@ def main() -> None:
     _missing()
     page.run()
     _status()
+
+
+def _nothing() -> None:
+    """What stands on a page that only leads to another one."""
 
 
 def _missing() -> None:
@@ -61,6 +75,7 @@ def _status() -> None:
     milliseconds = state.look().seconds * 1000
     text = f"{device} · {precision} · {milliseconds:.{0 if milliseconds >= 10 else 1}f} ms"
     st.html(f'<div class="scope-status" role="status">{html.escape(text)}</div>')
+    copy_link.show()
 
 
 main()

@@ -7,6 +7,10 @@ The variables work in light and dark (`light-dark()` follows Streamlit's colour 
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import streamlit as st
 
@@ -34,7 +38,8 @@ header.stAppHeader { border-bottom: 1px solid var(--line); background: var(--bg)
 .stAppToolbar a[data-testid="stTopNavLink"][aria-current="page"] { box-shadow: 0 2px 0 var(--b1x1); }
 .stAppToolbar a[data-testid="stTopNavLink"]:hover p { color: var(--ink); }
 .scope-status { position: fixed; z-index: 999991; top: 0; height: 57px; line-height: 57px;
-  right: max(22px, calc(50vw - 598px)); color: var(--mut); font-variant-numeric: tabular-nums; }
+  right: calc(max(22px, 50vw - 598px) + 116px); color: var(--mut); font-variant-numeric: tabular-nums; }
+.st-key-copy-link { position: fixed; z-index: 999991; top: 13px; right: max(22px, calc(50vw - 598px)); width: auto; }
 [data-testid="stElementContainer"]:has(.scope-status) { position: absolute; }
 
 .stMainBlockContainer h2 { font-size: 17px; font-weight: 700; padding: 0; margin: 18px 0 4px; }
@@ -61,7 +66,8 @@ section[data-testid="stFileUploaderDropzone"] { padding: 6px; min-height: 0; bor
 @media (min-width: 1340px) { [data-testid="stExpandSidebarButton"] { margin-left: -44px; } }
 @media (max-width: 767px) {
   .stMainBlockContainer { padding-left: 14px; padding-right: 14px; }
-  .scope-status { right: 14px; font-size: 13px; }
+  .scope-status { right: 58px; font-size: 13px; }
+  .st-key-copy-link { right: 14px; }
   .st-key-phone-nav { display: flex; gap: 2px 16px; }
   .st-key-phone-nav a { padding: 0; }
   [data-testid="stToolbar"] > div::after { content: "InceptionScope"; font-weight: 700; font-size: 17px;
@@ -76,10 +82,31 @@ def apply() -> None:
     st.html(f"<style>{_CSS.replace('VARIABLES', _VARIABLES)}</style>")
 
 
+_TITLES: ContextVar[Any] = ContextVar("titles", default=None)
+
+
+@contextmanager
+def titles_in(place: Any) -> Iterator[None]:
+    """Inside, a heading's title goes to `place` (an `st.empty()`), its sentence stays where it is drawn.
+
+    For two halves of a page that are drawn one after the other: the title stands once above both.
+    """
+    token = _TITLES.set(place)
+    try:
+        yield
+    finally:
+        _TITLES.reset(token)
+
+
 def heading(title: str, sentence: str = "") -> None:
     """A section heading and the one sentence under it that says what one sees (plain text)."""
+    above, place = f"<h2>{html.escape(title)}</h2>", _TITLES.get()
     below = f'<p class="scope-cap">{html.escape(sentence)}</p>' if sentence else ""
-    st.html(f"<h2>{html.escape(title)}</h2>{below}")
+    if place is not None:
+        place.html(above)
+        above = ""
+    if above or below:
+        st.html(above + below)
 
 
 def key_values(rows: dict[str, str]) -> None:

@@ -138,6 +138,11 @@ class InferenceService:
 
         return self._looks.get(photo.sha256, compute)
 
+    def known_look(self, sha256: str) -> Look | None:
+        """The look at the photo with this hash if it is still remembered; nothing is computed, nobody waits."""
+        found: Look | None = self._looks.peek(sha256)
+        return found
+
     def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
         """An answer about this network by a key of your own (start it with your page's name); the last 256 are kept."""
         return self._answers.get(key, compute)

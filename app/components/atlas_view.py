@@ -10,6 +10,8 @@ import numpy as np
 import streamlit as st
 
 from app import state, theme
+from app.components.credit_order import Asked, credits_of
+from app.components.ledger_view import signed
 from inception_model.atlas import Atlas, ChannelStats, Scale, Sort, channel_stats, make_atlas
 from inception_model.capture import NODES, BlockTrace
 from inception_model.rendering import data_url, number
@@ -31,11 +33,15 @@ _FIGURE = st.components.v2.component(
 
 @dataclass(frozen=True)
 class View:
-    """How a module is shown: the order of channels, the scale of colours, and which wide nodes are unfolded."""
+    """How a module is shown: the order of channels, the scale of colours, and which wide nodes are unfolded.
+
+    `credit`: the head and target for whose score channels are ordered by their credit; it comes before `sort`.
+    """
 
     sort: Sort = "index"
     scale: Scale = "shared"
     opened: tuple[str, ...] = ()
+    credit: Asked | None = None
 
 
 def node_name(node: str) -> str:
@@ -75,14 +81,23 @@ def group_of(node: str) -> tuple[str, ...]:
 
 
 def shared_scale(module: str, node: str) -> float:
-    """Where the colours of a node end on the shared scale: the largest activation of its group."""
-    return max(float(stats_of(module, name).max.max()) for name in group_of(node))
+    """Where the colours of a node end on the shared scale: the largest activation of its group (in both photos)."""
+    return max(state.of_each(lambda: max(float(stats_of(module, name).max.max()) for name in group_of(node))))
+
+
+def _order(module: str, node: str, view: View) -> Sort | np.ndarray:
+    """What channels are ordered by; of two photos by the first one's numbers, so that both show one channel in one
+    place."""
+    with state.looking_at(state.first_photo()):
+        if view.credit:
+            return credits_of(module, view.credit)[node]
+        return "index" if view.sort == "index" else np.asarray(getattr(stats_of(module, node), view.sort))
 
 
 def _atlas(module: str, node: str, view: View) -> Atlas:
     values = values_of(state.trace().block(module), node)
     scale: float | Scale = "channel" if view.scale == "channel" else shared_scale(module, node)
-    return make_atlas(values, columns=32, sort=view.sort, scale=scale, stats=stats_of(module, node))
+    return make_atlas(values, columns=32, sort=_order(module, node, view), scale=scale, stats=stats_of(module, node))
 
 
 def _summary(stats: ChannelStats) -> dict[str, str]:
@@ -94,6 +109,7 @@ def _summary(stats: ChannelStats) -> dict[str, str]:
 def _node_data(module: str, node: str, view: View, show: int) -> dict[str, Any]:
     atlas = _atlas(module, node, view)
     stats = atlas.stats
+    credit = credits_of(module, view.credit)[node] if view.credit else ()
     return {
         "title": node_name(node),
         **_summary(stats),
@@ -106,6 +122,7 @@ def _node_data(module: str, node: str, view: View, show: int) -> dict[str, Any]:
         "mean": [number(float(v)) for v in stats.mean],
         "max": [number(float(v)) for v in stats.max],
         "active": [round(100 * float(v)) for v in stats.active],
+        "credit": [signed(float(v), 3) for v in credit],
     }
 
 
@@ -168,7 +185,8 @@ def figure_data(module: str, view: View) -> dict[str, Any]:
 
 def forget_figure() -> None:
     """To be called in every whole run: the next figure is drawn with the choice of that moment."""
-    state.set_option("module.figure", None)
+    for key in ("module.figure", "beside-module.figure"):
+        state.set_option(key, None)
 
 
 def show(view: View, chosen: tuple[str, int], key: str = "module-figure") -> None:
@@ -177,12 +195,13 @@ def show(view: View, chosen: tuple[str, int], key: str = "module-figure") -> Non
     `chosen`: node and channel to outline. While the figure stays the same the browser moves the outline itself, and
     what is sent stays the same too, so that a pick costs no second transfer of the pictures.
     """
-    module = state.selected_module()
-    stamp = repr((state.current_photo().sha256, state.classifier_key(), module, view))
-    drawn = state.option("module.figure", None)
+    module, key, kept = state.selected_module(), state.half_key(key), state.half_key("module.figure")
+    compared = state.of_each(lambda: state.current_photo().sha256)
+    stamp = repr((state.current_photo().sha256, compared, state.classifier_key(), module, view))
+    drawn = state.option(kept, None)
     if drawn is None or drawn[0] != stamp:
         drawn = (stamp, chosen)
-        state.set_option("module.figure", drawn)
+        state.set_option(kept, drawn)
 
     def answer(name: str) -> Any:
         return (st.session_state.get(key) or {}).get(name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import state, theme
 from app.components import channel_facts
@@ -73,8 +74,9 @@ _SPOT_STYLE = """<style>
 def current_unit() -> Unit:
     """The picked channel at the picked position: without a pick, the strongest channel at its peak."""
     module, node = state.selected_module(), state.selected_node()
-    channel = state.selected_channel(default=int(stats_of(module, node).mean.argmax()))
-    spot = state.option("module.spot", None)
+    with state.looking_at(state.first_photo()):  # two photos are compared by one channel
+        channel = state.selected_channel(default=int(stats_of(module, node).mean.argmax()))
+    spot = state.option(state.half_key("module.spot"), None)
     if spot is None or spot[0] != (state.current_photo().sha256, module):
         return channel_facts.peak_unit(module, node, channel)
     rows, columns = state.trace().block(module).node(node).shape[2:]
@@ -96,36 +98,66 @@ def set_spot(module: str, node: str, row: int, column: int) -> None:
     """Looks at a position of the module's maps; beyond the border it stays at the border."""
     rows, columns = state.trace().block(module).node(node).shape[2:]
     place = (state.current_photo().sha256, module)
-    state.set_option("module.spot", (place, min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)))
+    state.set_option(
+        state.half_key("module.spot"), (place, min(max(row, 0), rows - 1), min(max(column, 0), columns - 1))
+    )
 
 
-def show(view: View, key: str = "channel") -> None:
+def scale_of(unit: Unit, view: View) -> float:
+    """Where the colours of the channel end: with its group, or at its own largest value (of both photos)."""
+    if view.scale == "shared":
+        return shared_scale(unit.module, unit.node)
+    return max(state.of_each(lambda: float(stats_of(unit.module, unit.node).max[unit.channel])))
+
+
+def show(view: View) -> None:
     """The card of the picked channel, then the four branches at the position that is looked at."""
     unit = current_unit()
-    stats = stats_of(unit.module, unit.node)
-    scale = shared_scale(unit.module, unit.node) if view.scale == "shared" else float(stats.max[unit.channel])
-    st.html(_STYLE)
-    with st.container(key=f"{key}-card"):
+    scale = scale_of(unit, view)
+    with card():
         left, right = st.columns([5, 7], gap="medium")
         with left:
-            layers = _layers(f"{key}-layers")
-            _photo(unit, scale, layers, f"{key}-photo")
-            draw(rendering.colour_bar(scale, unit="activation, raw"), f"{key}-bar")
+            layers = layers_choice()
+            picture_part(unit, scale, layers)
         with right:
-            st.html(f'<h3 class="scope-title">{html.escape(unit.title)}</h3>')
-            rows = channel_facts.facts(unit)
-            if "measured support" in layers:
-                rows["listens to"] = channel_facts.support_words(unit)
-            theme.key_values(rows)
-            heatmap = values_of(state.trace().block(unit.module), unit.node)[unit.channel]
-            draw(channel_facts.histogram_svg(heatmap), f"{key}-histogram")
-            # Last, because it may have to run the network backwards: the picture is there before.
-            theme.key_values({**channel_facts.pushes(unit), "read by": channel_facts.readers(unit)})
-            _downloads(unit, scale, layers, key)
-    _position(unit, key)
+            title(unit)
+            facts_part(unit, scale, layers)
+    position_part(unit)
 
 
-def _layers(key: str) -> tuple[str, ...]:
+def card() -> DeltaGenerator:
+    """The frame around everything about the channel."""
+    st.html(_STYLE)
+    return st.container(key=state.half_key("channel-card"))
+
+
+def title(unit: Unit) -> None:
+    """Which channel this is."""
+    st.html(f'<h3 class="scope-title">{html.escape(unit.title)}</h3>')
+
+
+def picture_part(unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
+    """The channel on the photo, with its colour bar."""
+    _photo(unit, scale, layers, state.half_key("channel-photo"))
+    draw(rendering.colour_bar(scale, unit="activation, raw"), "channel-bar")
+
+
+def facts_part(unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
+    """What is known of the channel, and its files."""
+    rows = channel_facts.facts(unit)
+    if "measured support" in layers:
+        rows["listens to"] = channel_facts.support_words(unit)
+    theme.key_values(rows)
+    heatmap = values_of(state.trace().block(unit.module), unit.node)[unit.channel]
+    draw(channel_facts.histogram_svg(heatmap), "channel-histogram")
+    # Last, because it may have to run the network backwards: the picture is there before.
+    theme.key_values({**channel_facts.pushes(unit), "read by": channel_facts.readers(unit)})
+    _downloads(unit, scale, layers, state.half_key("channel"))
+
+
+def layers_choice(key: str = "channel-layers") -> tuple[str, ...]:
+    """What is drawn on the photo, a choice of LAYERS."""
+
     def changed() -> None:
         state.set_option("module.layers", tuple(st.session_state[key]))
 
@@ -149,7 +181,7 @@ def _photo(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> None:
 
     source = rendering.data_url(rendering.jpeg_bytes(image, quality=88), "image/jpeg")
     data = {"src": source, "alt": alt, "width": image.width, "height": image.height}
-    _SPOT(key=key, data=data, on_spot_change=moved)
+    _SPOT(key=key, data=data, on_spot_change=state.here(moved))
 
 
 def _downloads(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> None:
@@ -157,7 +189,7 @@ def _downloads(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> N
     with st.container(horizontal=True, key=f"{key}-downloads"):
         st.download_button(
             "PNG",
-            lambda: rendering.png_bytes(channel_facts.picture(unit, scale, layers), level=6),
+            state.here(lambda: rendering.png_bytes(channel_facts.picture(unit, scale, layers), level=6)),
             f"{stem}-{unit.channel}.png",
             "image/png",
             key=f"{key}-png",
@@ -166,7 +198,7 @@ def _downloads(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> N
         )
         st.download_button(
             "NPZ",
-            lambda: channel_facts.npz_bytes(unit.module),
+            state.here(lambda: channel_facts.npz_bytes(unit.module)),
             f"{unit.module}.npz",
             "application/octet-stream",
             key=f"{key}-npz",
@@ -175,7 +207,7 @@ def _downloads(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> N
         )
         st.download_button(
             "CSV",
-            lambda: channel_facts.csv_text(unit.module, unit.node),
+            state.here(lambda: channel_facts.csv_text(unit.module, unit.node)),
             f"{stem}.csv",
             "text/csv",
             key=f"{key}-csv",
@@ -205,19 +237,31 @@ def profile_html(kind: BranchKind, values: np.ndarray, top: float) -> str:
     )
 
 
-def _position(unit: Unit, key: str) -> None:
-    block = state.trace().block(unit.module)
-    profiles = {kind: block.branches[kind].output[0, :, unit.row, unit.column].numpy() for kind in BRANCHES}
-    top = max(float(values.max()) for values in profiles.values())
+def _profiles(unit: Unit) -> dict[BranchKind, np.ndarray]:
+    """The values of every branch at the position that is looked at."""
+    branches = state.trace().block(unit.module).branches
+    return {kind: branches[kind].output[0, :, unit.row, unit.column].numpy() for kind in BRANCHES}
+
+
+def position_part(unit: Unit) -> None:
+    """The four branches at the position that is looked at, on one scale (of both photos)."""
+    profiles = _profiles(unit)
+    top = max(max(float(v.max()) for v in found.values()) for found in state.of_each(lambda: _profiles(current_unit())))
     active = sum(int((values > 0).sum()) for values in profiles.values())
+    channels = sum(len(values) for values in profiles.values())
     theme.heading(
-        f"What each branch sees at row {unit.row}, column {unit.column}",
-        f"One bar per channel in the order of the concatenation, all on one scale from 0 to {number(top)}: {active} of "
-        f"{block.output.shape[1]} channels answer here. Click on the photo to look elsewhere. (Paper, Figure 2(b).)",
+        "What each branch sees at the cross",
+        f"Row {unit.row}, column {unit.column}: one bar per channel in the order of the concatenation, all on one "
+        f"scale from 0 to {number(top)}; {active} of {channels} channels answer here. Click on the photo to look "
+        "elsewhere. (Paper, Figure 2(b).)",
     )
     cards = "".join(profile_html(k, v, top or 1.0) for k, v in profiles.items())
-    draw(f'{_SPOT_STYLE}<div class="spots">{cards}</div>', f"{key}-profiles")
-    if state.option("module.spot", None) is not None:
+    draw(f'{_SPOT_STYLE}<div class="spots">{cards}</div>', "channel-profiles")
+    spot = state.half_key("module.spot")
+    if state.option(spot, None) is not None:
         st.button(
-            "Back to the channel's peak", key=f"{key}-peak", on_click=state.set_option, args=("module.spot", None)
+            "Back to the channel's peak",
+            key=state.half_key("channel-peak"),
+            on_click=state.set_option,
+            args=(spot, None),
         )

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app import state, theme
+from app.components import beside
 from app.components.choices import kept
 from app.components.heads_view import HeadView, head_views, percent, short
 from app.components.map_quantities import QUANTITIES, Quantity, Values, about, available
@@ -76,13 +77,15 @@ def map_svg(
     heads: list[HeadView],
     thumbs: Mapping[str, Thumbnail],
     chosen: str | None = None,
+    ends: tuple[float, float] | None = None,
 ) -> str:
     """The drawing: lanes as tall as their share of a module's channels, coloured by a quantity.
 
-    `sides`: height of each module's maps in positions. Everything clickable carries `data-go`: `4d/5x5` for a branch,
+    `sides`: height of each module's maps in positions. `ends`: where the colours begin and end, if not with the
+    smallest and largest value. Everything clickable carries `data-go`: `4d/5x5` for a branch,
     `4d/5x5/17` for a channel, `head/aux1` for a head.
     """
-    pen = _Pen(quantity, values)
+    pen = _Pen(quantity, values, ends)
     pen.box(54, 120, "image")
     pen.arrow()
     pen.box(58, 104, "stem")
@@ -107,10 +110,10 @@ def map_svg(
 class _Pen:
     """Draws from left to right; `x` is where the next part starts."""
 
-    def __init__(self, quantity: Quantity, values: Values) -> None:
+    def __init__(self, quantity: Quantity, values: Values, ends: tuple[float, float] | None = None) -> None:
         self.x, self.parts, self.centres = 2.0, list[str](), dict[str, float]()
         self.quantity, self.values = quantity, values
-        self.low, self.high = value_range(values, quantity.signed)
+        self.low, self.high = ends or value_range(values, quantity.signed)
 
     def box(self, width: float, height: float, text: str) -> None:
         """A part of the network that can't be entered."""
@@ -207,12 +210,12 @@ class _Pen:
         )
 
 
-def current_svg(name: str, values: Values, chosen: str | None = None) -> str:
+def current_svg(name: str, values: Values, chosen: str | None = None, ends: tuple[float, float] | None = None) -> str:
     """The drawing for the current photo and network, coloured by a quantity."""
     trace, spec = state.trace(), state.spec()
     sides = {module: block.output.shape[-1] for module, block in trace.blocks.items()}
     thumbs = state.remember(("map", "thumbnails"), lambda: thumbnails(trace))
-    return map_svg(spec, QUANTITIES[name], values, sides, head_views(), thumbs, chosen)
+    return map_svg(spec, QUANTITIES[name], values, sides, head_views(), thumbs, chosen, ends)
 
 
 def go(where: str) -> None:
@@ -243,28 +246,48 @@ def colour_choice() -> str:
 def show(name: str, key: str = "map", chosen: str | None = None) -> None:
     """Legend and map, coloured by the quantity of that name, or by activation while it is being calculated.
 
-    A click (or Enter) opens the Module page on that module, branch and channel; a head opens the Heads page.
+    A click (or Enter) opens the Module page on that module, branch and channel; a head opens the Heads page. Of two
+    photos, the maps stand one above the other, so that their columns meet, and share one scale.
     """
-    values = QUANTITIES[name].find()
-    if values is None:
-        name, values = "activation", QUANTITIES["activation"].find()
-    assert values is not None  # activations are always known
-    legend(name, values)
+    found = _found(name)
+    if None in found.values():
+        name = "activation"  # always known
+        found = _found(name)
+    lows, highs = zip(
+        *(value_range(values, QUANTITIES[name].signed) for values in found.values() if values), strict=True
+    )
+    ends = min(lows), max(highs)
 
+    def draw() -> None:
+        beside.name()
+        values = found[state.current_photo().sha256]
+        if state.current_photo() is state.first_photo() or QUANTITIES[name].signed:
+            legend(name, ends)
+        _draw(current_svg(name, values or {}, chosen, ends), state.half_key(key))
+
+    state.of_each(draw)
+
+
+def _found(name: str) -> dict[str, Values | None]:
+    """The quantity of the photo (of both) by its hash."""
+    return dict(state.of_each(lambda: (state.current_photo().sha256, QUANTITIES[name].find())))
+
+
+def _draw(svg: str, key: str) -> None:
     def went() -> None:
         answer: Any = st.session_state.get(key)
         go(str((answer or {}).get("go") or ""))
 
-    _MAP(key=key, data={"svg": current_svg(name, values, chosen)}, on_go_change=went)
+    _MAP(key=key, data={"svg": svg}, on_go_change=went)
 
 
-def legend(name: str, values: Values) -> None:
+def legend(name: str, ends: tuple[float, float]) -> None:
     """The four branch colours, and where the colours of the quantity begin and end."""
     quantity = QUANTITIES[name]
     marks = "".join(
         f'<span><i style="background:var(--b{kind})"></i>{label}</span>' for kind, label in theme.BRANCH_NAMES.items()
     )
-    low, high = (quantity.write(value) for value in value_range(values, quantity.signed))
+    low, high = (quantity.write(value) for value in ends)
     colours = (
         ",".join(f"rgb({r},{g},{b})" for r, g, b in TABLES["signed"][:: len(TABLES["signed"]) // 8])
         if quantity.signed

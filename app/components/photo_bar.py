@@ -11,9 +11,14 @@ import streamlit as st
 from PIL import Image
 
 from app import state
+from app.components import background
+from app.components.choices import kept
 from inception_model.preprocessing import Box, ImageError, Photo
 from inception_model.samples import credit_of
 from inception_model.stimuli import sample_stimuli
+
+CONTACT_SHEET = "look.sheet"
+"""The option that says whether all photos are shown at a glance."""
 
 _PHOTO_CSS = """<style>
 .scope-photo { margin: 0; text-align: center; }
@@ -26,17 +31,24 @@ _PHOTO_CSS = """<style>
 
 _STRIP_CSS = """
 :host { display: block; }
-.film { display: flex; gap: 6px; overflow-x: auto; padding: 3px; }
-button { flex: none; width: 48px; height: 48px; padding: 0; border: 0; border-radius: 5px; overflow: hidden;
-  cursor: pointer; background: var(--card); box-shadow: 0 0 0 1px var(--line); }
-button img { width: 100%; height: 100%; object-fit: cover; display: block; }
+.row { display: flex; gap: 8px; align-items: center; height: 54px; padding-right: 2px; }
+.row + .row { margin-top: 4px; }
+.row[hidden], .which[hidden] { display: none; }
+.which { flex: none; width: 46px; color: var(--mut); font-size: 13px; }
+.film { display: flex; gap: 6px; overflow-x: auto; padding: 3px; min-width: 0; }
+button { flex: none; padding: 0; border: 0; border-radius: 5px; cursor: pointer; background: var(--card);
+  box-shadow: 0 0 0 1px var(--line); color: var(--ink); font: inherit; font-size: 13px; }
+.film button { width: 48px; height: 48px; overflow: hidden; }
+.film img { width: 100%; height: 100%; object-fit: cover; display: block; }
+.compare, .stop { height: 30px; padding: 0 10px; background: none; }
+.stop { width: 30px; padding: 0; font-size: 16px; line-height: 1; }
+button:hover { box-shadow: 0 0 0 1px var(--mut); }
 button[aria-pressed="true"] { box-shadow: 0 0 0 2px var(--ink); }
 button:focus-visible { outline: 2px solid var(--b1x1); outline-offset: 1px; }
 """
 
 _STRIP_JS = """
-export default function({ parentElement, data, setTriggerValue }) {
-  const film = parentElement.querySelector(".film");
+const fill = (film, data, chosen, words, pick) => {
   const known = new Map([...film.children].map((button) => [button.dataset.sha, button]));
   film.replaceChildren(...data.photos.map(({ sha, name, src }) => {
     const button = known.get(sha) ?? document.createElement("button");
@@ -49,16 +61,39 @@ export default function({ parentElement, data, setTriggerValue }) {
       button.dataset.sha = sha;
     }
     button.title = name;
-    button.setAttribute("aria-label", `look at ${name}`);
-    button.setAttribute("aria-pressed", String(sha === data.chosen));
-    button.onclick = () => setTriggerValue("pick", sha);
+    button.setAttribute("aria-label", `${words} ${name}`);
+    button.setAttribute("aria-pressed", String(sha === chosen));
+    button.onclick = () => pick(sha);
     return button;
   }));
+};
+
+export default function({ parentElement, data, setTriggerValue }) {
+  const part = (name) => parentElement.querySelector(name);
+  const beside = (sha) => setTriggerValue("beside", sha);
+  fill(part(".first .film"), data, data.chosen, "look at", (sha) => setTriggerValue("pick", sha));
+  const compares = Boolean(data.beside), compare = part(".compare");
+  part(".second").hidden = part(".which").hidden = !compares;
+  compare.hidden = data.photos.length < 2;
+  compare.setAttribute("aria-pressed", String(compares));
+  compare.onclick = () => beside(compares ? "none" : "any");
+  part(".stop").onclick = () => beside("none");
+  if (compares) fill(part(".second .film"), data, data.beside, "compare with", beside);
 }
 """
 
 _STRIP = st.components.v2.component(
-    "scope_film", html='<div class="film" role="group" aria-label="photos"></div>', css=_STRIP_CSS, js=_STRIP_JS
+    "scope_film",
+    html="""<div class="row first"><span class="which" hidden>first</span>
+<div class="film" role="group" aria-label="photos"></div>
+<button class="compare" type="button" title="Two photos beside each other, on every page">Compare</button></div>
+<div class="row second" hidden><span class="which">second</span>
+<div class="film" role="group" aria-label="second photo"></div>
+<button class="stop" type="button" title="Take the second photo away" aria-label="take the second photo away">×</button>
+</div>
+""",
+    css=_STRIP_CSS,
+    js=_STRIP_JS,
 )
 
 
@@ -93,27 +128,54 @@ def photo_html(photo: Photo, view: Box, note: str = "") -> str:
 
 def show() -> None:
     """Photo, filmstrip, uploader and camera: everything that chooses what is looked at."""
+    picture()
+    strip()
+    upload()
+
+
+def picture() -> None:
+    """The photo that is looked at, with its credit or name."""
     photo = state.current_photo()
     preprocessing = state.checkpoint().preprocessing
     seen = f"{preprocessing.size}×{preprocessing.size} px"
     made = f"{photo.name}, a generated picture" if photo in sample_stimuli() else photo.name
     note = f"{credit_of(photo) or made}. In the square: what the network sees, {seen}."
     st.html(photo_html(photo, preprocessing.view(photo.size), note))
-    strip()
-    upload()
 
 
 def strip(key: str = "film") -> None:
-    """The filmstrip; a click chooses the photo for every page."""
+    """The filmstrip; a click chooses the photo for every page. Its switch puts a second photo beside the first."""
     photos = [{"sha": p.sha256, "name": p.name, "src": data_uri(p, 96)} for p in state.photos()]
+    second = state.beside_photo()
+
+    def clicked(name: str) -> str:
+        chosen: Any = st.session_state.get(key)
+        return str((chosen or {}).get(name) or "")
 
     def picked() -> None:
-        chosen: Any = st.session_state.get(key)
-        if chosen is not None and chosen.get("pick"):
+        if clicked("pick"):
             state.forget_problems()
-            state.select_photo(str(chosen["pick"]))
+            state.select_photo(clicked("pick"))
 
-    _STRIP(key=key, data={"photos": photos, "chosen": state.current_photo().sha256}, on_pick_change=picked, height=54)
+    def put_beside() -> None:
+        background.stop("beside-")  # what the second photo before was asked: nobody looks at it now
+        if clicked("beside"):
+            state.set_beside({"none": None, "any": next_photo()}.get(clicked("beside"), clicked("beside")))
+
+    _STRIP(
+        key=key,
+        data={"photos": photos, "chosen": state.first_photo().sha256, "beside": second.sha256 if second else ""},
+        on_pick_change=picked,
+        on_beside_change=put_beside,
+        height=112 if second else 54,
+    )
+
+
+def next_photo() -> str | None:
+    """The hash of the photo that follows the chosen one in the filmstrip: what a comparison begins with."""
+    hashes = [photo.sha256 for photo in state.photos()]
+    place = hashes.index(state.first_photo().sha256)
+    return (hashes * 2)[place + 1] if len(hashes) > 1 else None
 
 
 def upload() -> None:
@@ -122,11 +184,12 @@ def upload() -> None:
 
     def received() -> None:
         state.forget_problems()
-        for file in reversed(st.session_state[key] or []):
-            _take(file.getvalue(), file.name)
+        taken = [_take(file.getvalue(), file.name) for file in reversed(st.session_state[key] or [])]
+        if sum(taken) > 1:
+            state.set_option(CONTACT_SHEET, True)
         state.next_upload_round()
 
-    def taken() -> None:
+    def photographed() -> None:
         state.forget_problems()
         if (picture := st.session_state["camera_picture"]) is not None:
             _take(picture.getvalue(), "camera")
@@ -141,13 +204,18 @@ def upload() -> None:
         )
     for problem in state.problems():
         st.error(problem)
-    # Behind a switch, so that the browser asks for the camera only when it is wanted.
-    if st.toggle("Camera", key="camera"):
-        st.camera_input("Take a photo", key="camera_picture", on_change=taken, label_visibility="collapsed")
+    with st.container(key="photo-switches", horizontal=True, gap="medium"):
+        # Behind a switch, so that the browser asks for the camera only when it is wanted.
+        camera = st.toggle("Camera", key="camera")
+        kept(st.toggle, "Contact sheet", CONTACT_SHEET, False, help="All photos at a glance")
+    if camera:
+        st.camera_input("Take a photo", key="camera_picture", on_change=photographed, label_visibility="collapsed")
 
 
-def _take(data: bytes, name: str) -> None:
+def _take(data: bytes, name: str) -> bool:
     try:
         state.add_upload(data, name)
     except ImageError as error:
         state.add_problem(str(error))
+        return False
+    return True

@@ -26,20 +26,25 @@ PATIENCE = 1.5
 
 def title_and_sentence(question: Question) -> tuple[str, str]:
     """What one sees, with numbers and the method's paper."""
-    logits = state.trace().logits(question.head)
-    target, score = words_of(question.target), float(question.target.score(logits)[0])
-    if question.target.minus is None:
-        known = f"{score:+.2f} logits, {percent(float(logits[0].softmax(0)[question.target.index]))}"
-    else:
-        known = f"{score:+.2f} logits between the two"
+    target, found = words_of(question.target), state.of_each(lambda: (state.current_photo().name, _known(question)))
+    known = found[0][1] if len(found) == 1 else "; ".join(f"{name}: {words}" for name, words in found)
     return f"What speaks for {target}", (
         f"Red speaks for {target} at {question.head} ({known}), blue against it, on one scale about zero. "
         f"({PAPERS[question.method]}.)"
     )
 
 
-def show(question: Question) -> None:
-    """The map, its numbers, and its badge."""
+def _known(question: Question) -> str:
+    """The target's score on the photo, and its probability where it is one class."""
+    logits = state.trace().logits(question.head)
+    score = float(question.target.score(logits)[0])
+    if question.target.minus is not None:
+        return f"{score:+.2f} logits between the two"
+    return f"{score:+.2f} logits, {percent(float(logits[0].softmax(0)[question.target.index]))}"
+
+
+def answer(question: Question) -> Attribution | None:
+    """The map, or None with its progress on the page as long as there is none."""
     found: Attribution | None = background.answer(
         "why-map",
         question.key,
@@ -49,8 +54,16 @@ def show(question: Question) -> None:
     )
     if found is None:
         background.stop("why-map-")  # the checks of the map before: nobody looks at them now
+    else:
+        state.set_option("why.seconds", found.seconds / question.cost)
+    return found
+
+
+def show(question: Question) -> None:
+    """The map, its numbers, and its badge."""
+    found = answer(question)
+    if found is None:
         return
-    state.set_option("why.seconds", found.seconds / question.cost)
     ends, strength = state.option("why.ends", "99%"), state.option("why.strength", 60) / 100
     left, right = st.columns([560, 316], gap="medium")
     with left:
@@ -64,14 +77,15 @@ def show(question: Question) -> None:
     with right:
         with st.container(key="why-drawn-as", horizontal=True, gap="small"):
             badge = trust_view.show(question, found, "why-map", auto=True)
-            _colours()
+            colours()
         if badge.words:
             words = f"<b>{html.escape(badge.state.capitalize())}.</b> {html.escape(badge.words)}"
             st.html(f'<div class="scope-say">{words}</div>')
         theme.key_values(attribution_view.facts(found))
 
 
-def _colours() -> None:
+def colours() -> None:
+    """How the map is drawn: where its colours end, and how strong they are."""
     with st.popover("Colours", key="why-colours"):
         kept(
             st.segmented_control, "Colours end at the", "why.ends", "99%", attribution_view.ENDS,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app import state, theme
-from app.components import attribution_view, background, heads_view, photo_bar, timeline_view
+from app.components import beside, heads_view, photo_bar, probe_view, timeline_view
 from app.components.choices import kept
 from app.components.drawing import draw
 from app.components.heads_view import percent, short
-from app.components.why_answers import Question, ask, explaining, words_of
-from inception_model.rendering import full_scale
+from app.components.why_answers import Question, ask
+from inception_model.probes import Probes
 from inception_model.targets import Target
 from inception_model.timeline import Timeline, timeline
 
@@ -44,9 +46,12 @@ def followed() -> int | None:
     return None if isinstance(chosen, str) else chosen
 
 
-def line_of(index: int | None) -> Timeline:
+def line_of(index: int | None, probes: Probes | None) -> Timeline:
     """The time line of the current photo."""
-    return state.remember(("heads", "line", index), lambda: timeline(state.service().classifier, state.trace(), index))
+    return state.remember(
+        ("heads", "line", index, probes),
+        lambda: timeline(state.service().classifier, state.trace(), index, probes=probes),
+    )
 
 
 def show_answers(line: Timeline) -> None:
@@ -55,8 +60,8 @@ def show_answers(line: Timeline) -> None:
     st.html(f'<div class="scope-say">{timeline_view.in_words(line)}</div>')
 
 
-def show_charts(line: Timeline) -> None:
-    """Probability, rank, entropy and margin over the depth."""
+def show_charts(line: Timeline, probes: Probes | None) -> None:
+    """Probability, rank, entropy and margin over the depth, by the heads and, where there are any, by probes."""
     steps = line.steps
     theme.heading(
         "How the answer forms",
@@ -67,7 +72,12 @@ def show_charts(line: Timeline) -> None:
         else f"Only {steps[0].head} was trained in this checkpoint, so there is one reading, after {steps[0].module}. "
         "(Paper, section 5 and Figure 3.)",
     )
+    if probes is not None:
+        st.html(probe_view.legend_html(line))
     draw(timeline_view.charts_html(line, state.spec().module_names), "heads-charts")
+    if probes is not None:
+        st.html(f'<div class="scope-say">{probe_view.in_words(line, probes)}</div>')
+        probe_view.show_table(line)
 
 
 def show_divergence(line: Timeline) -> None:
@@ -94,9 +104,9 @@ def questions(line: Timeline, subject: str) -> list[Question]:
     return found
 
 
-def show_maps(line: Timeline) -> None:
-    """One map per head."""
-    where = ", ".join(f"{step.head} at {step.module}" for step in line.steps)
+def show_maps(line: Callable[[], Timeline]) -> None:
+    """One map per head; `line` is that of the photo that is looked at."""
+    where = ", ".join(f"{step.head} at {step.module}" for step in line().steps)
     theme.heading(
         "Where each head looks",
         f"GradCAM of {where}: red speaks for the class, blue against it, in logits per position. A map of an early "
@@ -108,23 +118,7 @@ def show_maps(line: Timeline) -> None:
             options=list(SUBJECTS), format_func=SUBJECTS.get, required=True, wrap=True,
         )  # fmt: skip
         shared = kept(st.toggle, "One scale for all", "heads.shared", False)
-    asked = questions(line, subject)
-    known = background.answers(
-        "heads-maps", {question.key: explaining(question) for question in asked}, "Maps", patience=PATIENCE
-    )
-    scales = {key: full_scale(found.heatmap.numpy()) for key, found in known.items()}
-    for column, question in zip(st.columns(3, gap="medium"), asked, strict=False):
-        if question.key in known:
-            with column:
-                attribution_view.show(
-                    known[question.key],
-                    f"{question.head} · at {question.layer} · {short(words_of(question.target))}",
-                    f"heads-{question.head}",
-                    scale=max(scales.values()) if shared else scales[question.key],
-                    side=380,
-                )
-                if known[question.key].note:
-                    st.caption(known[question.key].note)
+    beside.maps(lambda: questions(line(), subject), shared, PATIENCE)
 
 
 def main() -> None:
@@ -138,10 +132,17 @@ def main() -> None:
     if not state.service().classifier.trained_heads:
         st.html(heads_view.cards_html(heads_view.head_views()))
         return
-    line = line_of(followed())
-    show_answers(line)
-    show_charts(line)
-    show_divergence(line)
+    probes = probe_view.found()
+    index = followed()
+    if index is None and state.beside_photo() is not None:
+        index = line_of(None, probes).index  # two photos are compared by one class: the first one's answer
+
+    def line() -> Timeline:
+        return line_of(index, probes)
+
+    beside.halves(lambda: show_answers(line()))
+    beside.halves(lambda: show_charts(line(), probes))
+    beside.halves(lambda: show_divergence(line()))
     show_maps(line)
 
 

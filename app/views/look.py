@@ -3,14 +3,11 @@
 import streamlit as st
 
 from app import theme
-from app.components import heads_view, network_map, photo_bar
+from app.components import beside, contact_sheet, network_map
 from app.components.map_quantities import QUANTITIES
 
-left, right = st.columns([300, 896], gap="medium")
-with left:
-    photo_bar.show()
-with right:
-    heads_view.show()
+beside.look()
+contact_sheet.show()
 
 title = st.container()
 colour = network_map.colour_choice()

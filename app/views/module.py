@@ -3,27 +3,23 @@
 import streamlit as st
 
 from app import state, theme
-from app.components import ablation_panel, atlas_view, channel_view, photo_bar
+from app.components import (
+    ablation_panel,
+    atlas_view,
+    beside,
+    channel_view,
+    credit_order,
+    photo_bar,
+    specialisation_view,
+    stimulus_bench,
+)
 from app.components.atlas_view import View
+from app.components.choices import kept
 from inception_model.rendering import number
+from inception_model.service import BusyError
 
-SORT_NAMES = {"index": "index", "mean": "mean", "max": "maximum", "spread": "spread"}
+SORT_NAMES = {"index": "index", "mean": "mean", "max": "maximum", "spread": "spread", "credit": "credit"}
 SCALE_NAMES = {"shared": "shared", "channel": "per channel"}
-
-
-def kept(label: str, names: dict[str, str], option: str, default: str) -> str:
-    """A segmented control whose choice outlives a page change."""
-    key = f"choice-{option}"
-
-    def changed() -> None:
-        state.set_option(option, st.session_state[key])
-
-    chosen = state.option(option, default)
-    st.session_state[key] = chosen
-    st.segmented_control(
-        label, list(names), format_func=names.get, key=key, required=True, on_change=changed, wrap=True
-    )
-    return chosen
 
 
 def module_strip() -> None:
@@ -51,8 +47,32 @@ def sentence(module: str, view: View) -> str:
     return (
         f"Figure 2(b) as it ran on your photo, upwards: {block.in_channels} channels come in, the 1×1 reductions make "
         f"{block.three_reduce} and {block.five_reduce} of them, four branches make {block.out_channels}. {scale} "
-        f"Pick a cell to see the channel on the photo. (Paper, section 4 and Table 1.)"
+        f"{credit_order.in_words(module, view.credit) + ' ' if view.credit else ''}"
+        "Pick a cell to see the channel on the photo. (Paper, section 4 and Table 1.)"
     )
+
+
+def view_choices(module: str) -> View:
+    """Order and scale of the atlases; credit is offered where a trained head lies behind the module."""
+    about = credit_order.asked(module)
+    sorts = [name for name in SORT_NAMES if about or name != "credit"]
+    sort = kept(
+        st.segmented_control, "Order by", "module.sort", "index", sorts,
+        options=sorts, format_func=SORT_NAMES.get, required=True, wrap=True,
+    )  # fmt: skip
+    scale = kept(
+        st.segmented_control, "Scale", "module.scale", "shared", SCALE_NAMES,
+        options=list(SCALE_NAMES), format_func=SCALE_NAMES.get, required=True, wrap=True,
+    )  # fmt: skip
+    opened = state.option("module.opened", ())
+    if sort != "credit" or about is None:
+        return View(sort, scale, opened)
+    try:
+        credit_order.credits_of(module, about)
+    except BusyError as error:
+        st.warning(str(error))
+        return View(scale=scale, opened=opened)
+    return View(scale=scale, opened=opened, credit=about)
 
 
 @st.fragment
@@ -62,14 +82,15 @@ def microscope() -> None:
     st.html("<style>@media (max-width: 767px) { .st-key-module-strip button { padding: 0 7px; } }</style>")
     with st.container(horizontal=True, key="module-choices", gap="medium"):
         module_strip()
-        sort = kept("Order by", SORT_NAMES, "module.sort", "index")
-        scale = kept("Scale", SCALE_NAMES, "module.scale", "shared")
-    view = View(sort, scale, state.option("module.opened", ()))  # type: ignore[arg-type]
+        view = view_choices(module)
     theme.heading(f"Inside {module}", sentence(module, view))
     unit = channel_view.current_unit()
-    atlas_view.show(view, (unit.node, unit.channel))
-    channel_view.show(view)
+    beside.halves(lambda: atlas_view.show(view, (unit.node, unit.channel)))
+    beside.channel(view)
+    beside.alone()
     ablation_panel.show(unit)
+    stimulus_bench.show(unit)
+    specialisation_view.show(unit)
 
 
 photo_bar.strip("module-film")  # noqa: B005 - the filmstrip

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import theme
-from app.components import ablation_panel, ledger_panel, photo_bar, why_choices, why_view
+from app.components import ablation_panel, beside, ledger_panel, photo_bar, why_choices, why_view
 
 photo_bar.strip("why-film")
 title = st.container()
@@ -17,7 +17,8 @@ else:
     with title:
         theme.heading(*why_view.title_and_sentence(question))
     with right:
-        why_view.show(question)
+        beside.why(question)
+    beside.alone()
     why_view.gallery(question)
     ledger_panel.show(question)
     ablation_panel.show_sweep(question.head, question.target)

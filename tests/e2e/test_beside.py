@@ -1,0 +1,139 @@
+"""Two photos beside each other in a browser: chosen, seen on every page, in a link; and the contact sheet."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from . import screen
+from .conftest import OpenPage
+from .pictures import photo
+from .test_first_line import go
+
+
+def compare(page: Page, name: str) -> Locator:
+    """The second filmstrip's button of a photo."""
+    return page.get_by_role("button", name=f"compare with {name}", exact=True)
+
+
+def names(page: Page) -> list[str]:
+    """What stands above the halves of the page."""
+    return page.locator(".scope-name").all_inner_texts()
+
+
+def assert_fits_everywhere(page: Page) -> None:
+    """At both window sizes; the page is left at the wide one."""
+    for size in ("phone", "desktop"):
+        width, height = screen.SIZES[size]
+        page.set_viewport_size({"width": width, "height": height})
+        screen.settle(page)
+        screen.assert_fits(page)
+
+
+@pytest.mark.timeout(400)
+def test_two_photos_on_every_page_by_keyboard(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, app_url)
+    switch = page.get_by_role("button", name="Compare", exact=True)
+    switch.focus()
+    switch.press("Enter")
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    screen.settle(page)
+    assert names(page)[:2] == ["cat", "espresso"]
+    compare(page, "officer").focus()
+    compare(page, "officer").press("Enter")
+    expect(compare(page, "officer")).to_have_attribute("aria-pressed", "true")
+    screen.settle(page)
+    assert names(page) == ["cat", "officer"] * 2
+    expect(page.get_by_role("region", name="main", exact=True)).to_have_count(2)
+    expect(page.locator("svg[aria-label^='the network']")).to_have_count(2)
+    assert_fits_everywhere(page)
+
+    go(page, "Module")
+    expect(page.locator(".figure")).to_have_count(2)
+    channels = page.locator("[data-node='5x5']")
+    channels.nth(1).focus()
+    for key in ("Home", "ArrowRight", "Enter"):
+        channels.nth(1).press(key)
+    expect(page.locator(".scope-title")).to_contain_text("channel 1")
+    # Both figures outline the picked channel, though nothing was sent to them again.
+    expect(page.locator("[data-node='5x5'] .mark:visible")).to_have_count(2)
+    expect(page.get_by_role("img", name=re.compile(r"channel 1 on (cat|officer)"))).to_have_count(2)
+    assert_fits_everywhere(page)
+
+    go(page, "Heads")
+    expect(page.get_by_role("img", name=re.compile("^aux1 .*a signed map on (cat|officer)"))).to_have_count(2)
+    expect(page.get_by_role("img", name=re.compile("^Probability of Egyptian cat"))).to_have_count(2)
+    assert_fits_everywhere(page)
+
+    go(page, "Why")
+    expect(page.get_by_role("img", name=re.compile("^GradCAM at 5b .*on cat")).first).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^GradCAM at 5b .*on officer")).first).to_be_visible()
+    screen.settle(page)
+    assert names(page) == ["cat", "officer"]
+    assert_fits_everywhere(page)
+
+    page.get_by_role("button", name="take the second photo away").click()
+    expect(page.locator(".scope-name")).to_have_count(0)
+    screen.settle(page)
+
+
+def test_a_link_with_both_opens_for_somebody_else(new_page: OpenPage, app_url: str) -> None:
+    mine = new_page()
+    mine.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    screen.open_app(mine, f"{app_url}/look?module=5a&branch=3x3")
+    expect(mine).to_have_url(re.compile(r"//[^/]+/\?.*module=5a"))
+    screen.film(mine, "rocket").click()
+    expect(screen.film(mine, "rocket")).to_have_attribute("aria-pressed", "true")
+    mine.get_by_role("button", name="Compare", exact=True).click()
+    compare(mine, "cat").click()
+    expect(compare(mine, "cat")).to_have_attribute("aria-pressed", "true")
+    screen.settle(mine)
+    go(mine, "Module")
+    copy = mine.get_by_role("button", name="Copy link")
+    copy.click()
+    expect(mine.get_by_role("button", name="Copied")).to_be_visible()
+    link = mine.evaluate("navigator.clipboard.readText()")
+    assert link == mine.url
+    assert "beside=cat" in link
+
+    theirs = new_page("phone", "dark")
+    screen.open_app(theirs, link)
+    assert names(theirs)[:2] == ["rocket", "cat"]
+    expect(theirs.get_by_role("heading", name="Inside 5a")).to_be_visible()
+    assert not screen.serious_findings(theirs)
+    # Where the browser refuses the clipboard the link lies there, selected.
+    theirs.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('refused'))")
+    theirs.get_by_role("button", name="Copy link").click()
+    by_hand = theirs.locator(".st-key-copy-link input")
+    expect(by_hand).to_have_value(theirs.url)
+    assert by_hand.evaluate("input => input.selectionEnd - input.selectionStart") == len(theirs.url)
+    screen.assert_fits(theirs)
+
+
+def test_the_contact_sheet_opens_with_several_uploads(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, app_url)
+    screen.send(page, *((f"{name}.png", photo(name, 90)) for name in ("cat", "espresso", "rocket")))
+    sheet = page.get_by_role("group", name="contact sheet", exact=True)
+    photos = page.get_by_role("button", name=re.compile("^look at ")).count()
+    expect(sheet.locator(".row")).to_have_count(photos)
+    screen.settle(page)
+    assert photos > 3
+    for name in ("cat.png", "espresso.png", "rocket.png"):
+        said = sheet.locator(".row", has_text=name).inner_text()
+        assert len(re.findall(r"\d%", said)) == 3, said
+    page.get_by_role("button", name="surest first").click()
+    shares = [
+        float(text.rstrip("%")) for text in sheet.locator(".row .says:nth-child(4) span:last-child").all_inner_texts()
+    ]
+    assert shares == sorted(shares, reverse=True)
+    sheet.get_by_role("button", name="open rocket.png").press("Enter")
+    expect(screen.film(page, "rocket.png")).to_have_attribute("aria-pressed", "true")
+    assert_fits_everywhere(page)
+    assert not screen.serious_findings(page)
+    with page.expect_download() as download:
+        page.locator(".st-key-sheet-csv button").click()
+    assert download.value.path().read_text().count("\n") == photos + 1
