@@ -96,7 +96,7 @@ def test_choices_are_kept(small: InferenceService, monkeypatch: pytest.MonkeyPat
     test = page(small, monkeypatch, photo(320, 200))
     by_key = {control.key: control for control in test.segmented_control}
     by_key["module-strip"].set_value("5a").run()
-    {c.key: c for c in test.segmented_control}["choice-module.sort"].set_value("mean").run()
+    {c.key: c for c in test.segmented_control}["module-sort"].set_value("mean").run()
     assert not test.exception
     assert "Inside 5a" in words(test)
     assert test.session_state["scope.module"] == "5a"

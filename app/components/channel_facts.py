@@ -24,7 +24,6 @@ from inception_model.spec import BRANCH_UNIT, BRANCHES, HeadName
 PHOTO_SIDE = 560
 SUPPORT_SHARE = 0.9
 """Share of the absolute gradient that the drawn contour encloses."""
-LAYERS = ("map", "cells", "receptive field", "measured support")
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ MEANING = {
     "colour": "0: grey only, 0.5: both alike, 1: colour only",
 }
 # Shares of rank variance from which a difference is called so (Rea and Parker 1992).
-STRENGTHS = ((0.36, "strongly"), (0.16, "clearly"), (0.04, "a little"), (0.0, "hardly"))
+STRENGTHS = ((0.36, "differ strongly"), (0.16, "differ clearly"), (0.04, "differ a little"), (0.0, "hardly differ"))
 
 _HERE = Path(__file__).parent
 _DOTS = st.components.v2.component(
@@ -114,7 +114,7 @@ def verdict(module: str, summary: Summary) -> str:
         return f"No: on this network the branches of {module} differ no more than chance would have it. {about}"
     widest = max(real, key=lambda name: real[name].share)
     how = strength(real[widest])
-    return f"The branches of {module} differ {how} on this network, most in {contrast(widest, summary)}. {about}"
+    return f"The branches of {module} {how} on this network, most in {contrast(widest, summary)}. {about}"
 
 
 def strength(effect: RankEffect) -> str:

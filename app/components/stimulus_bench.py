@@ -71,51 +71,57 @@ def colour_of(unit: Unit) -> str:
 
 @st.fragment
 def _bench(unit: Unit) -> None:
-    """Sliders, picture, answer and curve; a slider reruns only this."""
-    left, right = st.columns([5, 7], gap="medium")
+    """Picture, answer, sliders and curve; a slider reruns only this."""
+    left, right = st.columns(2, gap="medium")
     with left:
-        family, chosen = _controls()
-    stimulus = make(family, **chosen)
+        family = _family()
+        pictures = st.container()
+        if st.button("Look at this picture", help="It joins the filmstrip and becomes the photo of every page"):
+            state.add_photo(as_photo(make(family, **_chosen(family)), state.checkpoint().preprocessing))
+            st.rerun()
     with right:
-        try:
-            answer = map_of(unit, stimulus)
-        except BusyError as error:
-            st.warning(str(error))
-            return
+        chosen = _sliders(family)
+    stimulus = make(family, **chosen)
+    try:
+        answer = map_of(unit, stimulus)
+    except BusyError as error:
+        st.warning(str(error))
+        return
+    with pictures:
         _pictures(unit, stimulus, answer)
-        _curve(unit, family, chosen, float(answer.mean()))
-        with st.container(key="bench-look"):
-            if st.button(
-                "Look at this picture",
-                help="It joins the filmstrip and becomes the photo of every page",
-                on_click=_look_at,
-                args=(stimulus,),
-            ):
-                st.rerun()
+    _curve(unit, family, chosen, float(answer.mean()))
 
 
-def _look_at(stimulus: Stimulus) -> None:
-    state.add_photo(as_photo(stimulus, state.checkpoint().preprocessing))
-
-
-def _controls() -> tuple[str, dict[str, Any]]:
-    """The family and every parameter of the stimulus; all choices are kept, for each family its own."""
-    family: str = kept(
+def _family() -> str:
+    chosen: str = kept(
         st.segmented_control, "Stimulus", "bench.family", "grating", FAMILIES,
         options=list(FAMILIES), format_func=FAMILY_NAMES.get, required=True, wrap=True,
     )  # fmt: skip
-    plain, chosen = make(family), {}
-    for name, allowed in plain.RANGES.items():
-        chosen[name] = kept(
-            st.slider, f"{name.capitalize()}, {allowed.unit}", f"bench.{family}.{name}", float(getattr(plain, name)),
+    return chosen
+
+
+def _chosen(family: str) -> dict[str, Any]:
+    """Every parameter of the stimulus as it was left, for each family its own."""
+    plain = make(family)
+    numbers = {name: state.option(f"bench.{family}.{name}", float(getattr(plain, name))) for name in plain.RANGES}
+    axis = {"axis": state.option(f"bench.{family}.axis", plain.axis)} if hasattr(plain, "axis") else {}
+    return {**numbers, **axis}
+
+
+def _sliders(family: str) -> dict[str, Any]:
+    """A slider per number, and the colour axis where there is one; returns what is chosen."""
+    chosen = _chosen(family)
+    for name, allowed in FAMILIES[family].RANGES.items():
+        kept(
+            st.slider, f"{name.capitalize()}, {allowed.unit}", f"bench.{family}.{name}", chosen[name],
             min_value=float(allowed.low), max_value=float(allowed.high), step=float(allowed.step), format="%g",
         )  # fmt: skip
-    if hasattr(plain, "axis"):
-        chosen["axis"] = kept(
+    if "axis" in chosen:
+        kept(
             st.segmented_control, "Colour axis", f"bench.{family}.axis", "grey", COLOUR_AXES,
             options=list(COLOUR_AXES), required=True, wrap=True,
         )  # fmt: skip
-    return family, chosen
+    return chosen
 
 
 def _pictures(unit: Unit, stimulus: Stimulus, answer: np.ndarray) -> None:
@@ -144,16 +150,20 @@ def _pictures(unit: Unit, stimulus: Stimulus, answer: np.ndarray) -> None:
 
 def _curve(unit: Unit, family: str, chosen: dict[str, Any], answer: float) -> None:
     """The tuning curve along one parameter, the others as they stand."""
+    left, right = st.columns(2, gap="medium", vertical_alignment="center")
     names = list(FAMILIES[family].RANGES)
-    along: str = kept(
-        st.segmented_control, "Tuning curve along", f"bench.{family}.along", names[0], names,
-        options=names, required=True, wrap=True,
-    )  # fmt: skip
-    fixed = {name: value for name, value in chosen.items() if name != along}
-    tuning = tuning_of(unit.module, family, along, fixed)
-    if tuning is None:
-        return
-    curve = tuning.curve(unit.node, unit.channel)
-    drawing = curve_svg(curve, chosen[along], answer, colour_of(unit))
-    draw(f'{STYLE}<div class="tune">{drawing}</div>', "bench-curve")
-    st.html(f'<p class="scope-cap">{html.escape(in_words(curve, chosen[along], answer))} Dashed: grey.</p>')
+    with left:
+        along: str = kept(
+            st.segmented_control, "Tuning curve along", f"bench.{family}.along", names[0], names,
+            options=names, required=True, wrap=True,
+        )  # fmt: skip
+        fixed = {name: value for name, value in chosen.items() if name != along}
+        tuning = tuning_of(unit.module, family, along, fixed)
+        if tuning is None:
+            return
+        curve = tuning.curve(unit.node, unit.channel)
+        drawing = curve_svg(curve, chosen[along], answer, colour_of(unit))
+        draw(f'{STYLE}<div class="tune">{drawing}</div>', "bench-curve")
+    with right:
+        said = f"{in_words(curve, chosen[along], answer)} Dots: measured; dashed: grey; ring: the picture above."
+        st.html(f'<div class="scope-say">{html.escape(said)}</div>')

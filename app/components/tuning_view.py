@@ -10,14 +10,15 @@ from inception_model.rendering import number
 from inception_model.selectivity import TuningCurve
 from inception_model.stimuli import FAMILIES
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _BASE = 520, 44, 508, 22, 150
+_WIDTH, _LEFT, _RIGHT, _TOP, _BASE = 400, 44, 390, 22, 140
 
 STYLE = """<style>
-.tune svg { display: block; width: 100%; max-width: 620px; height: auto; color: var(--ink); }
+.tune svg { display: block; width: 100%; max-width: 500px; height: auto; color: var(--ink); }
 .tune text { font-size: 12px; fill: currentColor; font-variant-numeric: tabular-nums; }
 .tune .quiet { opacity: .68; }
-.tune .rule { stroke: currentColor; opacity: .3; }
-.tune .curve { fill: none; stroke: var(--c); stroke-width: 2; }
+.tune path { fill: none; }
+.tune .rule { stroke: currentColor; opacity: .35; }
+.tune .curve { stroke: var(--c); stroke-width: 2; }
 .tune circle { fill: var(--c); }
 .tune .now { stroke: currentColor; stroke-width: 1.5; }
 .tune circle.now { fill: var(--bg); stroke-width: 2.5; }
@@ -45,7 +46,7 @@ def curve_svg(curve: TuningCurve, value: float, answer: float, colour: str = "cu
     line = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
     dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in points)
     return (
-        f'<svg viewBox="0 0 {_WIDTH} 190" role="img" aria-label="{html.escape(in_words(curve, value, answer))}" '
+        f'<svg viewBox="0 0 {_WIDTH} 180" role="img" aria-label="{html.escape(in_words(curve, value, answer))}" '
         f'style="--c:{colour}">{_axes(curve, top, x)}'
         f'<path class="rule" stroke-dasharray="2 4" d="M{_LEFT} {y(curve.grey):.1f}H{_RIGHT}"/>'
         f'<path class="curve" d="{line}"/>{dots}{_mark(x(value), y(answer), value, answer)}</svg>'
