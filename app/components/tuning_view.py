@@ -14,7 +14,8 @@ _WIDTH, _LEFT, _RIGHT, _TOP, _BASE = 400, 44, 390, 22, 140
 
 STYLE = """<style>
 .tune svg { display: block; width: 100%; max-width: 500px; height: auto; color: var(--ink); }
-.tune text { font-size: 12px; fill: currentColor; font-variant-numeric: tabular-nums; }
+.tune text { font-size: 12px; fill: currentColor; font-variant-numeric: tabular-nums; paint-order: stroke;
+  stroke: var(--bg); stroke-width: 3px; }
 .tune .quiet { opacity: .68; }
 .tune path { fill: none; }
 .tune .rule { stroke: currentColor; opacity: .35; }

@@ -1,0 +1,85 @@
+"""The journey through a module: map, channel, position, credit, the bench and parts of two modules switched off."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from . import screen
+from .conftest import OpenPage
+from .pictures import photo
+
+
+def pick(page: Page, box: str, name: str) -> None:
+    """One of a segmented control or of pills, in the container of that key."""
+    page.locator(f".st-key-{box}").get_by_text(name, exact=True).first.click()
+    screen.settle(page)
+
+
+def changes(image: Locator, before: str | None, attribute: str = "src") -> None:
+    """Waits until a picture is another one."""
+    expect(image).not_to_have_attribute(attribute, before or "")
+
+
+@pytest.mark.timeout(600)
+def test_into_a_module_and_onto_the_bench(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, app_url)
+    screen.upload(page, "launch.png", photo("rocket"))
+    page.locator("[data-go='4d/5x5']").click()
+    expect(page.get_by_role("heading", name="Inside 4d")).to_be_visible()
+    screen.settle(page)
+    page.locator("[data-node='5x5']").click(position={"x": 4, "y": 4})
+    title = page.locator(".scope-title").first
+    expect(title).to_contain_text("4d · 5×5 · channel 0")
+
+    profile = page.locator(".spots svg path[d]").first
+    before = profile.get_attribute("d")
+    spot = page.locator(".spot img").first
+    box = spot.bounding_box()
+    assert box
+    spot.click(position={"x": box["width"] / 2, "y": box["height"] * 0.8})
+    changes(profile, before, "d")
+    screen.settle(page)
+
+    pick(page, "module-sort", "credit")
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text(re.compile(r"Strongest credit for .+ at main first: .+ from \+\d"))
+    page.locator("[data-node='5x5']").click(position={"x": 4, "y": 4})
+    expect(title).to_contain_text(re.compile(r"4d · 5×5 · channel \d+"))
+    screen.settle(page)
+
+    page.locator(".st-key-bench-open").get_by_text("Open the bench").click()
+    picture, curve = page.locator(".bench img").first, page.locator(".tune svg")
+    expect(curve).to_have_attribute("aria-label", re.compile("at the picked 90 it is"))
+    shown, drawn = picture.get_attribute("src"), curve.get_attribute("aria-label")
+    slider = page.locator(".st-key-bench-grating-frequency").get_by_role("slider")
+    slider.focus()
+    slider.press("ArrowRight")
+    changes(picture, shown)
+    changes(curve, drawn, "aria-label")
+    expect(picture).to_have_attribute("alt", re.compile(r"grating \(orientation 90, frequency 12\.5"))
+    screen.settle(page)
+    screen.assert_fits(page)
+
+    pick(page, "ablation-off", "5×5")
+    pick(page, "module-strip", "5b")
+    pick(page, "ablation-off", "1×1")
+    expect(page.get_by_text(re.compile("Without 5×5 of 4d and 1×1 of 5b: 3 modules ran again"))).to_be_visible()
+    page.get_by_role("button", name="4d 5×5", exact=False).click()
+    expect(page.get_by_text(re.compile("Without 1×1 of 5b: no module had to run again"))).to_be_visible()
+    screen.settle(page)
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    screen.settle(page)
+    screen.assert_fits(page)
+    page.get_by_role("button", name="Look at this picture").click()
+    expect(page.get_by_role("button", name=re.compile(r"look at grating \(orientation 90"))).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    screen.settle(page)
+    screen.assert_fits(page)
+    found = screen.serious_findings(page)
+    assert not found, "\n".join(found)
