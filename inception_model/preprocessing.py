@@ -202,6 +202,16 @@ class Preprocessing:
         right, bottom = self.to_photo(size, box.right, box.bottom)
         return Box(left, top, right, bottom)
 
+    @property
+    def words(self) -> str:
+        """What happens to a photo before the network, for people."""
+        mean, std = (", ".join(f"{value:g}" for value in values) for values in (self.mean, self.std))
+        scale = "" if self.scale == 1 else f", scale {self.scale:g}"
+        return (
+            f"shorter side to {self.resize} px, centre {self.size}×{self.size}, {self.interpolation}; "
+            f"{self.channels}, minus mean ({mean}), divided by ({std}){scale}"
+        )
+
     def _stats(self, like: Tensor) -> tuple[Tensor, Tensor]:
         mean = torch.tensor(self.mean, dtype=like.dtype, device=like.device).view(1, 3, 1, 1)
         std = torch.tensor(self.std, dtype=like.dtype, device=like.device).view(1, 3, 1, 1)

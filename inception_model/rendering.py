@@ -181,6 +181,30 @@ def _dashes(
         draw.line(points, fill=colour, width=width)
 
 
+def map_on_photo(
+    photo: Image.Image,
+    heatmap: NDArray[np.floating],
+    preprocessing: Preprocessing,
+    *,
+    scale: float,
+    alpha: float = 0.6,
+    side: int = 640,
+) -> Image.Image:
+    """The photo of at most `side` pixels with a signed map (H, W) on the part that the network saw, and its frame."""
+    small = fitted(photo, side)
+    seen = preprocessing.view(small.size)
+    image = overlay_on_photo(small, heatmap, seen, kind="signed", scale=scale, alpha=alpha)
+    frame_view(image, seen)
+    return image
+
+
+def frame_view(image: Image.Image, view: Box, *, width: int = 1) -> None:
+    """Draws what the network sees as a frame on the image, in place; nothing where that is all of it."""
+    inside = view.clipped(image.size)
+    if inside.width < image.width - 2 or inside.height < image.height - 2:
+        draw_box(image, Box(inside.left, inside.top, inside.right - 1, inside.bottom - 1), width=width)
+
+
 def draw_contour(
     image: Image.Image,
     values: NDArray[np.floating],

@@ -13,17 +13,7 @@ from app.components.ledger_view import signed
 from app.components.why_answers import words_of
 from inception_model.attribution import METHODS, Attribution
 from inception_model.attribution.reading import unit_of
-from inception_model.preprocessing import Box
-from inception_model.rendering import (
-    colour_bar,
-    data_url,
-    draw_box,
-    fitted,
-    full_scale,
-    jpeg_bytes,
-    number,
-    overlay_on_photo,
-)
+from inception_model.rendering import colour_bar, data_url, full_scale, jpeg_bytes, map_on_photo, number
 
 ENDS = {"99%": "99% of values", "largest": "largest value"}
 """Where the colours end: single pixels can be so strong that nothing else would have a colour."""
@@ -46,16 +36,10 @@ def scale_of(attribution: Attribution, ends: str) -> float:
 
 def picture(attribution: Attribution, scale: float, strength: float, side: int) -> Image.Image:
     """The current photo in its own proportions, the signed map on the part that the network saw, and its frame."""
-    photo = state.current_photo()
-    small = fitted(photo.image, side)
-    view = state.checkpoint().preprocessing.view(photo.size)
-    factor = small.width / photo.size[0], small.height / photo.size[1]
-    seen = Box(view.left * factor[0], view.top * factor[1], view.right * factor[0], view.bottom * factor[1])
-    image = overlay_on_photo(small, attribution.heatmap.numpy(), seen, kind="signed", scale=scale, alpha=strength)
-    inside = seen.clipped(image.size)
-    if inside.width < image.width - 2 or inside.height < image.height - 2:
-        draw_box(image, Box(inside.left, inside.top, inside.right - 1, inside.bottom - 1), width=1)
-    return image
+    return map_on_photo(
+        state.current_photo().image, attribution.heatmap.numpy(), state.checkpoint().preprocessing,
+        scale=scale, alpha=strength, side=side,
+    )  # fmt: skip
 
 
 def show(

@@ -9,7 +9,6 @@ import streamlit as st
 from app import theme
 from inception_model.checkpoint import Checkpoint, CheckpointError
 from inception_model.download import PUBLISHED, Published, fetch, local_file
-from inception_model.preprocessing import Preprocessing
 
 _TABLE_CSS = """<style>
 .scope-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -32,22 +31,13 @@ def facts(checkpoint: Checkpoint) -> None:
         {
             "architecture": f"{checkpoint.spec.name}; {kernel}",
             "stored numbers": f"{sum(tensor.numel() for tensor in checkpoint.state.values()):,}",
-            "input": input_in_words(checkpoint.preprocessing),
+            "input": checkpoint.preprocessing.words,
             "classes": f"{checkpoint.spec.classes} ({len(checkpoint.labels)} with a name)",
             "trained heads": heads,
             "source": checkpoint.source,
             "sha256": checkpoint.sha256,
         }
     )
-
-
-def input_in_words(preprocessing: Preprocessing) -> str:
-    """What happens to a photo before the network."""
-    p = preprocessing
-    steps = [f"shorter side to {p.resize} px, centre {p.size}×{p.size}, {p.interpolation}"]
-    mean, std = (", ".join(f"{value:g}" for value in values) for values in (p.mean, p.std))
-    steps.append(f"{p.channels}, minus mean ({mean}), divided by ({std})" + (f", scale {p.scale:g}" * (p.scale != 1)))
-    return "; ".join(steps)
 
 
 def accuracy(checkpoint: Checkpoint) -> None:

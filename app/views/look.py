@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import theme
-from app.components import beside, contact_sheet, network_map
+from app.components import beside, contact_sheet, network_map, report_button
 from app.components.map_quantities import QUANTITIES
 
 beside.look()
@@ -19,3 +19,4 @@ with title:
         "(Paper, Table 1 and Figure 3.)",
     )
 network_map.show(colour)
+report_button.show()

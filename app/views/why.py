@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import theme
-from app.components import ablation_panel, beside, ledger_panel, photo_bar, why_choices, why_view
+from app.components import ablation_panel, beside, ledger_panel, photo_bar, report_button, why_choices, why_view
 
 photo_bar.strip("why-film")
 title = st.container()
@@ -22,3 +22,4 @@ else:
     why_view.gallery(question)
     ledger_panel.show(question)
     ablation_panel.show_sweep(question.head, question.target)
+    report_button.show(question)

@@ -18,11 +18,13 @@ COMMANDS = (
     "explain",
     "ablate",
     "ledger",
+    "report",
     "compute",
     "checkpoints",
     "train",
     "evaluate",
     "localize",
+    "probe",
 )
 """Modules of this package, in the order of `--help`."""
 

@@ -1,0 +1,105 @@
+"""`report`: everything about one image as one HTML file that needs no network, and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..attribution import METHODS, find_method
+from ..baselines import BASELINES
+from ..preprocessing import Photo, open_photo
+from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
+from ..report.page import FILLS
+from ..report.saving import require_place
+from ..samples import available_samples, sample_photo
+from ..spec import HEADS
+from ..stimuli import sample_stimuli
+from ..targets import FORMS
+from .common import add_json_option, add_network_options, classifier_from, print_json
+from .explain import read_pairs
+
+
+def add_parser(subparsers: Any) -> None:
+    """Registers the command."""
+    parser = subparsers.add_parser("report", help="one HTML file with pictures, tables, settings and versions")
+    parser.add_argument("image", metavar="IMAGE", help="a file, or the name of a photo or picture that the app offers")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="the page")
+    parser.add_argument("--manifest", type=Path, metavar="FILE.json", help="the same facts for machines, in a file too")
+    parser.add_argument("--without-image", action="store_true", help="leave out the photo and its name")
+    parser.add_argument("--head", default="main", choices=HEADS)
+    parser.add_argument("--target", default="auto", help=f"{FORMS} (auto: the head's best class)")
+    parser.add_argument(
+        "--method",
+        nargs="*",
+        action="extend",
+        metavar="NAME",
+        help=f"maps to draw, of: {', '.join(METHODS)} (default: {' '.join(METHODS_SHOWN)})",
+    )
+    parser.add_argument(
+        "--layer", metavar="MODULE[:BRANCH]", help="for methods of a layer (default: the head's module)"
+    )
+    parser.add_argument("--baseline", default="black", choices=tuple(BASELINES), help="of the maps and the ledger")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="of the methods that have it"
+    )
+    parser.add_argument("--module", default="4d", help="the module that is shown with every channel (default 4d)")
+    parser.add_argument("--steps", type=int, default=50, help="intervals of the ledger's path (default 50)")
+    parser.add_argument(
+        "--fill", default="zero", choices=tuple(FILLS.values()), help="what a branch is switched off to"
+    )
+    add_network_options(parser)
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the page (and the manifest), and prints what was written, or the manifest."""
+    for path in filter(None, (args.out, args.manifest)):
+        require_place(path)
+    methods = METHODS_SHOWN if args.method is None else tuple(dict.fromkeys(args.method))
+    for name in methods:
+        find_method(name)
+    photo = named_photo(args.image)
+    fill = next(fill for fill, name in FILLS.items() if name == args.fill)
+    settings = Settings(
+        head=args.head,
+        target=args.target,
+        methods=methods,
+        layer=args.layer,
+        baseline=args.baseline,
+        options=tuple(read_pairs(args.option).items()),
+        module=args.module,
+        steps=args.steps,
+        fill=fill,
+    )
+    classifier = classifier_from(args)
+    with tqdm(
+        total=1000, desc="report", disable=None, leave=False, bar_format="{desc}: {percentage:3.0f}% |{bar}|"
+    ) as bar:
+        findings = collect(classifier, photo, settings, progress=lambda done, _: bar.update(done - bar.n))
+    shown = not args.without_image
+    facts = manifest(findings, photo, with_image=shown)
+    save(render(findings, photo, with_image=shown), args.out)
+    if args.manifest is not None:
+        save(json.dumps(facts, indent=2) + "\n", args.manifest)
+    if args.json:
+        print_json(facts)
+    else:
+        print(f"written: {', '.join(str(path) for path in (args.out, args.manifest) if path)}")
+        print(f"made again by: {facts['command']}")
+    return 0
+
+
+def named_photo(text: str) -> Photo:
+    """A file, or, where there is none of that name, the sample photo or generated picture that the app calls so."""
+    if not Path(text).exists():
+        if text in {sample.name for sample in available_samples()}:
+            return sample_photo(text)
+        for photo in sample_stimuli():
+            if photo.name == text:
+                return photo
+    return open_photo(Path(text))

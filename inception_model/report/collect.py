@@ -1,0 +1,318 @@
+"""Everything that a report says about one photo, as plain data: numbers ready for JSON, and arrays to be drawn.
+
+Neither the photo's pixels nor its name are kept here: whether they are shown is decided when the page is made.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..ablation import Fill, channel_means, sweep
+from ..atlas import Atlas, channel_order, channel_stats, make_atlas
+from ..attribution import METHODS, AttributionError, explain, find_method
+from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
+from ..attribution.reading import PAPERS, numbers, unit_of
+from ..baselines import BASELINES, baseline
+from ..capture import BlockTrace, Trace, capture
+from ..classifier import Classifier
+from ..compute import compute_report
+from ..ledger import credit_ledger, exact_split
+from ..preprocessing import Photo
+from ..progress import Progress, report
+from ..rendering import Values, full_scale
+from ..spec import UNITS, BranchKind, HeadName
+from ..targets import Target
+from ..timeline import head_modules, timeline
+from ..trust import QUICK, evidence
+from .software import versions
+
+FORMAT, VERSION = "inceptionscope-report", 1
+"""What the manifest calls itself; the version rises when a key changes its meaning."""
+
+METHODS_SHOWN = ("gradcam", "integrated_gradients")
+"""The maps of a report when nothing else is asked for."""
+
+CHANNELS_SHOWN = 32
+"""Channels of a branch in the overview of all modules: the strongest by mean."""
+
+COLUMNS = {"overview": 8, "module": 16}
+"""Channels side by side in the pictures of a branch."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a report is about.
+
+    `target`: what `targets.FORMS` says, for `head`. `layer`, `baseline`, `options`: as `explain` takes them, for every
+    method that has them; the ledger starts at the same baseline and takes `steps` intervals. `module` is shown with
+    every channel. `fill`: what a branch that is switched off is set to, `mean` being over the blurred photo.
+    """
+
+    head: str = "main"
+    target: str | Target = "auto"
+    methods: tuple[str, ...] = METHODS_SHOWN
+    layer: str | None = None
+    baseline: str = "black"
+    options: tuple[tuple[str, Any], ...] = ()
+    module: str = "4d"
+    steps: int = 50
+    fill: Fill = "zero"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A report's content, whosever photo it is: `facts` is the manifest without the photo's name.
+
+    `maps`: (H, W) per method, in the order of the settings; `overview`: module -> branch -> its strongest channels;
+    `module`: the six convolutions of the chosen module with every channel.
+    """
+
+    facts: dict[str, Any] = field(repr=False)
+    maps: tuple[Values, ...] = field(repr=False)
+    overview: dict[str, dict[BranchKind, Atlas]] = field(repr=False)
+    module: dict[str, Atlas] = field(repr=False)
+
+
+def collect(
+    classifier: Classifier,
+    photo: Photo,
+    settings: Settings | None = None,
+    *,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Findings:
+    """Asks the network everything that the report says. Some methods hook: give it a twin that nobody else uses.
+
+    `progress` is told in thousandths; setting `cancel` raises Cancelled before the next step. What is not there
+    raises AttributionError, TargetError or KeyError, which list what is, before anything long is computed.
+    """
+    chosen = settings or Settings()
+    head = check(classifier, chosen)
+    trace = capture(classifier, classifier.prepare(photo.image))
+    labels, logits = classifier.checkpoint.labels, trace.logits(head)[0]
+    target = chosen.target if isinstance(chosen.target, Target) else Target.parse(chosen.target, labels, logits)
+    parts = _Parts(classifier, photo, chosen, head, target, trace, _costs(classifier, chosen), progress, cancel)
+    drawn = [parts.map(name) for name in chosen.methods]
+    overview = {name: _strongest(block) for name, block in trace.blocks.items()}
+    facts = {
+        "format": FORMAT,
+        "version": VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "network": _network(classifier),
+        "image": _image(classifier, photo),
+        "settings": {**asdict(chosen), "head": head, "target": asdict(target), "options": dict(chosen.options)},
+        "heads": _heads(classifier, trace),
+        "timeline": asdict(timeline(classifier, trace, target.index)),
+        "maps": [said for said, _ in drawn],
+        "modules": [_module(trace.block(name), atlases) for name, atlases in overview.items()],
+        "ledger": parts.ledger(),
+        "ablation": parts.ablation(),
+        "compute": compute_report(classifier.checkpoint.spec, classifier.preprocessing.size).as_dict(),
+    }
+    report(1000, 1000, progress, cancel)
+    facts = json.loads(json.dumps(facts, allow_nan=False))  # plain data, as whoever reads the manifest sees it
+    return Findings(facts, tuple(values for _, values in drawn), overview, _every_channel(trace.block(chosen.module)))
+
+
+def check(classifier: Classifier, settings: Settings) -> HeadName:
+    """Raises what `collect` raises for what is not there, the target aside; returns the head."""
+    head = trained_head(classifier, settings.head)
+    rows = [find_method(name) for name in settings.methods]
+    known = {option.name: option for row in rows for option in row.options}
+    for name, value in settings.options:
+        if name not in known:
+            raise AttributionError(
+                f"unknown option {name!r}; the chosen methods have: {', '.join(known) or 'no options at all'}"
+            )
+        known[name].read(value)
+    layered = [row for row in rows if "layer" in row.needs]
+    if settings.layer is not None and not layered:
+        raise AttributionError(f"none of the chosen methods takes a layer; leave {settings.layer!r} out")
+    for row in layered:
+        read_layer(row, classifier, head, settings.layer)
+    if settings.baseline not in BASELINES:
+        raise KeyError(f"unknown baseline {settings.baseline!r}; allowed: {', '.join(BASELINES)}")
+    if settings.module not in classifier.checkpoint.spec.module_names:
+        allowed = ", ".join(classifier.checkpoint.spec.module_names)
+        raise KeyError(f"unknown module {settings.module!r}; allowed: {allowed}")
+    if settings.steps < 1:
+        raise ValueError(f"steps must be at least 1; got {settings.steps}")
+    return head
+
+
+def _options(method: str, settings: Settings) -> dict[str, Any]:
+    """The given options that this method has."""
+    return {name: value for name, value in settings.options if name in METHODS[method].defaults}
+
+
+def _costs(classifier: Classifier, settings: Settings) -> dict[str, float]:
+    """About how many forward passes every part takes: the shares of the progress."""
+    times = NOISE_IMAGES if settings.baseline == "noise" else 1
+    side = classifier.preprocessing.size
+    maps = {}
+    for name in settings.methods:
+        row = METHODS[name]
+        given = {option.name: option.read(value) for option in row.options
+                 for key, value in settings.options if key == option.name}  # fmt: skip
+        maps[name] = row.cost(given, side) * (times if "baseline" in row.needs else 1)
+    checks = {f"{name}, checked": 80.0 for name in settings.methods}
+    return {**maps, **checks, "ledger": 2.0 * settings.steps, "ablation": 20.0}
+
+
+@dataclass
+class _Parts:
+    """The slow parts of one collection; each tells its share of the whole progress."""
+
+    classifier: Classifier
+    photo: Photo
+    settings: Settings
+    head: HeadName
+    target: Target
+    trace: Trace
+    costs: Mapping[str, float]
+    progress: Progress | None
+    cancel: threading.Event | None
+    done: float = 0.0
+
+    def _running(self, name: str) -> dict[str, Any]:
+        """`progress` and `cancel` for the part of that name."""
+        before, share, total = self.done, self.costs[name], sum(self.costs.values())
+        self.done += share
+
+        def told(done: int, steps: int) -> None:
+            part = before + share * done / max(1, steps)
+            report(min(999, round(1000 * part / total)), 1000, self.progress, self.cancel)
+
+        told(0, 1)
+        return {"progress": told, "cancel": self.cancel}
+
+    def map(self, name: str) -> tuple[dict[str, Any], Values]:
+        """What a method says: its numbers with the quick checks' verdicts, and its map (H, W)."""
+        x, needs = self.classifier.prepare(self.photo.image), METHODS[name].needs
+        found = explain(
+            self.classifier,
+            x,
+            name,
+            self.head,
+            self.target,
+            layer=self.settings.layer if "layer" in needs else None,
+            baseline=self.settings.baseline,
+            options=_options(name, self.settings),
+            **self._running(name),
+        )
+        badge = evidence(self.classifier, x, found, QUICK, **self._running(f"{name}, checked"))
+        heatmap = found.heatmap.numpy()
+        said = {
+            **numbers(found),
+            "label": METHODS[name].label,
+            "paper": PAPERS[name],
+            "reading": METHODS[name].reading,
+            "unit": unit_of(name),
+            "shape": list(heatmap.shape),
+            "largest": full_scale(heatmap),
+            "share_for": float((heatmap > 0).mean()),
+            "share_against": float((heatmap < 0).mean()),
+            "colours_end": float(np.quantile(np.abs(heatmap), 0.99, method="higher")),
+            "trust": badge.as_dict(),
+        }
+        return said, heatmap
+
+    def ledger(self) -> dict[str, Any]:
+        """The credit of every branch, and for the main head the exact split of the last module."""
+        x = self.classifier.preprocessing(self.photo.image)
+        start = baseline(self.settings.baseline, x, self.classifier.preprocessing)
+        found = credit_ledger(
+            self.classifier, x, start, self.target, self.head, steps=self.settings.steps, **self._running("ledger")
+        )
+        exact = exact_split(self.classifier, self.trace, self.target).as_dict() if self.head == "main" else None
+        return {"baseline": self.settings.baseline, **found.as_dict(), "exact": exact}
+
+    def ablation(self) -> dict[str, Any]:
+        """Every branch switched off in turn."""
+        means: dict[str, Tensor] | None = None
+        if self.settings.fill == "mean":
+            x = self.classifier.preprocessing(self.photo.image)
+            means = channel_means(self.classifier, baseline("blur", x, self.classifier.preprocessing))
+        found = sweep(self.classifier, self.trace, self.settings.fill, means, **self._running("ablation"))
+        rows = found.as_dict(self.target, self.classifier.trained_heads)
+        return {"fill": self.settings.fill, "seconds": round(found.seconds, 4), "heads": rows}
+
+
+def _network(classifier: Classifier) -> dict[str, Any]:
+    checkpoint = classifier.checkpoint
+    return {
+        "checkpoint": checkpoint.name,
+        "sha256": checkpoint.sha256,
+        "source": checkpoint.source,
+        "spec": checkpoint.spec.name,
+        "classes": checkpoint.spec.classes,
+        "heads": list(classifier.heads),
+        "heads_trained": list(classifier.trained_heads),
+        "preprocessing": {**asdict(classifier.preprocessing), "words": classifier.preprocessing.words},
+        "device": str(classifier.device),
+        "precision": classifier.precision,
+    }
+
+
+def _image(classifier: Classifier, photo: Photo) -> dict[str, Any]:
+    width, height = photo.size
+    view = asdict(classifier.preprocessing.view(photo.size))
+    return {"sha256": photo.sha256, "width": width, "height": height, "view": view}
+
+
+def _heads(classifier: Classifier, trace: Trace) -> dict[str, Any]:
+    """The five best classes of every head; none of a head that was never trained: its logits are noise."""
+    trained, after = classifier.trained_heads, head_modules(classifier)
+    return {
+        head: {
+            "after": after[head],
+            "trained": head in trained,
+            "top": [asdict(answer) for answer in classifier.top(trace.logits(head)[0])] if head in trained else [],
+        }
+        for head in classifier.heads
+    }
+
+
+def _strongest(block: BlockTrace) -> dict[BranchKind, Atlas]:
+    """Every branch's strongest channels, strongest first, on one scale for the module."""
+    scale = full_scale(block.output[0].numpy())
+    atlases = {}
+    for kind, branch in block.branches.items():
+        values = branch.output[0].numpy()
+        order = channel_order(channel_stats(values), "mean")[:CHANNELS_SHOWN]
+        atlases[kind] = make_atlas(values[order], columns=COLUMNS["overview"], scale=scale)
+    return atlases
+
+
+def _every_channel(block: BlockTrace) -> dict[str, Atlas]:
+    """The module's six convolutions, every channel in its place, each convolution on its own scale."""
+    return {unit: make_atlas(block.node(unit)[0].numpy(), columns=COLUMNS["module"]) for unit in UNITS}
+
+
+def _module(block: BlockTrace, atlases: Mapping[BranchKind, Atlas]) -> dict[str, Any]:
+    branches = {}
+    for kind, branch in block.branches.items():
+        stats = channel_stats(branch.output[0].numpy())
+        strongest: Sequence[int] = channel_order(stats, "mean")[:5].tolist()
+        branches[kind] = {
+            "channels": len(stats.mean),
+            "dead": stats.dead,
+            "mean": float(stats.mean.mean()),
+            "max": float(stats.max.max()),
+            "strongest": list(strongest),
+        }
+    return {
+        "module": block.name,
+        "output": list(block.output.shape[1:]),
+        "colours_end": atlases["1x1"].scale,
+        "branches": branches,
+    }
