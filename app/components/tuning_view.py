@@ -58,8 +58,7 @@ def _axes(curve: TuningCurve, top: float, x: Callable[[float], float]) -> str:
     known = FAMILIES[curve.family].RANGES[curve.parameter]
     steps = curve.values[:: max(1, len(curve.values) // 5)]
     ticks = "".join(
-        f'<text x="{x(value):.1f}" y="{_BASE + 15}" text-anchor="middle">{number(value)}</text>'
-        for value in steps
+        f'<text x="{x(value):.1f}" y="{_BASE + 15}" text-anchor="middle">{number(value)}</text>' for value in steps
     )
     return (
         f'<path class="rule" d="M{_LEFT} {_TOP}V{_BASE}H{_RIGHT}"/>{ticks}'
