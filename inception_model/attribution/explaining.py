@@ -151,10 +151,11 @@ def _scores(
             seen.append(output[:1])
         return output
 
-    with torch.no_grad():
+    with torch.inference_mode():  # lets one image on the CPU use the weights that are packed ahead
         logits = classifier.network.head_logits(classifier.to_input(images), head, visit=watch).double().cpu()
     goal = target if isinstance(target, Target) else Target.parse(str(target), classifier.checkpoint.labels, logits[0])
-    return goal, goal.score(logits).tolist(), seen[0] if seen else None
+    # Only a copy made outside of inference mode may be differentiated.
+    return goal, goal.score(logits).tolist(), seen[0].clone() if seen else None
 
 
 def find_method(name: str) -> Method:
