@@ -132,11 +132,12 @@ def add_photo(photo: Photo) -> Photo:
 
     A photo that a link asked for as the second one takes its place beside the first.
     """
-    wanted = get("beside", None)
-    second = wanted is not None and _kept("beside") is None and photo.sha256.startswith(wanted)
+    wanted, second = get("beside", None), _kept("beside")
     if all(known.sha256 != photo.sha256 for known in photos()):
         put("uploads", [photo, *uploads()][:MAX_UPLOADS])
-    if not second:
+    if second is not None and _kept("beside") is None:
+        put("beside", None)  # it was the oldest
+    if second is not None or wanted is None or not photo.sha256.startswith(wanted):
         select_photo(photo.sha256)
     return photo
 

@@ -31,10 +31,13 @@ _CSS = """
 .sort button[aria-pressed="true"] { border-color: var(--ink); }
 button { font: inherit; color: var(--ink); background: none; border: 0; cursor: pointer; padding: 0; text-align: left; }
 button:focus-visible { outline: 2px solid var(--b1x1); outline-offset: 2px; }
-.sheet { max-height: 470px; overflow-y: auto; border: 1px solid var(--line); border-radius: 8px; }
-.row { display: grid; grid-template-columns: minmax(150px, 1.1fr) repeat(var(--heads), minmax(0, 1fr)) 92px;
-  gap: 10px; align-items: center; padding: 5px 10px; border-top: 1px solid var(--line); cursor: pointer; }
-.row:first-child { border-top: 0; }
+.sheet { max-height: 448px; overflow-y: auto; border: 1px solid var(--line); border-radius: 8px; }
+.row, .top { display: grid; grid-template-columns: minmax(150px, 1.1fr) repeat(var(--heads), minmax(0, 1fr)) 92px;
+  gap: 10px; align-items: center; padding: 5px 10px; }
+.row { border-top: 1px solid var(--line); cursor: pointer; }
+.top { position: sticky; top: 0; z-index: 1; background: var(--bg); color: var(--mut); }
+.top :nth-child(n+2) { padding-left: 7px; }
+.top :last-child { text-align: right; }
 .row:hover, .row.here { background: var(--card); }
 .row.here { box-shadow: inset 3px 0 0 var(--ink); }
 .photo { display: flex; gap: 10px; align-items: center; min-width: 0; }
@@ -47,6 +50,7 @@ button:focus-visible { outline: 2px solid var(--b1x1); outline-offset: 2px; }
 .says b { display: none; font-weight: 400; color: var(--mut); }
 .agree { color: var(--mut); text-align: right; }
 @media (max-width: 767px) {
+  .top { display: none; }
   .row { grid-template-columns: 1fr auto; gap: 3px 10px; padding: 8px 10px; }
   .says { grid-column: 1 / -1; }
   .says b { display: inline; }
@@ -63,9 +67,8 @@ const make = (tag, name, text) => {
   return node;
 };
 
-const draw = (row, heads, here, look) => {
+const draw = (row, here, look) => {
   const line = make("div", row.sha === here ? "row here" : "row");
-  line.style.setProperty("--heads", heads);
   const photo = make("button", "photo"), img = make("img");
   photo.type = "button";
   photo.setAttribute("aria-label", `open ${row.name}`);
@@ -100,7 +103,10 @@ export default function({ parentElement, data, setTriggerValue }) {
   const look = (sha) => setTriggerValue("look", sha);
   const show = () => {
     const rows = [...data.rows].sort(ORDERS[sheet.order]);
-    sheet.replaceChildren(...rows.map((row) => draw(row, data.heads, data.here, look)));
+    const top = make("div", "top");
+    top.append(...["photo", ...data.heads, "the heads"].map((text) => make("span", "", text)));
+    sheet.style.setProperty("--heads", data.heads.length);
+    sheet.replaceChildren(top, ...rows.map((row) => draw(row, data.here, look)));
     for (const button of sort.querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(button.textContent === sheet.order));
   };
@@ -198,7 +204,7 @@ def show(key: str = "sheet") -> None:
     if found:
         data = {
             "rows": [_row_data(place, row) for place, row in enumerate(found)],
-            "heads": len(found[0].says),
+            "heads": list(found[0].says),
             "here": state.first_photo().sha256,
         }
         _SHEET(key=key, data=data, on_look_change=clicked)

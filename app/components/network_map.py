@@ -261,7 +261,7 @@ def show(name: str, key: str = "map", chosen: str | None = None) -> None:
     def draw() -> None:
         beside.name()
         values = found[state.current_photo().sha256]
-        if state.current_photo() is state.first_photo() or QUANTITIES[name].signed:
+        if state.half_key(key) == key or QUANTITIES[name].signed:  # signed ones speak of each photo's own answer
             legend(name, ends)
         _draw(current_svg(name, values or {}, chosen, ends), state.half_key(key))
 

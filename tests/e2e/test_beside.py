@@ -105,7 +105,7 @@ def test_a_link_with_both_opens_for_somebody_else(new_page: OpenPage, app_url: s
     expect(theirs.get_by_role("heading", name="Inside 5a")).to_be_visible()
     assert not screen.serious_findings(theirs)
     # Where the browser refuses the clipboard the link lies there, selected.
-    theirs.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('refused'))")
+    theirs.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
     theirs.get_by_role("button", name="Copy link").click()
     by_hand = theirs.locator(".st-key-copy-link input")
     expect(by_hand).to_have_value(theirs.url)
@@ -135,5 +135,5 @@ def test_the_contact_sheet_opens_with_several_uploads(new_page: OpenPage, app_ur
     assert_fits_everywhere(page)
     assert not screen.serious_findings(page)
     with page.expect_download() as download:
-        page.locator(".st-key-sheet-csv button").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     assert download.value.path().read_text().count("\n") == photos + 1
