@@ -26,8 +26,10 @@ from inception_model.baselines import baseline
 from inception_model.capture import capture
 from inception_model.classifier import Classifier
 from inception_model.compute import compute_report
+from inception_model.evaluation import HeadAccuracy
 from inception_model.ledger import credit_ledger, exact_split
 from inception_model.preprocessing import Photo, read_photo
+from inception_model.probes import Probe, Probes
 from inception_model.progress import Cancelled
 from inception_model.report import Findings, ReportError, Settings, collect, manifest, render, save
 from inception_model.spec import BRANCHES, UNITS, tiny
@@ -271,6 +273,34 @@ def test_a_report_without_maps_or_about_an_auxiliary_head(small: Classifier, pho
     assert "Every channel of 5b" in page
     assert "What speaks for" not in page
     assert "their mean over the blurred photo" in page
+
+
+def test_probes_are_read_where_there_are_some(small: Classifier, photo: Photo) -> None:
+    spec, trace = small.checkpoint.spec, capture(small, small.prepare(photo.image))
+    random = torch.Generator().manual_seed(7)
+    probes = Probes(
+        "",
+        {
+            name: Probe(
+                torch.randn(spec.classes, spec.block(name).out_channels, generator=random) / 100,
+                torch.zeros(spec.classes),
+                0.1,
+                HeadAccuracy(0.25, 0.5),
+            )
+            for name in ("3a", "5b")
+        },
+        90,
+        45,
+        "made of noise",
+    )
+    found = collect(small, photo, Settings(target="3", methods=(), steps=1), probes=probes)
+    for step in found.facts["timeline"]["probes"]:
+        probe = probes.modules[step["module"]]
+        chances = (probe.weight @ trace.block(step["module"]).output[0].mean((1, 2))).softmax(0)
+        assert step["probability"] == pytest.approx(float(chances[3]), rel=1e-4)
+    page = render(found, photo)
+    assert "by a linear probe after each module: 3a " in page
+    assert "the one after 3a is right for 25.0% of the validation images" in page
 
 
 def test_progress_rises_to_the_end_and_cancelling_stops(small: Classifier, photo: Photo) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import streamlit as st
 
 from app import state, theme
-from app.components import background
+from app.components import background, probe_view
 from app.components.background import Compute
 from app.components.choices import kept
 from app.components.why_answers import Question
+from inception_model.checkpoint import CheckpointError
 from inception_model.classifier import Classifier
 from inception_model.preprocessing import Photo
+from inception_model.probes import Probes
 from inception_model.progress import Progress
 from inception_model.report import Findings, Settings, collect, render
 
@@ -29,11 +31,11 @@ def show(question: Question | None = None) -> None:
         "credit ledger, every branch off, the costs, and the settings and versions that make it again. "
         "(Paper, sections 4 and 5.)",
     )
-    chosen = settings(question)
+    chosen, probes = settings(question), _probes()
     findings: Findings | None = background.answer(
         f"report-{'look' if question is None else 'why'}",
-        ("report", chosen),
-        collecting(chosen),
+        ("report", chosen, probes),
+        collecting(chosen, probes),
         "Report",
         ask="Make a report",
     )
@@ -60,12 +62,20 @@ def settings(question: Question | None) -> Settings:
     )
 
 
-def collecting(chosen: Settings) -> Compute:
+def _probes() -> Probes | None:
+    """The checkpoint's probes where there are good ones; the page Heads says what is wrong with others."""
+    try:
+        return probe_view.find()
+    except CheckpointError:
+        return None
+
+
+def collecting(chosen: Settings, probes: Probes | None) -> Compute:
     """The calculation of everything that the report says about the current photo."""
     photo = state.current_photo()
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Findings:
-        return collect(twin, photo, chosen, progress=progress, cancel=cancel)
+        return collect(twin, photo, chosen, probes=probes, progress=progress, cancel=cancel)
 
     return compute
 

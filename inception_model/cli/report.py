@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..attribution import METHODS, find_method
 from ..baselines import BASELINES
 from ..preprocessing import Photo, open_photo
+from ..probes import load_probes, probes_path
 from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
 from ..report.page import FILLS
 from ..report.saving import require_place
@@ -77,10 +78,14 @@ def run(args: argparse.Namespace) -> int:
         fill=fill,
     )
     classifier = classifier_from(args)
+    path = probes_path(args.checkpoint)
+    probes = load_probes(path, classifier.checkpoint) if path.is_file() else None
     with tqdm(
         total=1000, desc="report", disable=None, leave=False, bar_format="{desc}: {percentage:3.0f}% |{bar}|"
     ) as bar:
-        findings = collect(classifier, photo, settings, progress=lambda done, _: bar.update(done - bar.n))
+        findings = collect(
+            classifier, photo, settings, probes=probes, progress=lambda done, _: bar.update(done - bar.n)
+        )
     shown = not args.without_image
     facts = manifest(findings, photo, with_image=shown)
     save(render(findings, photo, with_image=shown), args.out)

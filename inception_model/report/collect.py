@@ -26,6 +26,7 @@ from ..classifier import Classifier
 from ..compute import compute_report
 from ..ledger import credit_ledger, exact_split
 from ..preprocessing import Photo
+from ..probes import Probes
 from ..progress import Progress, report
 from ..rendering import Values, full_scale
 from ..spec import UNITS, BranchKind, HeadName
@@ -86,11 +87,13 @@ def collect(
     photo: Photo,
     settings: Settings | None = None,
     *,
+    probes: Probes | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Findings:
     """Asks the network everything that the report says. Some methods hook: give it a twin that nobody else uses.
 
+    `probes`: this checkpoint's, where there are any, for the time line.
     `progress` is told in thousandths; setting `cancel` raises Cancelled before the next step. What is not there
     raises AttributionError, TargetError or KeyError, which list what is, before anything long is computed.
     """
@@ -111,7 +114,7 @@ def collect(
         "image": _image(classifier, photo),
         "settings": {**asdict(chosen), "head": head, "target": asdict(target), "options": dict(chosen.options)},
         "heads": _heads(classifier, trace),
-        "timeline": asdict(timeline(classifier, trace, target.index)),
+        "timeline": asdict(timeline(classifier, trace, target.index, probes=probes)),
         "maps": [said for said, _ in drawn],
         "modules": [_module(trace.block(name), atlases) for name, atlases in overview.items()],
         "ledger": parts.ledger(),

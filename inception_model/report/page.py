@@ -27,6 +27,7 @@ from ..rendering import (
 from ..rendering import (
     signed as signed_colours,
 )
+from ..samples import credit_of
 from ..spec import BRANCHES, UNITS
 from ..style import BRANCH_NAMES, COLOURS, amount, percent, short, signed
 from . import words
@@ -43,9 +44,10 @@ def manifest(findings: Findings, photo: Photo, *, with_image: bool = True) -> di
     """All facts as JSON has them, with the photo's name, or with None for it, and the command that makes them again."""
     facts = findings.facts
     name = photo.name if with_image else None
+    credit = credit_of(photo) if with_image else None
     return {
         **facts,
-        "image": {"name": name, "shown": with_image, **facts["image"]},
+        "image": {"name": name, "credit": credit, "shown": with_image, **facts["image"]},
         "command": command(facts, name),
     }
 

@@ -60,6 +60,19 @@ def timeline(facts: Facts) -> str:
     )
 
 
+def probes(facts: Facts) -> str:
+    """What the linear probes read off every module, which has them."""
+    line = facts["timeline"]
+    places = ", ".join(f"{step['module']} {step['rank']} ({percent(step['probability'])})" for step in line["probes"])
+    first, last = line["probes"][0], line["probes"][-1]
+    return (
+        f"Rank and probability of {short(line['label'])} by a linear probe after each module: {places}. Probes were "
+        f"trained afterwards and are no part of the network; the one after {first['module']} is right for "
+        f"{first['accuracy']['top1']:.1%} of the validation images, the one after {last['module']} for "
+        f"{last['accuracy']['top1']:.1%}."
+    )
+
+
 def maps(facts: Facts) -> str:
     """What red and blue mean, and how large the score is."""
     score, settings = facts["ledger"]["score"], facts["settings"]
