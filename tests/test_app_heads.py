@@ -69,7 +69,7 @@ def test_charts_are_to_scale_and_carry_their_numbers(line: Timeline) -> None:
     text = timeline_view.charts_html(line, tiny().module_names)
     heights = [float(y) for y in re.findall(r'<circle cx="[\d.]+" cy="([\d.]+)"', text)]
     assert len(heights) == 12
-    top, bottom = 32, 112
+    top, bottom = 32, 142
     for found, step in zip(heights[:3], line.steps, strict=True):
         assert found == pytest.approx(bottom - step.probability * (bottom - top), abs=0.06)
     for found, step in zip(heights[6:9], line.steps, strict=True):

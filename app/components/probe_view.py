@@ -14,18 +14,24 @@ from inception_model.probes import Probes, load_probes, probes_path
 from inception_model.timeline import ProbeStep, Timeline
 
 _TABLE_CSS = """<style>
+.probe-box { overflow-x: auto; }
 .probe-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; width: 100%;
   max-width: 760px; }
 .probe-table th, .probe-table td { padding: 4px 0 4px 10px; text-align: right; border-bottom: 1px solid var(--line);
   vertical-align: bottom; }
 .probe-table th { color: var(--mut); font-weight: 400; }
 .probe-table :is(th, td):nth-child(-n+2) { text-align: left; padding-left: 0; padding-right: 6px; }
-.probe-table .first { font-weight: 650; }
+.probe-table .first td:nth-child(-n+4) { font-weight: 650; }
+@media (max-width: 500px) {
+  .probe-table { font-size: 13px; }
+  .probe-table :is(th, td):nth-child(5) { display: none; }
+  .probe-table :is(th, td) { padding-left: 7px; }
+}
 </style>"""
 
 _LEGEND_CSS = """<style>
-.probe-leg i { border-radius: 50%; }
-.probe-leg i.hollow { border: 1.5px solid var(--mut); width: 9px; height: 9px; }
+.scope-leg.probe-leg i { border-radius: 50%; }
+.scope-leg.probe-leg i.hollow { border: 1.5px solid var(--mut); width: 9px; height: 9px; }
 </style>"""
 
 
@@ -54,13 +60,10 @@ def found() -> Probes | None:
 
 def legend_html(line: Timeline) -> str:
     """Which dot is what."""
-    heads = "".join(
-        f'<span><i style="background:var(--{step.head})"></i>{step.head}, trained with the network</span>'
-        for step in line.steps
-    )
+    heads = "".join(f'<span><i style="background:var(--{step.head})"></i>{step.head}</span>' for step in line.steps)
     return (
         f'{_LEGEND_CSS}<div class="scope-leg probe-leg">{heads}'
-        '<span><i class="hollow"></i>probe, trained afterwards on what a module gives</span></div>'
+        '<span><i class="hollow"></i>probe, trained after the network</span></div>'
     )
 
 
@@ -76,8 +79,8 @@ def in_words(line: Timeline, probes: Probes) -> str:
     return (
         f"{where}. A probe is a linear classifier on the average of each channel of a module, trained on "
         f"{probes.training:,} images after the network was finished. Of {probes.validation:,} validation images the "
-        f"one at {shallow.module} gets {shallow.accuracy.top1:.0%} right, the one at {deep.module} "
-        f"{deep.accuracy.top1:.0%}. "
+        f"one at {shallow.module} gets {shallow.accuracy.top1:.1%} right, the one at {deep.module} "
+        f"{deep.accuracy.top1:.1%}. "
         "(Alain and Bengio 2016.)"
     )
 
@@ -87,8 +90,8 @@ def table_html(line: Timeline) -> str:
     columns = ("probe", "answer", html.escape(short(line.label)), "rank", "entropy", "top-1", "top-5")
     head = "".join(f'<th scope="col">{column}</th>' for column in columns)
     return (
-        f'{_TABLE_CSS}<table class="probe-table" aria-label="The probes in numbers"><tr>{head}</tr>'
-        f"{''.join(map(_row, line.probes))}</table>"
+        f'{_TABLE_CSS}<div class="probe-box"><table class="probe-table" aria-label="The probes in numbers">'
+        f"<tr>{head}</tr>{''.join(map(_row, line.probes))}</table></div>"
     )
 
 

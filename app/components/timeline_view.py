@@ -18,7 +18,8 @@ STYLE = """<style>
 .line-chart small { color: var(--mut); font-weight: 400; font-size: 13px; }
 .line-chart svg { display: block; width: 100%; margin-top: 4px; font-variant-numeric: tabular-nums; }
 .line-chart text { font-size: 11px; fill: var(--mut); text-anchor: middle; }
-.line-chart text.value { font-size: 13px; fill: var(--ink); font-weight: 650; }
+.line-chart text.value { font-size: 13px; fill: var(--ink); font-weight: 650; paint-order: stroke;
+  stroke: var(--card); stroke-width: 3px; }
 .line-chart text.here { fill: var(--ink); font-weight: 650; }
 .line-chart .axis { stroke: var(--line); }
 .line-chart .way { stroke: var(--mut); stroke-width: 1.5; fill: none; }
@@ -36,14 +37,14 @@ STYLE = """<style>
 }
 </style>"""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 22.0, 258.0, 32.0, 112.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 22.0, 258.0, 32.0, 142.0
 
 
 @dataclass(frozen=True)
 class Chart:
     """One quantity of a reading: how high it lies between bottom (0) and top (1), and what is written at it.
 
-    `low` and `high`: what bottom and top mean.
+    `low` and `high`: what bottom and top mean. `more`: written too where there is room.
     """
 
     title: str
@@ -52,6 +53,11 @@ class Chart:
     value: Callable[[Reading], str]
     low: str
     high: str
+    more: Callable[[Reading], str] = lambda _: ""
+
+    def words(self, reading: Reading) -> str:
+        """All that is written of a reading."""
+        return self.value(reading) + self.more(reading)
 
 
 def charts(line: Timeline) -> tuple[Chart, ...]:
@@ -62,7 +68,7 @@ def charts(line: Timeline) -> tuple[Chart, ...]:
         Chart(f"Rank of {name}", f"1 is first of {line.classes}",
               lambda s: 1 - math.log(s.rank) / most, lambda s: str(s.rank), str(line.classes), "1"),
         Chart("Entropy", f"nats, and share of ln {line.classes}", lambda s: s.entropy_share,
-              lambda s: f"{s.entropy:.2f} · {s.entropy_share:.0%}", "0", f"{most:.2f}"),
+              lambda s: f"{s.entropy:.2f}", "0", f"{most:.2f}", lambda s: f" · {s.entropy_share:.0%}"),
         Chart("Margin", "first answer minus second", lambda s: s.margin, lambda s: percent(s.margin), "0%", "100%"),
     )  # fmt: skip
 
@@ -83,36 +89,42 @@ def _chart_html(chart: Chart, line: Timeline, modules: Sequence[str]) -> str:
         ]
 
     steps, points, hollow = line.steps, places(line.steps), places(line.probes)
-    values = [chart.value(step) for step in steps]
+    values = [chart.value(step) if line.probes else chart.words(step) for step in steps]
+    rings_at = {probe.module: y for probe, (_, y) in zip(line.probes, hollow, strict=True)}
     here = {step.module for step in steps}
     ticks = "".join(
-        f'<text class="{"here" if name in here else ""}" x="{_LEFT + i * across:.1f}" y="132">{name}</text>'
+        f'<text class="{"here" if name in here else ""}" x="{_LEFT + i * across:.1f}" y="162">{name}</text>'
         for i, name in enumerate(modules)
     )
     marks = "".join(
         f'<path class="axis" d="M{x:.1f} {y:.1f}V{_BOTTOM}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="6" '
-        f'fill="var(--{step.head})"/><text class="value" x="{min(x, 286 - 3.6 * len(text)):.1f}" y="{y - 11:.1f}">'
-        f"{html.escape(text)}</text>"
+        f'fill="var(--{step.head})"/><text class="value" x="{min(x, 286 - 3.6 * len(text)):.1f}" '
+        f'y="{_text_height(y, rings_at.get(step.module)):.1f}">{html.escape(text)}</text>'
         for (x, y), step, text in zip(points, steps, values, strict=True)
     )
     rings = "".join(
         f'<circle class="probe" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>probe at {step.module}: '
-        f"{html.escape(chart.value(step))}</title></circle>"
+        f"{html.escape(chart.words(step))}</title></circle>"
         for (x, y), step in zip(hollow, line.probes, strict=True)
     )
-    says = f"{chart.title}: " + ", ".join(
-        f"{step.head} after {step.module} {text}" for step, text in zip(steps, values, strict=True)
-    )
+    says = f"{chart.title}: " + ", ".join(f"{step.head} after {step.module} {chart.words(step)}" for step in steps)
     if line.probes:
-        says += "; by probe: " + ", ".join(f"{step.module} {chart.value(step)}" for step in line.probes)
+        says += "; by probe: " + ", ".join(f"{step.module} {chart.words(step)}" for step in line.probes)
     return (
         f'<figure class="line-chart"><h3>{html.escape(chart.title)} <small>{html.escape(chart.note)}</small></h3>'
-        f'<svg viewBox="0 0 286 138" role="img" aria-label="{html.escape(says)}">'
+        f'<svg viewBox="0 0 286 168" role="img" aria-label="{html.escape(says)}">'
         f'<path class="axis" d="M{_LEFT - 12} {_BOTTOM}H{_RIGHT + 12}M{_LEFT - 12} {_TOP}H{_RIGHT + 12}" '
         f'stroke-dasharray="2 3"/><text x="{_LEFT - 12}" y="{_BOTTOM - 4}" style="text-anchor:start">{chart.low}</text>'
         f'<text x="{_LEFT - 12}" y="{_TOP - 4}" style="text-anchor:start">{chart.high}</text>'
         f"{_way('probed', hollow)}{rings}{_way('way', points)}{marks}{ticks}</svg></figure>"
     )
+
+
+def _text_height(dot: float, ring: float | None) -> float:
+    """Where a dot's number stands: above it, or below or higher up where a probe's ring is in the way."""
+    if ring is None or not dot - 26 < ring < dot - 4:
+        return dot - 11
+    return dot + 20 if dot + 20 < _BOTTOM - 2 else ring - 8
 
 
 def _way(style: str, points: Sequence[tuple[float, float]]) -> str:
