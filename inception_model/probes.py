@@ -27,7 +27,7 @@ from .native import write_tensors
 from .progress import Progress
 
 FORMAT = "inceptionscope-probes-1"
-DECAYS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
+DECAYS = (1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 """Weight decays that are tried, strongest first."""
 HELD_OUT = 10
 """One in so many training images chooses the weight decay."""

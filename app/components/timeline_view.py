@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.components.heads_view import percent, short
@@ -21,6 +21,7 @@ STYLE = """<style>
 .line-chart text.value { font-size: 13px; fill: var(--ink); font-weight: 650; paint-order: stroke;
   stroke: var(--card); stroke-width: 3px; }
 .line-chart text.here { fill: var(--ink); font-weight: 650; }
+.line-chart text.end { text-anchor: start; }
 .line-chart .axis { stroke: var(--line); }
 .line-chart .way { stroke: var(--mut); stroke-width: 1.5; fill: none; }
 .line-chart .probed { stroke: var(--mut); stroke-width: 1; stroke-dasharray: 3 3; fill: none; }
@@ -37,7 +38,7 @@ STYLE = """<style>
 }
 </style>"""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 22.0, 258.0, 32.0, 142.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 36.0, 258.0, 32.0, 142.0
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,12 @@ class Chart:
 def charts(line: Timeline) -> tuple[Chart, ...]:
     """Probability and rank of the class, entropy and margin of the answers."""
     most, name = math.log(max(line.classes, 2)), short(line.label)
+    certain = f"nats; ln {line.classes} knows nothing" if line.probes else f"nats, and share of ln {line.classes}"
     return (
         Chart(f"Probability of {name}", "", lambda s: s.probability, lambda s: percent(s.probability), "0%", "100%"),
         Chart(f"Rank of {name}", f"1 is first of {line.classes}",
               lambda s: 1 - math.log(s.rank) / most, lambda s: str(s.rank), str(line.classes), "1"),
-        Chart("Entropy", f"nats, and share of ln {line.classes}", lambda s: s.entropy_share,
+        Chart("Entropy", certain, lambda s: s.entropy_share,
               lambda s: f"{s.entropy:.2f}", "0", f"{most:.2f}", lambda s: f" · {s.entropy_share:.0%}"),
         Chart("Margin", "first answer minus second", lambda s: s.margin, lambda s: percent(s.margin), "0%", "100%"),
     )  # fmt: skip
@@ -82,41 +84,45 @@ def charts_html(line: Timeline, modules: Sequence[str]) -> str:
 def _chart_html(chart: Chart, line: Timeline, modules: Sequence[str]) -> str:
     across = (_RIGHT - _LEFT) / max(1, len(modules) - 1)
 
-    def places(readings: Sequence[Reading]) -> list[tuple[float, float]]:
-        return [
-            (_LEFT + (reading.depth - 1) * across, _BOTTOM - chart.height(reading) * (_BOTTOM - _TOP))
-            for reading in readings
-        ]
+    def place(reading: Reading) -> tuple[float, float]:
+        return _LEFT + (reading.depth - 1) * across, _BOTTOM - chart.height(reading) * (_BOTTOM - _TOP)
 
-    steps, points, hollow = line.steps, places(line.steps), places(line.probes)
-    values = [chart.value(step) if line.probes else chart.words(step) for step in steps]
-    rings_at = {probe.module: y for probe, (_, y) in zip(line.probes, hollow, strict=True)}
-    here = {step.module for step in steps}
-    ticks = "".join(
-        f'<text class="{"here" if name in here else ""}" x="{_LEFT + i * across:.1f}" y="162">{name}</text>'
-        for i, name in enumerate(modules)
-    )
-    marks = "".join(
-        f'<path class="axis" d="M{x:.1f} {y:.1f}V{_BOTTOM}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="6" '
-        f'fill="var(--{step.head})"/><text class="value" x="{min(x, 286 - 3.6 * len(text)):.1f}" '
-        f'y="{_text_height(y, rings_at.get(step.module)):.1f}">{html.escape(text)}</text>'
-        for (x, y), step, text in zip(points, steps, values, strict=True)
-    )
-    rings = "".join(
+    dots = {step.module: place(step) for step in line.steps}
+    rings = {step.module: place(step) for step in line.probes}
+    marks = "".join(_dot(chart, step, dots[step.module], rings.get(step.module)) for step in line.steps)
+    hollow = "".join(
         f'<circle class="probe" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>probe at {step.module}: '
         f"{html.escape(chart.words(step))}</title></circle>"
-        for (x, y), step in zip(hollow, line.probes, strict=True)
+        for step, (x, y) in zip(line.probes, rings.values(), strict=True)
     )
-    says = f"{chart.title}: " + ", ".join(f"{step.head} after {step.module} {chart.words(step)}" for step in steps)
-    if line.probes:
-        says += "; by probe: " + ", ".join(f"{step.module} {chart.words(step)}" for step in line.probes)
+    ticks = "".join(
+        f'<text class="{"here" if name in dots else ""}" x="{_LEFT + i * across:.1f}" y="162">{name}</text>'
+        for i, name in enumerate(modules)
+    )
     return (
         f'<figure class="line-chart"><h3>{html.escape(chart.title)} <small>{html.escape(chart.note)}</small></h3>'
-        f'<svg viewBox="0 0 286 168" role="img" aria-label="{html.escape(says)}">'
-        f'<path class="axis" d="M{_LEFT - 12} {_BOTTOM}H{_RIGHT + 12}M{_LEFT - 12} {_TOP}H{_RIGHT + 12}" '
-        f'stroke-dasharray="2 3"/><text x="{_LEFT - 12}" y="{_BOTTOM - 4}" style="text-anchor:start">{chart.low}</text>'
-        f'<text x="{_LEFT - 12}" y="{_TOP - 4}" style="text-anchor:start">{chart.high}</text>'
-        f"{_way('probed', hollow)}{rings}{_way('way', points)}{marks}{ticks}</svg></figure>"
+        f'<svg viewBox="0 0 286 168" role="img" aria-label="{html.escape(_aloud(chart, line))}">'
+        f'<path class="axis" d="M8 {_BOTTOM}H{_RIGHT + 12}M8 {_TOP}H{_RIGHT + 12}" stroke-dasharray="2 3"/>'
+        f'<text class="end" x="8" y="{_BOTTOM - 4}">{chart.low}</text>'
+        f'<text class="end" x="8" y="{_TOP - 4}">{chart.high}</text>'
+        f"{_way('probed', rings.values())}{hollow}{_way('way', dots.values())}{marks}{ticks}</svg></figure>"
+    )
+
+
+def _aloud(chart: Chart, line: Timeline) -> str:
+    """A chart as a sentence, for those who don't see it."""
+    heads = ", ".join(f"{step.head} after {step.module} {chart.words(step)}" for step in line.steps)
+    probes = ", ".join(f"{step.module} {chart.words(step)}" for step in line.probes)
+    return f"{chart.title}: {heads}" + (f"; by probe: {probes}" if probes else "")
+
+
+def _dot(chart: Chart, step: Step, at: tuple[float, float], ring: tuple[float, float] | None) -> str:
+    """A head's dot with its number; where there are probes there is room for the short one only."""
+    (x, y), text = at, chart.words(step) if ring is None else chart.value(step)
+    return (
+        f'<path class="axis" d="M{x:.1f} {y:.1f}V{_BOTTOM}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="6" '
+        f'fill="var(--{step.head})"/><text class="value" x="{min(x, 286 - 3.6 * len(text)):.1f}" '
+        f'y="{_text_height(y, ring and ring[1]):.1f}">{html.escape(text)}</text>'
     )
 
 
@@ -127,10 +133,10 @@ def _text_height(dot: float, ring: float | None) -> float:
     return dot + 20 if dot + 20 < _BOTTOM - 2 else ring - 8
 
 
-def _way(style: str, points: Sequence[tuple[float, float]]) -> str:
+def _way(style: str, points: Iterable[tuple[float, float]]) -> str:
     """A line through the points, if there are any."""
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    return f'<path class="{style}" d="M{path}"/>' if points else ""
+    return f'<path class="{style}" d="M{path}"/>' if path else ""
 
 
 def divergence_html(divergences: Sequence[Divergence]) -> str:
