@@ -22,7 +22,7 @@ def test_a_report_is_complete_without_a_network(
     new_page: OpenPage, app_url: str, browser: Browser, tmp_path: Path
 ) -> None:
     page = new_page()
-    screen.open_app(page, app_url)
+    screen.open_app(page, f"{app_url}?photo=cat")  # who comes by a link is not shown around
     page.get_by_role("button", name="Make a report").click()
     button = page.get_by_role("button", name="Download the report")
     expect(button).to_be_visible(timeout=SECONDS * 1000)
