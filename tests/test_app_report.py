@@ -74,6 +74,7 @@ def test_the_report_of_why_has_its_head_target_and_method(small: InferenceServic
         methods=("saliency",),
         baseline="black",
         steps=2,
+        checkpoint="tiny-imagenet",
     )
     found: Findings = small.recall((PHOTO.sha256, ("report", wanted, None)))
     assert found.facts["settings"]["head"] == "aux2"
@@ -84,12 +85,13 @@ def test_the_report_of_why_has_its_head_target_and_method(small: InferenceServic
 
 def test_settings_follow_the_page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "selected_module", lambda: "5a")
-    assert report_button.settings(None) == Settings(module="5a")
+    assert report_button.settings(None) == Settings(module="5a", checkpoint="tiny-imagenet")
     options = {"ablation.fill": "mean", "why.baseline": "blur", "why.ledger.steps": 20}
     monkeypatch.setattr(state, "option", lambda name, default: options.get(name, default))
+    monkeypatch.setattr(state, "settings", lambda: ("~/private/mine.pth", "cpu", "float32"))
     target = Target(1, None, "thing 1")
     gradcam = report_button.settings(ask("gradcam", "main", target, "4d:5x5", "noise"))
-    assert gradcam == Settings("main", target, ("gradcam",), "4d:5x5", "blur", (), "5a", 20, "mean")
+    assert gradcam == Settings("main", target, ("gradcam",), "4d:5x5", "blur", (), "5a", 20, "mean", "mine.pth")
     path = report_button.settings(ask("layer_conductance", "main", target, "4d", "noise", {"steps": 7}))
     assert (path.baseline, path.options) == ("noise", (("steps", 7),))
 

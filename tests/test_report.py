@@ -266,13 +266,16 @@ def test_every_picture_has_words_and_every_section_a_sentence_with_numbers(pages
 
 
 def test_a_report_without_maps_or_about_an_auxiliary_head(small: Classifier, photo: Photo) -> None:
-    found = collect(small, photo, Settings(head="aux2", methods=(), steps=2, module="5b", fill="mean"))
+    found = collect(
+        small, photo, Settings(head="aux2", methods=(), steps=2, module="5b", fill="mean", checkpoint="my net.pth")
+    )
     assert [row["module"] for row in found.facts["ledger"]["modules"]] == ["3a", "3b", "4a", "4b", "4c", "4d"]
     assert found.facts["ledger"]["exact"] is None
     page = render(found, photo)
     assert "Every channel of 5b" in page
     assert "What speaks for" not in page
     assert "their mean over the blurred photo" in page
+    assert "--fill mean-blur --checkpoint 'my net.pth' --device cpu" in manifest(found, photo)["command"]
 
 
 def test_probes_are_read_where_there_are_some(small: Classifier, photo: Photo) -> None:

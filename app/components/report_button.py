@@ -45,10 +45,10 @@ def show(question: Question | None = None) -> None:
 
 def settings(question: Question | None) -> Settings:
     """What the page is about: its head, target and method, or the last head's own answer with the usual maps."""
-    module = state.selected_module()
+    module, checkpoint = state.selected_module(), Path(state.settings()[0]).name
     if question is None:
         trained = state.service().classifier.trained_heads
-        return Settings(head="main" if "main" in trained else trained[-1], module=module)
+        return Settings(head="main" if "main" in trained else trained[-1], module=module, checkpoint=checkpoint)
     return Settings(
         head=question.head,
         target=question.target,
@@ -59,6 +59,7 @@ def settings(question: Question | None) -> Settings:
         module=module,
         steps=state.option("why.ledger.steps", 50),
         fill=state.option("ablation.fill", "zero"),
+        checkpoint=checkpoint,
     )
 
 

@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         module=args.module,
         steps=args.steps,
         fill=fill,
+        checkpoint=Path(args.checkpoint).name,
     )
     classifier = classifier_from(args)
     path = probes_path(args.checkpoint)

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..ablation import Fill, channel_means, sweep
+from ..ablation import channel_means, sweep
 from ..atlas import Atlas, channel_order, channel_stats, make_atlas
-from ..attribution import METHODS, AttributionError, explain, find_method
-from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
+from ..attribution import METHODS, explain
 from ..attribution.reading import PAPERS, numbers, unit_of
-from ..baselines import BASELINES, baseline
+from ..baselines import baseline
 from ..capture import BlockTrace, Trace, capture
 from ..classifier import Classifier
 from ..compute import compute_report
@@ -33,39 +32,17 @@ from ..spec import UNITS, BranchKind, HeadName
 from ..targets import Target
 from ..timeline import head_modules, timeline
 from ..trust import QUICK, evidence
+from .settings import Settings, check, costs, options_of
 from .software import versions
 
 FORMAT, VERSION = "inceptionscope-report", 1
 """What the manifest calls itself; the version rises when a key changes its meaning."""
-
-METHODS_SHOWN = ("gradcam", "integrated_gradients")
-"""The maps of a report when nothing else is asked for."""
 
 CHANNELS_SHOWN = 32
 """Channels of a branch in the overview of all modules: the strongest by mean."""
 
 COLUMNS = {"overview": 8, "module": 16}
 """Channels side by side in the pictures of a branch."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a report is about.
-
-    `target`: what `targets.FORMS` says, for `head`. `layer`, `baseline`, `options`: as `explain` takes them, for every
-    method that has them; the ledger starts at the same baseline and takes `steps` intervals. `module` is shown with
-    every channel. `fill`: what a branch that is switched off is set to, `mean` being over the blurred photo.
-    """
-
-    head: str = "main"
-    target: str | Target = "auto"
-    methods: tuple[str, ...] = METHODS_SHOWN
-    layer: str | None = None
-    baseline: str = "black"
-    options: tuple[tuple[str, Any], ...] = ()
-    module: str = "4d"
-    steps: int = 50
-    fill: Fill = "zero"
 
 
 @dataclass(frozen=True)
@@ -102,7 +79,7 @@ def collect(
     trace = capture(classifier, classifier.prepare(photo.image))
     labels, logits = classifier.checkpoint.labels, trace.logits(head)[0]
     target = chosen.target if isinstance(chosen.target, Target) else Target.parse(chosen.target, labels, logits)
-    parts = _Parts(classifier, photo, chosen, head, target, trace, _costs(classifier, chosen), progress, cancel)
+    parts = _Parts(classifier, photo, chosen, head, target, trace, costs(classifier, chosen), progress, cancel)
     drawn = [parts.map(name) for name in chosen.methods]
     overview = {name: _strongest(block) for name, block in trace.blocks.items()}
     facts = {
@@ -124,51 +101,6 @@ def collect(
     report(1000, 1000, progress, cancel)
     facts = json.loads(json.dumps(facts, allow_nan=False))  # plain data, as whoever reads the manifest sees it
     return Findings(facts, tuple(values for _, values in drawn), overview, _every_channel(trace.block(chosen.module)))
-
-
-def check(classifier: Classifier, settings: Settings) -> HeadName:
-    """Raises what `collect` raises for what is not there, the target aside; returns the head."""
-    head = trained_head(classifier, settings.head)
-    rows = [find_method(name) for name in settings.methods]
-    known = {option.name: option for row in rows for option in row.options}
-    for name, value in settings.options:
-        if name not in known:
-            raise AttributionError(
-                f"unknown option {name!r}; the chosen methods have: {', '.join(known) or 'no options at all'}"
-            )
-        known[name].read(value)
-    layered = [row for row in rows if "layer" in row.needs]
-    if settings.layer is not None and not layered:
-        raise AttributionError(f"none of the chosen methods takes a layer; leave {settings.layer!r} out")
-    for row in layered:
-        read_layer(row, classifier, head, settings.layer)
-    if settings.baseline not in BASELINES:
-        raise KeyError(f"unknown baseline {settings.baseline!r}; allowed: {', '.join(BASELINES)}")
-    if settings.module not in classifier.checkpoint.spec.module_names:
-        allowed = ", ".join(classifier.checkpoint.spec.module_names)
-        raise KeyError(f"unknown module {settings.module!r}; allowed: {allowed}")
-    if settings.steps < 1:
-        raise ValueError(f"steps must be at least 1; got {settings.steps}")
-    return head
-
-
-def _options(method: str, settings: Settings) -> dict[str, Any]:
-    """The given options that this method has."""
-    return {name: value for name, value in settings.options if name in METHODS[method].defaults}
-
-
-def _costs(classifier: Classifier, settings: Settings) -> dict[str, float]:
-    """About how many forward passes every part takes: the shares of the progress."""
-    times = NOISE_IMAGES if settings.baseline == "noise" else 1
-    side = classifier.preprocessing.size
-    maps = {}
-    for name in settings.methods:
-        row = METHODS[name]
-        given = {option.name: option.read(value) for option in row.options
-                 for key, value in settings.options if key == option.name}  # fmt: skip
-        maps[name] = row.cost(given, side) * (times if "baseline" in row.needs else 1)
-    checks = {f"{name}, checked": 80.0 for name in settings.methods}
-    return {**maps, **checks, "ledger": 2.0 * settings.steps, "ablation": 20.0}
 
 
 @dataclass
@@ -209,7 +141,7 @@ class _Parts:
             self.target,
             layer=self.settings.layer if "layer" in needs else None,
             baseline=self.settings.baseline,
-            options=_options(name, self.settings),
+            options=options_of(name, self.settings),
             **self._running(name),
         )
         badge = evidence(self.classifier, x, found, QUICK, **self._running(f"{name}, checked"))

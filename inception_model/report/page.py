@@ -64,7 +64,7 @@ def command(facts: dict[str, Any], name: str | None) -> str:
         "module": settings["module"],
         "steps": settings["steps"],
         "fill": FILLS[settings["fill"]],
-        "checkpoint": network["checkpoint"],
+        "checkpoint": settings["checkpoint"] or network["checkpoint"],
         "device": network["device"].partition(":")[0],
         "precision": network["precision"],
     }

@@ -1,0 +1,84 @@
+"""What a report is asked for, and whether there is such a thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..ablation import Fill
+from ..attribution import METHODS, AttributionError, find_method
+from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
+from ..baselines import BASELINES
+from ..classifier import Classifier
+from ..spec import HeadName
+from ..targets import Target
+
+METHODS_SHOWN = ("gradcam", "integrated_gradients")
+"""The maps of a report when nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a report is about.
+
+    `target`: what `targets.FORMS` says, for `head`. `layer`, `baseline`, `options`: as `explain` takes them, for every
+    method that has them; the ledger starts at the same baseline and takes `steps` intervals. `module` is shown with
+    every channel. `fill`: what a branch that is switched off is set to, `mean` being over the blurred photo.
+    `checkpoint`: how the network was asked for, a name or a file's name without its folder (default: its own name).
+    """
+
+    head: str = "main"
+    target: str | Target = "auto"
+    methods: tuple[str, ...] = METHODS_SHOWN
+    layer: str | None = None
+    baseline: str = "black"
+    options: tuple[tuple[str, Any], ...] = ()
+    module: str = "4d"
+    steps: int = 50
+    fill: Fill = "zero"
+    checkpoint: str = ""
+
+
+def check(classifier: Classifier, settings: Settings) -> HeadName:
+    """Raises what `collect` raises for what is not there, the target aside; returns the head."""
+    head = trained_head(classifier, settings.head)
+    rows = [find_method(name) for name in settings.methods]
+    known = {option.name: option for row in rows for option in row.options}
+    for name, value in settings.options:
+        if name not in known:
+            raise AttributionError(
+                f"unknown option {name!r}; the chosen methods have: {', '.join(known) or 'no options at all'}"
+            )
+        known[name].read(value)
+    layered = [row for row in rows if "layer" in row.needs]
+    if settings.layer is not None and not layered:
+        raise AttributionError(f"none of the chosen methods takes a layer; leave {settings.layer!r} out")
+    for row in layered:
+        read_layer(row, classifier, head, settings.layer)
+    if settings.baseline not in BASELINES:
+        raise KeyError(f"unknown baseline {settings.baseline!r}; allowed: {', '.join(BASELINES)}")
+    if settings.module not in classifier.checkpoint.spec.module_names:
+        allowed = ", ".join(classifier.checkpoint.spec.module_names)
+        raise KeyError(f"unknown module {settings.module!r}; allowed: {allowed}")
+    if settings.steps < 1:
+        raise ValueError(f"steps must be at least 1; got {settings.steps}")
+    return head
+
+
+def options_of(method: str, settings: Settings) -> dict[str, Any]:
+    """The given options that this method has."""
+    return {name: value for name, value in settings.options if name in METHODS[method].defaults}
+
+
+def costs(classifier: Classifier, settings: Settings) -> dict[str, float]:
+    """About how many forward passes every part takes: the shares of the progress."""
+    times = NOISE_IMAGES if settings.baseline == "noise" else 1
+    side = classifier.preprocessing.size
+    maps = {}
+    for name in settings.methods:
+        row = METHODS[name]
+        given = {option.name: option.read(value) for option in row.options
+                 for key, value in settings.options if key == option.name}  # fmt: skip
+        maps[name] = row.cost(given, side) * (times if "baseline" in row.needs else 1)
+    checks = {f"{name}, checked": 80.0 for name in settings.methods}
+    return {**maps, **checks, "ledger": 2.0 * settings.steps, "ablation": 20.0}
