@@ -16,7 +16,16 @@ from ..classifier import Classifier
 from ..preprocessing import open_photo
 from ..spec import BRANCHES
 from ..targets import FORMS, Target
-from .common import add_json_option, add_network_options, classifier_from, describe, image_argument, print_json
+from .common import (
+    add_json_option,
+    add_network_options,
+    add_top_option,
+    classifier_from,
+    describe,
+    image_argument,
+    print_json,
+    require_positive,
+)
 
 FILLS: dict[str, tuple[Fill, str]] = {
     "zero": ("zero", "zero"),
@@ -48,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--reference", type=Path, metavar="IMAGE", help="the image whose channel means --fill mean takes"
     )
     parser.add_argument("--target", default="auto", help=f"of the sweep: {FORMS} (auto: the main head's best class)")
-    parser.add_argument("--top", type=int, default=5, help="classes per head (default 5)")
+    add_top_option(parser)
     add_network_options(parser)
     add_json_option(parser)
     parser.set_defaults(run=run)
@@ -56,8 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Prints before and after, or the sweep's table, or JSON."""
-    if args.top < 1:
-        raise ValueError(f"--top must be at least 1; got {args.top}")
+    require_positive(args, "top")
     if args.reference is not None and args.fill != "mean":
         raise ValueError(f"--reference goes with --fill mean; got --fill {args.fill}")
     photo = open_photo(args.image)

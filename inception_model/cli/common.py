@@ -25,6 +25,19 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
 
 
+def add_top_option(parser: argparse.ArgumentParser) -> None:
+    """--top."""
+    parser.add_argument("--top", type=int, default=5, help="classes per head (default 5)")
+
+
+def require_positive(args: argparse.Namespace, *options: str) -> None:
+    """Raises ValueError for the first of these options that is given and below 1."""
+    for option in options:
+        value = getattr(args, option)
+        if value is not None and value < 1:
+            raise ValueError(f"--{option.replace('_', '-')} must be at least 1; got {value}")
+
+
 def classifier_from(args: argparse.Namespace) -> Classifier:
     """The classifier that the options ask for."""
     from ..checkpoint import load

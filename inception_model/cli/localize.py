@@ -13,7 +13,15 @@ from ..attribution import METHODS as ALL_METHODS
 from ..data import LabelledImages, open_dataset
 from ..localization import METHODS, Localization, localize, read_boxes
 from ..spec import HEADS
-from .common import add_json_option, add_network_options, classifier_from, describe, print_json, require_same_classes
+from .common import (
+    add_json_option,
+    add_network_options,
+    classifier_from,
+    describe,
+    print_json,
+    require_positive,
+    require_same_classes,
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -37,8 +45,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints a row per head and method, or Markdown, or JSON."""
-    if args.batch < 1 or (args.limit is not None and args.limit < 1):
-        raise ValueError(f"--batch and --limit must be at least 1; got {args.batch} and {args.limit}")
+    require_positive(args, "batch", "limit")
     classifier = classifier_from(args)
     images = open_dataset(args.data, args.split)
     require_same_classes(classifier, args.data)

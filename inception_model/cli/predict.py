@@ -10,14 +10,22 @@ from typing import Any
 
 from ..classifier import Classifier
 from ..preprocessing import open_photo
-from .common import add_json_option, add_network_options, classifier_from, describe, print_json
+from .common import (
+    add_json_option,
+    add_network_options,
+    add_top_option,
+    classifier_from,
+    describe,
+    print_json,
+    require_positive,
+)
 
 
 def add_parser(subparsers: Any) -> None:
     """Registers the command."""
     parser = subparsers.add_parser("predict", help="what the three heads say about images")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--top", type=int, default=5, help="classes per head (default 5)")
+    add_top_option(parser)
     add_network_options(parser)
     add_json_option(parser)
     parser.set_defaults(run=run)
@@ -25,8 +33,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints a table per image, or JSON."""
-    if args.top < 1:
-        raise ValueError(f"--top must be at least 1; got {args.top}")
+    require_positive(args, "top")
     classifier = classifier_from(args)
     images = [_predict(classifier, path, args.top) for path in args.images]
     if args.json:

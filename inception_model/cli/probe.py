@@ -13,7 +13,15 @@ from tqdm import tqdm
 from ..classifier import Classifier
 from ..data import LabelledImages, open_dataset
 from ..probes import Features, collect_features, probes_path, save_probes, train_probes
-from .common import add_json_option, add_network_options, classifier_from, describe, print_json, require_same_classes
+from .common import (
+    add_json_option,
+    add_network_options,
+    classifier_from,
+    describe,
+    print_json,
+    require_positive,
+    require_same_classes,
+)
 from .localize import spread
 
 
@@ -32,9 +40,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the probes and prints a row per module, or JSON."""
-    for option in ("batch", "limit_per_class", "val_limit"):
-        if (value := getattr(args, option)) is not None and value < 1:
-            raise ValueError(f"--{option.replace('_', '-')} must be at least 1; got {value}")
+    require_positive(args, "batch", "limit_per_class", "val_limit")
     classifier = classifier_from(args)
     images = open_dataset(args.data, "train").first_of_each(args.limit_per_class)
     validation = spread(open_dataset(args.data, "validation"), args.val_limit)
