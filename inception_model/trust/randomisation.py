@@ -26,11 +26,11 @@ from .case import Case, generator
 STEM = ("conv2", "conv2_reduce", "conv1")
 
 THRESHOLD = 0.5
-"""Similarity from which a map fails. Measured with the bundled network (main head) on the five shipped photos, one random
-network each: gradient 0.19 to 0.31, SmoothGrad 0.19 to 0.25, input x gradient 0.28 to 0.40, guided backprop 0.88 to 0.93,
-deconvolution 0.79 to 0.88; GradCAM at 5b with five random networks at most 0.18. Methods that multiply by the image's
-difference from a baseline keep some of the image: integrated gradients 0.24 to 0.59 and DeepLift 0.23 to 0.58 pass on
-three of the five photos, guided GradCAM (0.16 to 0.89) on two."""
+"""Similarity from which a map fails. Measured with the bundled network (main head) on the five shipped photos, one
+random network each: gradient 0.19 to 0.31, SmoothGrad 0.19 to 0.25, input x gradient 0.28 to 0.40, guided backprop
+0.88 to 0.93, deconvolution 0.79 to 0.88; GradCAM at 5b with five random networks at most 0.18. Methods that multiply
+by the image's difference from a baseline keep some of the image: integrated gradients (0.24 to 0.59) and DeepLift
+(0.23 to 0.58) pass on three of the five photos, guided GradCAM (0.16 to 0.89) on two."""
 
 FEW = 1000
 """A map with fewer positions is compared with five random networks instead of one: the 49 positions of a 7x7 map can
