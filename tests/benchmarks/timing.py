@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -30,12 +31,16 @@ class Timing:
 
 
 def interleaved(contestants: dict[str, Callable[[], object]], *, rounds: int, warmup: int = 3) -> list[Timing]:
-    """Runs every contestant once per round, in turns, and keeps each one's seconds."""
+    """Runs every contestant once per round, in turns, and keeps each one's seconds.
+
+    Every round goes in another order, or one contestant would always run on the caches that the same other one left.
+    """
+    order = random.Random(0)
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for round_number in range(-warmup, rounds):
-        for name, run in contestants.items():
+        for name in order.sample(list(contestants), len(contestants)):
             start = time.perf_counter()
-            run()
+            contestants[name]()
             if round_number >= 0:
                 seconds[name].append(time.perf_counter() - start)
     return [Timing(name, tuple(found)) for name, found in seconds.items()]
