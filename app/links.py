@@ -79,6 +79,17 @@ def _index(text: str, checkpoint: Checkpoint, view: View) -> int | None:
     return None if index is None else int(index)
 
 
+def _switch(text: str, checkpoint: Checkpoint, view: View) -> bool | None:
+    return {"on": True, "off": False}.get(text)
+
+
+def _text(value: Any) -> str:
+    """How a value of the state stands in the address."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
 LINKS: tuple[Link, ...] = (
     Link("module", "module", _module),
     Link("branch", "branch", _one_of(*BRANCHES)),
@@ -98,6 +109,7 @@ LINKS: tuple[Link, ...] = (
         "option.look.colour",
         _one_of("activation", "sparsity", "credit", "effect", "macs", "params", "field"),
     ),
+    Link("teach", "option.teach", _switch),
 )
 """Everything but the photos, in the order in which it is read."""
 
@@ -131,7 +143,7 @@ def read(params: Mapping[str, str], checkpoint: Checkpoint, known: tuple[Photo, 
 
 def write(values: Callable[[str], Any], known: tuple[Photo, ...]) -> dict[str, str | None]:
     """Every entry's text for the address, None for what was never chosen. `values`: state by name."""
-    texts = {link.param: None if (value := values(link.name)) is None else str(value) for link in LINKS}
+    texts = {link.param: None if (value := values(link.name)) is None else _text(value) for link in LINKS}
     names = {photo.sha256: photo.name for photo in known}
     chosen = {entry: values(entry) for entry in PHOTOS}
     return {**{entry: sha and names.get(sha, sha[:HASH_DIGITS]) for entry, sha in chosen.items()}, **texts}

@@ -13,8 +13,8 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import sidebar, state, theme  # noqa: E402
-from app.components import copy_link  # noqa: E402
+from app import sidebar, state, teach, theme  # noqa: E402
+from app.components import copy_link, tour  # noqa: E402
 
 PAGES = ("look", "module", "heads", "why", "cost", "model")
 """Files in views/, in the order of the navigation; a page is its file, its title and its address.
@@ -44,8 +44,14 @@ def main() -> None:
     destination = state.take_destination()
     if destination in pages and pages[destination] != page:
         st.switch_page(pages[destination])
+    name = page.url_path or PAGES[0]
+    tour.begin(name)
     sidebar.show()
     state.restore_view()
+    sidebar.learning()
+    tour.show(name)
+    with st.container(key="teach-top"):
+        teach.switch("teach-top-switch", "Teach")
     with st.container(key="phone-nav", horizontal=True):  # narrow screens lose the navigation on top
         for other in pages.values():
             st.page_link(other)

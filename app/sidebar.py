@@ -1,10 +1,11 @@
-"""The sidebar: which checkpoint, on which device, in which precision."""
+"""The sidebar: which checkpoint, on which device, in which precision; teach mode and the tour."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from app import state
+from app import state, teach
+from app.components import tour
 from inception_model.checkpoint import BUNDLED, CheckpointError
 from inception_model.classifier import DeviceError, available_devices
 from inception_model.download import PUBLISHED, local_file
@@ -37,3 +38,10 @@ def show() -> None:
                 state.set_settings(*wanted)
             except (CheckpointError, DeviceError, ValueError, OSError) as error:
                 st.error(str(error))
+
+
+def learning() -> None:
+    """Draws the switch of teach mode and what starts the tour; to be called when the link's view is restored."""
+    with st.sidebar:
+        teach.switch("teach", "Teach mode", "Under each figure a sentence: what it means, and where that is written")
+        st.button("Take the tour", on_click=tour.take)

@@ -233,6 +233,11 @@ def go_to(page: str) -> None:
     _set("go_to", page)
 
 
+def leaves() -> bool:
+    """Whether `go_to` was called and no whole run has followed it yet."""
+    return _get("go_to", None) is not None
+
+
 def take_destination() -> str | None:
     """The page asked for by `go_to`, once."""
     destination = _get("go_to", None)

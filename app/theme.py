@@ -26,6 +26,16 @@ _CSS = """
   --line: color-mix(in srgb, currentColor 18%, transparent); }
 .stMainBlockContainer { max-width: 1240px; padding-left: 22px; padding-right: 22px; }
 .stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 10px; }
+/* Once, when this style arrives: what the browser still has to load takes its place unseen, so that nothing jumps. */
+.stMainBlockContainer { animation: scope-in 250ms; }
+@keyframes scope-in { from, to { visibility: hidden; } }
+
+/* Focus is always seen; a closed sidebar is no stop on the keyboard's way. */
+.stApp :is(a, button, summary, [tabindex]):focus-visible,
+.stApp :is([data-testid="stCheckbox"] label, section[data-testid="stFileUploaderDropzone"]):has(:focus-visible) {
+  outline: 2px solid var(--b1x1); outline-offset: 1px; border-radius: 4px; }
+.stApp .stMain:focus-visible { outline-offset: -2px; }
+section[data-testid="stSidebar"][aria-expanded="false"] { visibility: hidden; }
 
 /* The bar on top: name, pages, and the status line at its right end. */
 header.stAppHeader { border-bottom: 1px solid var(--line); background: var(--bg); }
@@ -41,6 +51,18 @@ header.stAppHeader { border-bottom: 1px solid var(--line); background: var(--bg)
   right: calc(max(22px, 50vw - 598px) + 116px); color: var(--mut); font-variant-numeric: tabular-nums; }
 .st-key-copy-link { position: fixed; z-index: 999991; top: 13px; right: max(22px, calc(50vw - 598px)); width: auto; }
 [data-testid="stElementContainer"]:has(.scope-status) { position: absolute; }
+.st-key-teach-top { position: fixed; z-index: 999991; top: 16px; right: calc(max(22px, 50vw - 598px) + 310px);
+  width: auto; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-teach-top, > .st-key-tour-corner) { position: absolute; }
+@media (max-width: 1299px) { .st-key-teach-top { display: none; } }
+.st-key-teach-top p { color: var(--mut); }
+
+/* Teach mode's sentence below a figure, and the tour in the corner with the part that it speaks of. */
+p.scope-teach { margin: 2px 0 4px; padding-left: 10px; border-left: 2px solid var(--line); color: var(--mut);
+  font-size: 13px; line-height: 1.45; max-width: 92ch; }
+p.scope-teach cite { font-style: normal; white-space: nowrap; }
+.st-key-tour-corner { position: fixed; z-index: 999980; right: 14px; bottom: 14px; width: auto; pointer-events: none; }
+[data-tour="here"] { outline: 1.5px dashed var(--mut); outline-offset: 5px; border-radius: 4px; }
 
 .stMainBlockContainer h2 { font-size: 17px; font-weight: 700; padding: 0; margin: 18px 0 4px; }
 p.scope-cap { color: var(--mut); margin: 0; max-width: 72ch; }

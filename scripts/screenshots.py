@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.e2e.browser import launched
-from tests.e2e.screen import SIZES, address, open_app
+from tests.e2e.screen import SIZES, address, leave_tour, open_app
 from tests.e2e.server import ROOT, running_app
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -36,6 +36,7 @@ def main() -> int:
                     color_scheme=scheme,  # type: ignore[arg-type]
                     reduced_motion="reduce",
                 )
+                leave_tour(context)
                 page = context.new_page()
                 for name in asked:
                     open_app(page, address(url, name))

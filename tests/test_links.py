@@ -55,6 +55,7 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
         "option.why.baseline": "blur",
         "option.heads.class": 3,
         "option.look.colour": "credit",
+        "option.teach": False,
     }
     assert set(wanted) == links.NAMES
     texts = links.write(wanted.get, KNOWN)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import state, theme
+from app import state, teach, theme
 from app.components import ablation_view, background
 from app.components.channel_facts import Unit
 from app.components.choices import kept
@@ -73,6 +73,7 @@ def show(unit: Unit) -> None:
         theme.heading(f"Switch off parts of {unit.module}", sentence(unit.module, off, result))
     if result is not None:
         st.html(ablation_view.result_html(result, state.service().classifier.trained_heads, labels))
+        teach.note("ablation")
 
 
 def _pills(offered: list[str], key: str = "ablation-off") -> list[str]:
@@ -154,3 +155,4 @@ def show_sweep(head: HeadName, target: Target) -> None:
         trained = state.service().classifier.trained_heads
         st.html(ablation_view.sweep_html(found, state.spec(), trained, target))
         st.html(f'<div class="scope-say">{ablation_view.sweep_in_words(found, target, head)}</div>')
+        teach.note("sweep")

@@ -11,7 +11,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import state, theme
+from app import state, teach, theme
 from app.components import (
     attribution_view,
     background,
@@ -80,9 +80,12 @@ def look() -> None:
             photo_bar.show()
         with right:
             heads_view.show()
+            teach.note("heads")
         return
     photo_bar.strip()
     halves(_photo_and_heads)
+    teach.note("heads")
+    teach.note("beside")
     photo_bar.upload()
 
 
@@ -108,7 +111,9 @@ def channel(view: View) -> None:
             channel_view.facts_part(here, scale, layers)
 
         halves(part)
+        teach.note("channel")
     halves(lambda: channel_view.position_part(channel_view.current_unit()))
+    teach.note("profiles")
 
 
 def maps(questions: Callable[[], Sequence[Question]], shared: bool, patience: float) -> None:
@@ -159,6 +164,7 @@ def why(question: Question) -> None:
     """The map that the page Why is about; for two photos the same question asked of both, with the sums of each."""
     if state.beside_photo() is None:
         why_view.show(question)
+        teach.note("attribution")
         return
     with st.container(key="why-beside-choices", horizontal=True, gap="medium", vertical_alignment="center"):
         shared = kept(st.toggle, "One scale for both", "why.beside.shared", True)
@@ -184,3 +190,4 @@ def why(question: Question) -> None:
         theme.key_values(attribution_view.facts(attribution))
 
     halves(part)
+    teach.note("attribution")

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import state, theme
+from app import state, teach, theme
 from app.components import channel_facts
 from app.components.atlas_view import View, node_name, shared_scale, stats_of, values_of
 from app.components.channel_facts import Unit
@@ -122,7 +122,9 @@ def show(view: View) -> None:
         with right:
             title(unit)
             facts_part(unit, scale, layers)
+        teach.note("channel")
     position_part(unit)
+    teach.note("profiles")
 
 
 def card() -> DeltaGenerator:

@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, theme
+from app import state, teach, theme
 from app.components import background, photo_bar
 from app.components.background import Compute
 from inception_model.classifier import Answer, Classifier
@@ -208,6 +208,7 @@ def show(key: str = "sheet") -> None:
             "here": state.first_photo().sha256,
         }
         _SHEET(key=key, data=data, on_look_change=clicked)
+        teach.note("contact-sheet")
         st.download_button(
             "CSV", lambda: csv_text(found), "contact-sheet.csv", "text/csv", key="sheet-csv", on_click="ignore",
             help="Every head's first answer for every photo",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app import teach
 from app.components.cost_view import (
     STYLE,
     UNIT_OF,
@@ -109,6 +110,7 @@ def show(network: str, spec: NetworkSpec, size: int, kind: NaiveKind, quantity: 
     with title.container():
         heading("Cost lab", _sentence(before.total.macs, after.total.macs, before.total.params, after.total.params))
     _results(part, before, after, quantity)
+    teach.note("lab")
     with st.container(horizontal=True):
         st.button(f"{part} as published", on_click=_reset, args=(network, part), disabled=part not in changed)
         st.button("Everything as published", on_click=_reset, args=(network, None), disabled=not changed)

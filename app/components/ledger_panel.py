@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state, theme
+from app import state, teach, theme
 from app.components import background, ledger_view
 from app.components.choices import kept
 from app.components.ledger_view import signed
@@ -37,6 +37,7 @@ def show(question: Question) -> None:
     if ledger is not None:
         st.html(ledger_view.ledger_html(ledger))
         st.html(f'<div class="scope-say">{ledger_view.in_words(ledger)}</div>')
+        teach.note("ledger")
 
 
 def _exact(question: Question, target: str) -> None:
@@ -50,3 +51,4 @@ def _exact(question: Question, target: str) -> None:
         "(Paper, Table 1: avg pool and linear.)",
     )
     st.html(ledger_view.exact_html(split))
+    teach.note("score-sum")

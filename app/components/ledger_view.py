@@ -52,7 +52,8 @@ def ledger_html(ledger: CreditLedger) -> str:
         for name, row, residual, share in zip(ledger.modules, rows, residuals, shares, strict=True)
     )
     return (
-        f'{STYLE}<div class="ledger-scroll"><table class="ledger"><thead><tr><th></th><th class="ledger-wide">'
+        f'{STYLE}<div class="ledger-scroll" tabindex="0" role="region" aria-label="Credit of every branch">'
+        f'<table class="ledger"><thead><tr><th></th><th class="ledger-wide">'
         f"credit in logits, dashed: {signed(ledger.total)}</th>{names}<th>sum</th><th>residual</th></tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )

@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from app import theme
+from app import teach, theme
 from inception_model.checkpoint import Checkpoint, CheckpointError
 from inception_model.download import PUBLISHED, Published, fetch, local_file
 
@@ -53,6 +53,7 @@ def accuracy(checkpoint: Checkpoint) -> None:
         for head, value in measured.items()
     )
     st.html(f'{_TABLE_CSS}<table class="scope-table"><tr><th>head</th><th>top-1</th><th>top-5</th></tr>{rows}</table>')
+    teach.note("accuracy")
 
 
 def card(checkpoint: Checkpoint) -> None:
@@ -61,6 +62,7 @@ def card(checkpoint: Checkpoint) -> None:
         theme.heading("Model card", "As it travels with the file.")
         with st.container(border=True):
             st.markdown(checkpoint.card)
+        teach.note("model-card")
 
 
 def published() -> None:

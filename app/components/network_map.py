@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -13,6 +12,7 @@ from app import state, theme
 from app.components import beside
 from app.components.choices import kept
 from app.components.heads_view import HeadView, head_views, percent, short
+from app.components.map_canvas import canvas
 from app.components.map_quantities import QUANTITIES, Quantity, Values, about, available
 from app.components.thumbnails import Thumbnail, thumbnails
 from inception_model.rendering import TABLES, number
@@ -20,44 +20,6 @@ from inception_model.rendering import signed as signed_colours
 from inception_model.spec import BRANCH_UNIT, BRANCHES, BranchKind, NetworkSpec
 
 _HEIGHT, _WIDTH, _MIDDLE, _THUMB = 150.0, 66.0, 163.0, 40.0
-
-_CSS = """
-:host { display: block; }
-.scroll { overflow-x: auto; }
-svg { display: block; width: 100%; min-width: 900px; font-family: inherit; }
-svg text { font-size: 11px; fill: var(--mut); text-anchor: middle; }
-svg .nm { font-weight: 650; fill: var(--ink); font-size: 12px; }
-svg .pill { font-weight: 650; fill: #111; }
-svg .pill.main { fill: var(--bg); }
-.quiet { fill: var(--card); stroke: var(--line); }
-.way { fill: none; stroke: var(--mut); }
-.frame, .ring { fill: none; stroke: var(--line); }
-.ring { pointer-events: all; }
-image { image-rendering: pixelated; }
-.chosen .frame { stroke: var(--ink); stroke-width: 2; }
-[data-go] { cursor: pointer; outline: none; }
-[data-go]:hover rect, [data-go]:focus-visible rect { stroke: var(--ink); stroke-width: 1.5; }
-"""
-
-_JS = """
-export default function({ parentElement, data, setTriggerValue }) {
-  const box = parentElement.querySelector(".scroll");
-  if (box.drawn !== data.svg) {
-    box.drawn = data.svg;
-    box.innerHTML = data.svg;
-  }
-  const go = (event) => {
-    const target = event.target.closest?.("[data-go]");
-    if (!target || (event.type === "keydown" && event.key !== "Enter" && event.key !== " ")) return;
-    event.preventDefault();
-    setTriggerValue("go", target.dataset.go);
-  };
-  box.onclick = go;
-  box.onkeydown = go;
-}
-"""
-
-_MAP = st.components.v2.component("scope_map", html='<div class="scroll"></div>', css=_CSS, js=_JS)
 
 
 def value_range(values: Values, signed: bool) -> tuple[float, float]:
@@ -263,7 +225,7 @@ def show(name: str, key: str = "map", chosen: str | None = None) -> None:
         values = found[state.current_photo().sha256]
         if state.half_key(key) == key or QUANTITIES[name].signed:  # signed ones speak of each photo's own answer
             legend(name, ends)
-        _draw(current_svg(name, values or {}, chosen, ends), state.half_key(key))
+        canvas(current_svg(name, values or {}, chosen, ends), state.half_key(key), go)
 
     state.of_each(draw)
 
@@ -271,14 +233,6 @@ def show(name: str, key: str = "map", chosen: str | None = None) -> None:
 def _found(name: str) -> dict[str, Values | None]:
     """The quantity of the photo (of both) by its hash."""
     return dict(state.of_each(lambda: (state.current_photo().sha256, QUANTITIES[name].find())))
-
-
-def _draw(svg: str, key: str) -> None:
-    def went() -> None:
-        answer: Any = st.session_state.get(key)
-        go(str((answer or {}).get("go") or ""))
-
-    _MAP(key=key, data={"svg": svg}, on_go_change=went)
 
 
 def legend(name: str, ends: tuple[float, float]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import state, theme
+from app import state, teach, theme
 from app.components import atlas_view
 from app.components.channel_facts import Unit
 from app.components.module_answers import summary_of
@@ -73,6 +73,7 @@ def show(unit: Unit, key: str = "specialisation") -> None:
     data = {"html": cards_html(summary), "chosen": {"kind": picked_kind, "channel": unit.channel}}
     _DOTS(key=key, data=data, on_pick_change=picked)
     st.html(f'<div class="scope-say">{html.escape(verdict(unit.module, summary))}</div>')
+    teach.note("branches")
 
 
 def sentence(module: str, summary: Summary | None) -> str:

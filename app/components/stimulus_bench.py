@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import state, theme
+from app import state, teach, theme
 from app.components.atlas_view import node_name
 from app.components.channel_facts import Unit, field_of
 from app.components.choices import kept
@@ -167,3 +167,4 @@ def _curve(unit: Unit, family: str, chosen: dict[str, Any], answer: float) -> No
     with right:
         said = f"{in_words(curve, chosen[along], answer)} Dots: measured; dashed: grey; ring: the picture above."
         st.html(f'<div class="scope-say">{html.escape(said)}</div>')
+        teach.note("bench")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import state
+from app import state, teach
 from app.components import background
 from app.components.drawing import draw
 from app.components.why_answers import Question, check_key, checking, known_badge
@@ -77,6 +77,7 @@ def show(question: Question, attribution: Attribution, slot: str, *, auto: bool 
                     name.capitalize(),
                     ask=f"Run {name}",
                 )
+        teach.note("trust")
     return badge
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import streamlit as st
 
-from app import state, theme
+from app import state, teach, theme
 from app.components import attribution_view, background, trust_view, why_choices
 from app.components.choices import kept
 from app.components.heads_view import percent
@@ -162,3 +162,5 @@ def _compare(questions: list[Question], shared: bool) -> None:
                     side=GALLERY_SIDE,
                 )
                 trust_view.show(question, known[question.key], slot)
+    if drawn:
+        teach.note("gallery")

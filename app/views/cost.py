@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
-from app.components import cost_lab, cost_view
+from app import state, teach
+from app.components import cost_lab, cost_view, network_line
 from app.components.cost_view import STYLE, UNIT_OF, Quantity, amount, of, times, typeset
 from app.theme import BRANCH_NAMES, heading
 from inception_model.compute import ComputeReport, compute_report
@@ -61,6 +61,7 @@ def show_savings(report: ComputeReport, quantity: Quantity, measured: tuple[Modu
     st.html(f"{STYLE}{cost_view.legend_html()}")
     st.html(f'<div class="scope-say"><b>Naive here:</b> {typeset(NAIVE[report.kind])}</div>')
     st.html(cost_view.modules_html(report, quantity))
+    teach.note("savings")
 
 
 def show_network(report: ComputeReport, quantity: Quantity) -> None:
@@ -83,6 +84,7 @@ def show_network(report: ComputeReport, quantity: Quantity) -> None:
         sentence += f" {name} is not counted: {reason}."
     heading("The whole network", sentence)
     st.html(cost_view.network_html(report, quantity))
+    teach.note("network")
 
 
 def _lab_follows() -> None:
@@ -111,6 +113,7 @@ def show_module(report: ComputeReport, quantity: Quantity) -> str:
     left, right = st.columns(2, gap="medium")
     left.html(cost_view.branches_html(report, module, quantity))
     right.html(cost_view.layers_table_html(report, module))
+    teach.note("module-cost")
     return module
 
 
@@ -128,6 +131,7 @@ def show_table_1(report: ComputeReport) -> None:
     st.html(cost_view.table_1_html(report))
     if comparable:
         st.html(cost_view.disagreements_html())
+    teach.note("table-1")
 
 
 def timings(key: tuple[object, ...]) -> tuple[ModuleTiming, ...] | None:
@@ -157,6 +161,7 @@ def show_measurement(report: ComputeReport, key: tuple[object, ...]) -> None:
             "(in brackets per module).",
         )
         st.html(STYLE + cost_view.timings_html(measured, report))
+        teach.note("measured")
     if st.button("Measure again" if measured else "Measure all nine modules", key="measure"):
         _measure(report, key)
 
@@ -181,6 +186,7 @@ def _measure(report: ComputeReport, key: tuple[object, ...]) -> None:
 
 def main() -> None:
     """The page."""
+    network_line.show("cost")
     choice, spec, size, kind, quantity = choices()
     report = compute_report(spec, size, kind)
     key = (choice, kind, *state.classifier_key())

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import state, theme
-from app.components import beside, heads_view, photo_bar, probe_view, timeline_view
+from app import state, teach, theme
+from app.components import beside, heads_view, network_line, photo_bar, probe_view, timeline_view
 from app.components.choices import kept
 from app.components.drawing import draw
 from app.components.heads_view import percent, short
@@ -124,6 +124,7 @@ def show_maps(line: Callable[[], Timeline]) -> None:
 def main() -> None:
     """The page."""
     photo_bar.strip("heads-film")
+    network_line.show("heads")
     theme.heading(
         "Three heads, three depths",
         "The network answers three times on its way: two auxiliary classifiers hang on the modules in the middle, the "
@@ -141,9 +142,16 @@ def main() -> None:
         return line_of(index, probes)
 
     beside.halves(lambda: show_answers(line()))
+    teach.note("heads")
     beside.halves(lambda: show_charts(line(), probes))
+    teach.note("timeline")
+    if probes is not None:
+        teach.note("probes")
     beside.halves(lambda: show_divergence(line()))
+    if line().divergences:
+        teach.note("divergence")
     show_maps(line)
+    teach.note("head-maps")
 
 
 main()

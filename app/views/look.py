@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import theme
+from app import teach, theme
 from app.components import beside, contact_sheet, network_map, report_button
 from app.components.map_quantities import QUANTITIES
 
@@ -19,4 +19,5 @@ with title:
         "(Paper, Table 1 and Figure 3.)",
     )
 network_map.show(colour)
+teach.note("map")
 report_button.show()

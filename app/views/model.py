@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from app import state, theme
-from app.components import model_view
+from app.components import model_view, network_line
 
+network_line.show("model")
 checkpoint = state.checkpoint()
 theme.heading(
     f"The network: {checkpoint.name}",

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from app import state, theme
+from app import state, teach, theme
 from app.components import (
     ablation_panel,
     atlas_view,
     beside,
     channel_view,
     credit_order,
+    network_line,
     photo_bar,
     specialisation_view,
     stimulus_bench,
@@ -78,6 +79,7 @@ def view_choices(module: str) -> View:
 @st.fragment
 def microscope() -> None:
     """Everything below the filmstrip; a pick reruns only this."""
+    network_line.show("module")
     module = state.selected_module()
     st.html("<style>@media (max-width: 767px) { .st-key-module-strip button { padding: 0 7px; } }</style>")
     with st.container(horizontal=True, key="module-choices", gap="medium"):
@@ -86,6 +88,7 @@ def microscope() -> None:
     theme.heading(f"Inside {module}", sentence(module, view))
     unit = channel_view.current_unit()
     beside.halves(lambda: atlas_view.show(view, (unit.node, unit.channel)))
+    teach.note("module")
     beside.channel(view)
     beside.alone()
     ablation_panel.show(unit)

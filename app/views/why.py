@@ -3,9 +3,19 @@
 import streamlit as st
 
 from app import theme
-from app.components import ablation_panel, beside, ledger_panel, photo_bar, report_button, why_choices, why_view
+from app.components import (
+    ablation_panel,
+    beside,
+    ledger_panel,
+    network_line,
+    photo_bar,
+    report_button,
+    why_choices,
+    why_view,
+)
 
 photo_bar.strip("why-film")
+network_line.show("why")
 title = st.container()
 left, right = st.columns([300, 896], gap="medium")
 with left:

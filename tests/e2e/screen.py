@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from inception_model.spec import HEADS
 
@@ -57,6 +57,11 @@ def open_app(page: Page, url: str, seconds: float = 60.0) -> None:
     """Goes to an address of the app and waits until it is drawn."""
     page.goto(url, wait_until="domcontentloaded")
     settle(page, seconds)
+
+
+def leave_tour(context: BrowserContext) -> None:
+    """Pages of this profile begin as for somebody who has left the tour before."""
+    context.add_init_script("localStorage.setItem('inceptionscope.tour', 'left')")
 
 
 def send(page: Page, *files: tuple[str, bytes]) -> None:

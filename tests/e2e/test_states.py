@@ -1,0 +1,198 @@
+"""Every important state of the app, not only each page's first: accessible, cut off nowhere, and nothing jumps.
+
+One walk by mouse and keyboard; at each stop the page is looked at on a desktop in light and on a phone in dark.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.teach import LESSONS
+
+from . import access, screen
+from .conftest import OpenPage
+from .pictures import NO_PHOTOS
+from .test_first_line import go
+
+LOOKS = (("phone", "dark"), ("desktop", "light"))
+"""The page is left on the desktop."""
+TEACH = ".scope-teach"
+
+
+def look_at(page: Page, what: str) -> None:
+    """Checks the state that the page is in, in both looks."""
+    for size, scheme in LOOKS:
+        width, height = screen.SIZES[size]
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": height})
+        screen.settle(page)
+        screen.assert_fits(page)
+        found = {
+            "axe": screen.serious_findings(page),
+            "nameless": access.nameless(page),
+            "unreachable": access.unreachable(page),
+            "no visible focus": access.unmarked(page),
+        }
+        assert not any(found.values()), f"{what}, {size} {scheme}: { ({k: v for k, v in found.items() if v}) }"
+
+
+def press(page: Page, name: str) -> None:
+    """A button by its name."""
+    page.get_by_role("button", name=name, exact=True).first.click()
+    screen.settle(page)
+
+
+def taught(page: Page, *figures: str) -> None:
+    """Every one of these figures has its lesson below it."""
+    for figure in figures:
+        expect(page.locator(TEACH).filter(has_text=LESSONS[figure].sentence).first).to_be_visible()
+
+
+def step_of(page: Page) -> str:
+    """Which step the tour shows."""
+    return page.get_by_role("dialog").locator(".place").inner_text()
+
+
+def has_focus(page: Page) -> bool:
+    """Whether the focus is on the tour's card."""
+    return bool(page.get_by_role("dialog").evaluate("card => card.matches(':focus')"))
+
+
+@pytest.mark.timeout(300)
+def test_the_tour_by_keyboard_and_that_it_stays_away(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, app_url)
+    card = page.get_by_role("dialog", name="Choose a photo")
+    expect(card).to_be_visible()
+    assert not has_focus(page)  # who reads already is not moved
+    expect(page.get_by_role("status").filter(has_text="A tour in 5 steps")).to_have_count(1)
+    look_at(page, "the tour's first step")
+    for step, title in ((2, "Three heads answer"), (3, "Go inside"), (4, "Pick a channel"), (5, "Why, how sure")):
+        page.get_by_role("button", name="Next", exact=True).press("Enter")
+        expect(page.get_by_role("dialog", name=title)).to_be_visible()
+        screen.settle(page)
+        assert (step_of(page), has_focus(page)) == (f"{step} of 5", True)
+        about = page.locator("[data-tour=here]")
+        expect(about).to_have_count(1)
+        assert about.bounding_box()["y"] < card_top(page)  # type: ignore[index]
+    expect(page).to_have_url(re.compile("/why"))
+    look_at(page, "the tour's last step")
+    press(page, "Done")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("[data-tour]")).to_have_count(0)
+
+    again = page.context.new_page()
+    screen.open_app(again, app_url)
+    expect(again.get_by_role("dialog")).to_have_count(0)
+    again.get_by_test_id("stExpandSidebarButton").click()
+    press(again, "Take the tour")
+    expect(again.get_by_role("dialog", name="Choose a photo")).to_be_visible()
+    again.keyboard.press("Escape")
+    expect(again.get_by_role("dialog")).to_have_count(0)
+
+
+def card_top(page: Page) -> float:
+    """Where the tour's card begins."""
+    box = page.get_by_role("dialog").bounding_box()
+    assert box
+    return box["y"]
+
+
+def test_who_comes_by_a_link_sees_no_tour(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    for link in ("?module=4b", "heads"):
+        screen.open_app(page, f"{app_url}/{link}")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_checks_see_what_is_missing(new_page: OpenPage) -> None:
+    page = new_page()
+    page.set_content(
+        """<main><div id="host"></div><p style="cursor: pointer">click</p>
+        <button style="outline: none">quiet</button><button>loud</button></main>
+        <script>document.getElementById("host").attachShadow({ mode: "open" }).innerHTML =
+          '<img width="9" height="9"><img alt="" width="9" height="9"><svg role="img" width="9" height="9"></svg>'
+          + '<button aria-label="named"><img alt="" width="9" height="9"></button>';</script>"""
+    )
+    assert [found.partition(":")[0] for found in access.nameless(page)] == [
+        "no alt",
+        "empty alt outside of a named button",
+        "nameless picture",
+    ]
+    assert [found[:2] for found in access.unreachable(page)] == ["p."]
+    assert [re.findall(r">(\w+)<", found) for found in access.unmarked(page)] == [["quiet"]]
+
+
+@pytest.mark.timeout(300)
+def test_states_of_look(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    access.watch_shifts(page.context)
+    screen.open_app(page, app_url)
+    press(page, "Skip")
+    expect(page.locator(TEACH).first).to_be_visible()
+    page.get_by_test_id("stExpandSidebarButton").click()
+    screen.settle(page)
+    look_at(page, "the sidebar open")
+    page.locator(".st-key-teach").get_by_text("Teach mode", exact=True).click()
+    expect(page.locator(TEACH)).to_have_count(0)
+    expect(page).to_have_url(re.compile("teach=off"))
+    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    screen.settle(page)
+    screen.send(page, *NO_PHOTOS.items())
+    expect(page.get_by_test_id("stAlert")).to_have_count(len(NO_PHOTOS))
+    page.get_by_text("Contact sheet", exact=True).click()
+    expect(page.get_by_role("group", name="contact sheet", exact=True)).to_be_visible()
+    press(page, "Compare")
+    expect(page.get_by_role("region", name="main", exact=True)).to_have_count(2)
+    look_at(page, "bad uploads, contact sheet and two photos")
+    press(page, "take the second photo away")
+    screen.film(page, "rocket").click()
+    screen.settle(page)
+    before = len(access.shifts(page))
+    page.wait_for_timeout(300)
+    assert access.shifts(page)[before:] == []  # what is drawn stays where it is
+
+
+@pytest.mark.timeout(300)
+def test_states_of_a_module(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, f"{app_url}/module?module=4b&branch=3x3&channel=5")
+    press(page, "show all channels of the concatenation")
+    page.locator(".st-key-bench-open").get_by_text("Open the bench").click()
+    expect(page.locator(".tune svg")).to_be_visible()
+    page.locator(".st-key-ablation-off").get_by_text("5×5", exact=True).first.click()
+    expect(page.get_by_text(re.compile("Without 5×5 of 4b"))).to_be_visible()
+    taught(page, "module", "channel", "profiles", "bench", "ablation")
+    look_at(page, "a node unfolded, a channel picked, the bench open, a branch off")
+
+
+@pytest.mark.timeout(300)
+def test_states_of_why(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, f"{app_url}/why")
+    page.get_by_role("slider", name=re.compile("Steps of the path")).press("Home")
+    for name, shown in (("Keep the ledger from black in 10 steps", ".ledger"), ("Switch off each of", ".sweep")):
+        page.get_by_role("button", name=re.compile(name)).click()
+        expect(page.locator(shown).first).to_be_visible()
+    expect(page.locator(".why-map img")).to_have_count(5)
+    taught(page, "attribution", "gallery", "score-sum", "ledger", "sweep")
+    look_at(page, "gallery, ledger and sweep")
+    page.locator(".st-key-trust-why-map button").first.click()
+    expect(page.get_by_test_id("stPopoverBody")).to_contain_text(LESSONS["trust"].sentence)
+    found = screen.serious_findings(page) + access.nameless(page) + access.unmarked(page)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.timeout(300)
+def test_states_of_cost_and_model(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, f"{app_url}/cost")
+    slider = page.get_by_role("slider", name=re.compile("5×5 reduce")).first
+    slider.press("ArrowLeft")
+    expect(page.get_by_text(re.compile("fewer"))).to_have_count(1)
+    look_at(page, "the lab after a slider")
+    go(page, "Model")
+    look_at(page, "the model page")
