@@ -24,6 +24,7 @@ image { image-rendering: pixelated; }
 .chosen .frame { stroke: var(--ink); stroke-width: 2; }
 [data-go] { cursor: pointer; outline: none; }
 [data-go]:hover rect, [data-go]:focus-visible rect { stroke: var(--ink); stroke-width: 1.5; }
+[data-go]:focus-visible { outline: 2px solid var(--b1x1); outline-offset: 1px; }
 [data-go][aria-current] rect { stroke: var(--ink); stroke-width: 2; }
 """
 
