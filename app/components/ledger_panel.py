@@ -32,7 +32,7 @@ def show(question: Question) -> None:
         ("why", "ledger", question.head, question.target, baseline, steps),
         keeping(question.head, question.target, baseline, steps),
         "Credit ledger",
-        ask=f"Keep the ledger from {baseline} in {steps} steps",
+        ask=f"Make the ledger from {baseline} in {steps} steps",
     )
     if ledger is not None:
         st.html(ledger_view.ledger_html(ledger))

@@ -174,7 +174,7 @@ def test_states_of_why(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}/why")
     page.get_by_role("slider", name=re.compile("Steps of the path")).press("Home")
-    for name, shown in (("Keep the ledger from black in 10 steps", ".ledger"), ("Switch off each of", ".sweep")):
+    for name, shown in (("Make the ledger from black in 10 steps", ".ledger"), ("Switch off each of", ".sweep")):
         page.get_by_role("button", name=re.compile(name)).click()
         expect(page.locator(shown).first).to_be_visible()
     expect(page.locator(".why-map img")).to_have_count(5)
