@@ -6,9 +6,11 @@ Reading activations (`look`) is safe on the shared network. Whatever hooks, abla
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import threading
 import time
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +25,8 @@ from .progress import Cancelled, Progress
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.02
+_GOODBYE_SECONDS = 5.0
+_services: weakref.WeakSet[InferenceService] = weakref.WeakSet()
 
 
 class BusyError(RuntimeError):
@@ -110,17 +114,18 @@ class InferenceService:
         self._places, self._waiting = queue, deque[_Job]()
         self._changed = threading.Condition()
         self._closed = False
-        self._running = 0
+        self._running = set[_Job]()
         self._looks, self._answers = Memo(looks), Memo(256)
         self._workers = [threading.Thread(target=self._serve, daemon=True, name=f"twin-{i}") for i in range(twins)]
         for worker in self._workers:
             worker.start()
+        _services.add(self)
 
     @property
     def load(self) -> tuple[int, int]:
         """(pieces of work that run, pieces that wait) at this moment."""
         with self._changed:
-            return self._running, len(self._waiting)
+            return len(self._running), len(self._waiting)
 
     def warm(self) -> None:
         """One forward pass of a grey image, so that the first photo does not pay for torch's own start."""
@@ -192,6 +197,15 @@ class InferenceService:
             self._waiting.clear()
             self._changed.notify_all()
 
+    def leave(self) -> None:
+        """`close`, and what runs stops at the next module: returns once no worker is inside torch any more."""
+        self.close()
+        with self._changed:
+            for job in self._running:
+                job.given_up.set()
+        for worker in self._workers:
+            worker.join(_GOODBYE_SECONDS)
+
     def _enqueue(self, job: _Job) -> None:
         with self._changed:
             if self._closed:
@@ -233,7 +247,7 @@ class InferenceService:
                 if self._closed:
                     return
                 job = self._waiting.popleft()
-                self._running += 1
+                self._running.add(job)
             try:
                 twin = twin or self.classifier.twin()
                 with _stops_when_given_up(twin.network, job):
@@ -244,8 +258,15 @@ class InferenceService:
                 if twin is not None and (job.error is not None or hook_count(twin.network)):
                     twin = None  # whatever the work left on its twin goes away with it
                 with self._changed:
-                    self._running -= 1
+                    self._running.discard(job)
                 job.finished.set()
+
+
+@atexit.register
+def _leave_all() -> None:
+    """A thread that is still inside torch when the interpreter goes would take the process down with an abort."""
+    for service in list(_services):
+        service.leave()
 
 
 @contextlib.contextmanager

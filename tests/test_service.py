@@ -195,6 +195,28 @@ def test_a_closed_service_says_so(tiny_classifier: Classifier) -> None:
         service.run(lambda _: None)
 
 
+def test_leaving_stops_what_runs_and_what_waits(tiny_classifier: Classifier) -> None:
+    service, started, said = InferenceService(tiny_classifier, twins=1), threading.Event(), list[str]()
+
+    def ask(work: Callable[[Classifier], object]) -> None:
+        try:
+            service.run(work)
+        except Cancelled as error:
+            said.append(str(error))
+
+    works = (lambda twin: forever(twin, started), lambda _: None)
+    asked = [threading.Thread(target=ask, args=(work,)) for work in works]
+    asked[0].start()
+    assert started.wait(20)
+    asked[1].start()
+    wait_until(lambda: service.load == (1, 1))
+    service.leave()
+    for thread in asked:
+        thread.join(20)
+    assert not any(worker.is_alive() for worker in service._workers)
+    assert sorted(said) == ["nobody waits for this result any more", "the service was closed"]
+
+
 def test_looks_are_remembered_by_the_photos_hash(service: InferenceService, cat: Photo) -> None:
     assert service.look(cat) is service.look(Photo(cat.image, cat.sha256, "another name"))
     assert service.look(cat).trace.heads.main.shape == (1, 7)

@@ -99,7 +99,7 @@ def gallery(question: Question) -> None:
     mode = state.option("why.gallery", "methods")
     trained = state.service().classifier.trained_heads
     what = (
-        "The same head and target under several methods: where they disagree, at most one can be right"
+        "The same head and target under several methods: each asks a question of its own, so they may differ"
         if mode == "methods"
         else f"The same class asked of every trained head ({', '.join(trained)}) under one method"
     )
