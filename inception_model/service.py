@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from torch import nn
 
 from .capture import Trace, capture
 from .classifier import Classifier
+from .memo import Memo
 from .preprocessing import Photo
 from .progress import Cancelled, Progress
 
@@ -43,48 +44,13 @@ class Look:
     seconds: float
 
 
-class Memo:
-    """Remembers the last `entries` answers by key; threads that ask for the same key at once share one computation."""
-
-    def __init__(self, entries: int) -> None:
-        self._entries = entries
-        self._known: OrderedDict[Hashable, Any] = OrderedDict()
-        self._busy: dict[Hashable, threading.Lock] = {}
-        self._guard = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def peek(self, key: Hashable) -> Any:
-        """The remembered answer, or None."""
-        with self._guard:
-            return self._known.get(key)
-
-    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """The remembered answer, or `compute()`. A failed computation is not remembered: the next caller tries anew."""
-        with self._guard:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]  # type: ignore[no-any-return]
-            lock = self._busy.setdefault(key, threading.Lock())
-        with lock:
-            with self._guard:
-                if key in self._known:
-                    return self._known[key]  # type: ignore[no-any-return]
-            value = compute()
-            with self._guard:
-                self._known[key] = value
-                self._busy.pop(key, None)
-                while len(self._known) > self._entries:
-                    self._known.popitem(last=False)
-            return value
-
-
 @dataclass(eq=False)
 class _Job:
     """One piece of work on its way through the queue."""
 
     work: Callable[[Classifier, Progress], Any]
+    waits: Callable[[], bool]
+    polite: bool = False
     finished: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)
     steps: tuple[int, int] | None = None
@@ -97,6 +63,8 @@ class _Job:
         self.steps = (done, total)
 
     def check(self) -> None:
+        while self.waits() and not self.given_up.is_set():
+            self.given_up.wait(_POLL_SECONDS)
         if self.given_up.is_set():
             raise Cancelled("nobody waits for this result any more")
 
@@ -115,6 +83,7 @@ class InferenceService:
         self._changed = threading.Condition()
         self._closed = False
         self._running = set[_Job]()
+        self._urgent = 0
         self._looks, self._answers = Memo(looks), Memo(256)
         self._workers = [threading.Thread(target=self._serve, daemon=True, name=f"twin-{i}") for i in range(twins)]
         for worker in self._workers:
@@ -138,7 +107,8 @@ class InferenceService:
 
         def compute() -> Look:
             started = time.perf_counter()
-            trace = capture(self.classifier, self.classifier.prepare(photo.image))
+            with self._first():
+                trace = capture(self.classifier, self.classifier.prepare(photo.image))
             return Look(trace, photo.sha256, time.perf_counter() - started)
 
         return self._looks.get(photo.sha256, compute)
@@ -163,19 +133,21 @@ class InferenceService:
         timeout: float | None = None,
         cancel: threading.Event | None = None,
         progress: Progress | None = None,
+        polite: bool = False,
         **options: Any,
     ) -> T:
         """`work(twin, *args, **options)` on a twin that nobody else uses meanwhile; returns what it returns.
 
         With `progress`, the work also gets `progress=` and whatever it reports is passed on in the caller's thread.
         Raises BusyError when the queue is full, TimeoutError after `timeout` seconds, Cancelled once `cancel` is
-        set; in the last two cases the work stops at the next module it runs, and a waiting one never starts.
+        set; in the last two cases the work stops at the next module it runs, and a waiting one never starts. What is
+        `polite` pauses while other work runs: two that share the cores would both take several times as long.
         """
 
         def call(twin: Classifier, report: Progress) -> T:
             return work(twin, *args, **options, **({} if progress is None else {"progress": report}))
 
-        job = _Job(call)
+        job = _Job(call, lambda: polite and self._urgent > 0, polite)
         self._enqueue(job)
         try:
             self._wait(job, timeout, cancel, progress)
@@ -238,6 +210,17 @@ class InferenceService:
         with self._changed, contextlib.suppress(ValueError):
             self._waiting.remove(job)
 
+    @contextlib.contextmanager
+    def _first(self) -> Iterator[None]:
+        """Polite work pauses meanwhile."""
+        with self._changed:
+            self._urgent += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._urgent -= 1
+
     def _serve(self) -> None:
         twin: Classifier | None = None
         while True:
@@ -246,11 +229,13 @@ class InferenceService:
                     self._changed.wait()
                 if self._closed:
                     return
-                job = self._waiting.popleft()
+                job = next((job for job in self._waiting if not job.polite), self._waiting[0])
+                self._waiting.remove(job)
                 self._running.add(job)
             try:
                 twin = twin or self.classifier.twin()
-                with _stops_when_given_up(twin.network, job):
+                first = contextlib.nullcontext() if job.polite else self._first()
+                with first, _stops_when_given_up(twin.network, job):
                     job.value = job.work(twin, job.report)
             except BaseException as error:  # handed to the caller, who raises it
                 job.error = error

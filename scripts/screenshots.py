@@ -7,8 +7,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from playwright.sync_api import expect
+
 from tests.e2e.browser import launched
-from tests.e2e.screen import SIZES, address, leave_tour, open_app
+from tests.e2e.screen import SIZES, address, leave_tour, open_app, settle
 from tests.e2e.server import ROOT, running_app
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -40,6 +42,8 @@ def main() -> int:
                 page = context.new_page()
                 for name in asked:
                     open_app(page, address(url, name))
+                    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=60_000)
+                    settle(page)
                     # Streamlit scrolls inside the page, so the window itself has to be as tall as what it shows.
                     tall = int(page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight"))
                     page.set_viewport_size({"width": width, "height": min(max(tall, height), MAX_HEIGHT)})

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from inception_model.classifier import Classifier
+from inception_model.memo import Memo
 from inception_model.preprocessing import Photo
 from inception_model.progress import Cancelled, Progress
-from inception_model.service import BusyError, InferenceService, Memo, hook_count
+from inception_model.service import BusyError, InferenceService, hook_count
 
 Relative = Callable[[Tensor, Tensor], float]
 
@@ -215,6 +216,58 @@ def test_leaving_stops_what_runs_and_what_waits(tiny_classifier: Classifier) -> 
         thread.join(20)
     assert not any(worker.is_alive() for worker in service._workers)
     assert sorted(said) == ["nobody waits for this result any more", "the service was closed"]
+
+
+def test_polite_work_waits_for_the_rest(tiny_classifier: Classifier) -> None:
+    service, order, busy, release = InferenceService(tiny_classifier), list[str](), threading.Event(), threading.Event()
+
+    def urgent(twin: Classifier) -> None:
+        busy.set()
+        release.wait(20)
+        order.append("urgent")
+
+    def patient(twin: Classifier) -> None:
+        twin.network(torch.zeros(1, 3, 224, 224))
+        order.append("polite")
+
+    threads = [
+        threading.Thread(target=service.run, args=(urgent,)),
+        threading.Thread(target=service.run, args=(patient,), kwargs={"polite": True}),
+    ]
+    threads[0].start()
+    assert busy.wait(20)
+    threads[1].start()
+    wait_until(lambda: service.load == (2, 0))
+    threads[1].join(0.3)
+    assert order == []
+    release.set()
+    for thread in threads:
+        thread.join(20)
+    assert order == ["urgent", "polite"]
+    service.close()
+
+
+def test_urgent_work_is_taken_first(tiny_classifier: Classifier) -> None:
+    service, order, release = InferenceService(tiny_classifier, twins=1), list[str](), threading.Event()
+    holder = threading.Thread(target=service.run, args=(lambda _: release.wait(20),))
+    holder.start()
+    wait_until(lambda: service.load == (1, 0))
+    threads = [holder]
+    for waiting, polite in enumerate((True, False), 1):
+        threads.append(
+            threading.Thread(
+                target=service.run,
+                args=(lambda _, name="polite" if polite else "urgent": order.append(name),),
+                kwargs={"polite": polite},
+            )
+        )
+        threads[-1].start()
+        wait_until(lambda waiting=waiting: service.load == (1, waiting))
+    release.set()
+    for thread in threads:
+        thread.join(20)
+    assert order == ["urgent", "polite"]
+    service.close()
 
 
 def test_looks_are_remembered_by_the_photos_hash(service: InferenceService, cat: Photo) -> None:

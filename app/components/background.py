@@ -38,6 +38,7 @@ class Work:
     finished: threading.Event = field(default_factory=threading.Event)
     steps: tuple[float, float] = (0, 1)
     error: Exception | None = None
+    polite: bool = False
 
     @property
     def running(self) -> bool:
@@ -59,7 +60,10 @@ class Work:
             self.steps = (number + done / max(1, total), jobs)
 
         return service.run(
-            lambda twin, progress: compute(twin, progress, self.cancel), cancel=self.cancel, progress=progress
+            lambda twin, progress: compute(twin, progress, self.cancel),
+            cancel=self.cancel,
+            progress=progress,
+            polite=self.polite,
         )
 
 
@@ -68,12 +72,12 @@ def _works() -> dict[str, Work]:
     return found
 
 
-def start(slot: str, jobs: Jobs, about: str) -> None:
+def start(slot: str, jobs: Jobs, about: str, polite: bool = False) -> None:
     """Begins the jobs in a thread, for one photo's hash and the network; what the slot did before is cancelled."""
     before = _works().get(slot)
     if before is not None:
         before.cancel.set()
-    work = _works()[slot] = Work(_wanted(jobs, about))
+    work = _works()[slot] = Work(_wanted(jobs, about), polite=polite)
     threading.Thread(
         target=work.run, args=(state.service(), about, dict(jobs)), daemon=True, name=f"work-{slot}"
     ).start()
@@ -91,13 +95,21 @@ def _wanted(jobs: Jobs, about: str) -> Hashable:
 
 
 def answers(
-    slot: str, jobs: Jobs, title: str, *, ask: str = "", patience: float = 0.3, about: str | None = None
+    slot: str,
+    jobs: Jobs,
+    title: str,
+    *,
+    ask: str = "",
+    patience: float = 0.3,
+    about: str | None = None,
+    polite: bool = False,
 ) -> dict[Hashable, Any]:
     """Key -> answer of those that are known. While others are missing, their progress and a Cancel button are drawn.
 
     They start at once and for `patience` seconds the page waits for them; with `ask`, a button of that name starts
     them. What was cancelled starts again on a button only. `about`: hash of the photo that the answers belong to, the
-    current one's if left out; "" for keys that name their photo themselves.
+    current one's if left out; "" for keys that name their photo themselves. `polite`: started by itself, it gives way
+    to whatever else runs.
     """
     about = state.current_photo().sha256 if about is None else about
 
@@ -114,7 +126,7 @@ def answers(
             work = None
         lost = work is not None and work.finished.is_set() and work.error is None
         if (work is None and not ask) or lost:
-            start(slot, jobs, about)
+            start(slot, jobs, about, polite)
             work = _works()[slot]
             work.finished.wait(patience)
         if work is not None and work.running:

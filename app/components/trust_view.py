@@ -85,9 +85,8 @@ def _quick(question: Question, attribution: Attribution, slot: str, badge: Badge
     missing: Sequence[str] = [name for name in QUICK if badge.find(name) is None]
     if missing:
         jobs = {check_key(question, name): checking(attribution, name) for name in QUICK[1:]}
-        background.answers(
-            f"{slot}-quick", jobs, "Quick checks", ask="" if auto else "Run the quick checks", patience=0
-        )
+        ask = "" if auto else "Run the quick checks"
+        background.answers(f"{slot}-quick", jobs, "Quick checks", ask=ask, patience=0, polite=auto)
 
 
 def _draw(found: Evidence, key: str) -> None:
