@@ -154,7 +154,8 @@ def test_the_map_has_every_lane_channel_and_head(tiny_classifier: Classifier, tr
     values = map_quantities.mean_activations(trace)
     text = drawn_map(tiny_classifier, trace, "activation", values)
     goals = re.findall(r'data-go="([^"]+)"', text)
-    assert len(goals) == 36 + 9 + 1
+    assert len(goals) == 36 + 18 + 9 + 1
+    assert "3a/5x5_reduce" in goals
     assert text.count('tabindex="0"') == len(goals)
     assert text.count("<image href") == 9
     assert "untrained" in text
@@ -206,6 +207,8 @@ def test_clicks_on_the_map_go_where_they_say() -> None:
     for where, wanted in (
         ("4b/3x3", ("module", "4b", "3x3", 0, None)),
         ("5a/pool/9", ("module", "5a", "pool", 9, None)),
+        ("4b/3x3_reduce", ("module", "4b", "3x3", 0, None)),
+        ("4b/1x1_reduce", (None, "4d", "5x5", 0, None)),
         ("head/aux2", ("heads", "4d", "5x5", 0, "aux2")),
         ("head/oracle", ("heads", "4d", "5x5", 0, None)),
         ("9z/1x1", (None, "4d", "5x5", 0, None)),

@@ -15,11 +15,13 @@ from app.components.heads_view import HeadView, head_views, percent, short
 from app.components.map_canvas import canvas
 from app.components.map_quantities import QUANTITIES, Quantity, Values, about, available
 from app.components.thumbnails import Thumbnail, thumbnails
+from inception_model.capture import NODES
 from inception_model.rendering import TABLES, number
 from inception_model.rendering import signed as signed_colours
-from inception_model.spec import BRANCH_UNIT, BRANCHES, BranchKind, NetworkSpec
+from inception_model.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind, NetworkSpec
 
-_HEIGHT, _WIDTH, _MIDDLE, _THUMB = 150.0, 66.0, 163.0, 40.0
+_HEIGHT, _WIDTH, _MIDDLE, _THUMB, _REDUCE = 150.0, 66.0, 163.0, 40.0, 10.0
+_REDUCTIONS = tuple(node for node in NODES if node.endswith("_reduce"))
 
 
 def value_range(values: Values, signed: bool) -> tuple[float, float]:
@@ -41,11 +43,12 @@ def map_svg(
     chosen: str | None = None,
     ends: tuple[float, float] | None = None,
 ) -> str:
-    """The drawing: lanes as tall as their share of a module's channels, coloured by a quantity.
+    """The drawing: lanes as tall as their share of a module's channels, coloured by a quantity, and in front of two of
+    them their 1x1 reductions on the same scale.
 
     `sides`: height of each module's maps in positions. `ends`: where the colours begin and end, if not with the
     smallest and largest value. Everything clickable carries `data-go`: `4d/5x5` for a branch,
-    `4d/5x5/17` for a channel, `head/aux1` for a head.
+    `4d/5x5_reduce` for its reduction, `4d/5x5/17` for a channel, `head/aux1` for a head.
     """
     pen = _Pen(quantity, values, ends)
     pen.box(54, 120, "image")
@@ -119,7 +122,11 @@ class _Pen:
         )
         for kind in BRANCHES:
             height = _HEIGHT * block.width(kind) / block.out_channels
-            self.parts.append(self._lane(name, kind, block.width(kind), top, height))
+            inset = 0.0
+            if reduced := block.reduce_width(kind):
+                inset = _REDUCE + 2
+                self.parts.append(self._reduction(block, kind, reduced, top + height / 2))
+            self.parts.append(self._lane(name, kind, block.width(kind), top, height, inset))
             top += height
         centre = self.centres[name] = self.x + _WIDTH / 2
         self.parts.append(
@@ -128,15 +135,25 @@ class _Pen:
         )
         self.x += _WIDTH
 
-    def _lane(self, name: str, kind: BranchKind, channels: int, top: float, height: float) -> str:
+    def _reduction(self, block: BlockSpec, kind: BranchKind, channels: int, middle: float) -> str:
+        words = f"{block.name} {theme.BRANCH_NAMES[kind]} reduce: {block.in_channels} channels become {channels}"
+        height = _HEIGHT * channels / block.out_channels
+        return (
+            f'<g role="button" tabindex="0" data-go="{block.name}/{kind}_reduce" aria-label="{words}">'
+            f"<title>{words}</title>"
+            f'<rect x="{self.x}" y="{middle - height / 2:.1f}" width="{_REDUCE}" height="{height:.1f}" rx="2" '
+            f'fill="var(--b{kind})" opacity=".4"/></g>'
+        )
+
+    def _lane(self, name: str, kind: BranchKind, channels: int, top: float, height: float, inset: float) -> str:
         value = self.values.get(name, {}).get(kind)
         said = "lies behind this head" if value is None else f"{self.quantity.write(value)} {self.quantity.one}"
         words = f"{name} {theme.BRANCH_NAMES[kind]}: {channels} channels, {said}"
-        high = max(height - 1.5, 1)
+        high, x, wide = max(height - 1.5, 1), self.x + inset, _WIDTH - inset
         return (
             f'<g role="button" tabindex="0" data-go="{name}/{kind}" aria-label="{words}"><title>{words}</title>'
-            f'<rect x="{self.x}" y="{top:.1f}" width="{_WIDTH}" height="{high:.1f}" rx="2" {self._fill(kind, value)}/>'
-            + (f'<rect class="edge" x="{self.x}" y="{top:.1f}" width="5" height="{high:.1f}" fill="var(--b{kind})"/>'
+            f'<rect x="{x}" y="{top:.1f}" width="{wide}" height="{high:.1f}" rx="2" {self._fill(kind, value)}/>'
+            + (f'<rect class="edge" x="{x}" y="{top:.1f}" width="5" height="{high:.1f}" fill="var(--b{kind})"/>'
                if self.quantity.signed else "")
             + "</g>"
         )  # fmt: skip
@@ -187,9 +204,11 @@ def go(where: str) -> None:
         if rest and rest[0] in state.service().classifier.trained_heads:
             state.set_option("why.head", rest[0])
         state.go_to("heads")
-    elif first in state.spec().module_names and rest and rest[0] in BRANCHES:
-        kind: BranchKind = rest[0]  # type: ignore[assignment]
+    elif first in state.spec().module_names and rest and rest[0] in (*BRANCHES, *_REDUCTIONS):
+        kind: BranchKind = rest[0].removesuffix("_reduce")  # type: ignore[assignment]
         state.set_selected_module(first, kind)
+        if rest[0] in _REDUCTIONS:
+            state.set_selected_node(rest[0])
         if len(rest) == 2 and rest[1].isdecimal():
             state.set_selected_node(BRANCH_UNIT[kind], int(rest[1]))
         state.go_to("module")
@@ -238,9 +257,11 @@ def _found(name: str) -> dict[str, Values | None]:
 def legend(name: str, ends: tuple[float, float]) -> None:
     """The four branch colours, and where the colours of the quantity begin and end."""
     quantity = QUANTITIES[name]
+    reduction = "color-mix(in srgb,var(--b3x3) 40%,transparent)"
     marks = "".join(
         f'<span><i style="background:var(--b{kind})"></i>{label}</span>' for kind, label in theme.BRANCH_NAMES.items()
     )
+    marks += f'<span><i style="background:{reduction}"></i>light, in front: its 1×1 reduction</span>'
     low, high = (quantity.write(value) for value in ends)
     colours = (
         ",".join(f"rgb({r},{g},{b})" for r, g, b in TABLES["signed"][:: len(TABLES["signed"]) // 8])

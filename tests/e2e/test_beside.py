@@ -116,6 +116,7 @@ def test_a_link_with_both_opens_for_somebody_else(new_page: OpenPage, app_url: s
 def test_the_contact_sheet_opens_with_several_uploads(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, app_url)
+    expect(screen.film(page, "cat")).to_be_visible()  # counting doesn't wait
     photos = page.get_by_role("button", name=re.compile("^look at ")).count() + 3
     screen.send(page, *((f"{name}.png", photo(name, 90)) for name in ("cat", "espresso", "rocket")))
     sheet = page.get_by_role("group", name="contact sheet", exact=True)
