@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import threading
 from pathlib import Path
 
@@ -86,11 +87,13 @@ def _offer(findings: Findings, photo: Photo) -> None:
     """The download, with or without the photo; the page is put together when it is asked for."""
     with st.container(key="report-offer", horizontal=True, gap="medium", vertical_alignment="center"):
         private = kept(st.toggle, "Without the photo and its name", "report.private", False)
+        name = "report.html" if private else f"{Path(photo.name).stem}-report.html"
         st.download_button(
             "Download the report",
             data=lambda: render(findings, photo, with_image=not private).encode(),
-            file_name="report.html" if private else f"{Path(photo.name).stem}-report.html",
+            file_name=name,
             mime="text/html",
             on_click="ignore",
             key="report-download",
         )
+        st.html(f'<span class="scope-mut">{html.escape(name)}</span>')

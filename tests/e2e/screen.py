@@ -29,6 +29,20 @@ _OVERFLOW = """() => {
   }).slice(0, 5).map((node) => `${node.tagName}.${node.className} right=${node.getBoundingClientRect().right}`);
 }"""
 
+# A rerun that a widget has just asked for takes a moment to begin: idle means idle for a while.
+_STILL = """([ready, limit]) => new Promise((done, fail) => {
+  const begun = performance.now();
+  let since = begun;
+  const look = () => {
+    const now = performance.now();
+    if (!document.querySelector(ready)) since = now;
+    if (now - since >= 200) done();
+    else if (now - begun > limit) fail(new Error("the app did not come to rest"));
+    else setTimeout(look, 20);
+  };
+  look();
+})"""
+
 _SIDEWAYS = """() => ['html', 'body', '[data-testid="stMain"]', '[data-testid="stAppViewContainer"]']
   .map((name) => [name, document.querySelector(name)])
   .filter(([, node]) => node && node.scrollWidth > node.clientWidth + 1)
@@ -40,9 +54,7 @@ def settle(page: Page, seconds: float = 60.0) -> None:
     limit = seconds * 1000
     page.locator(READY).wait_for(state="attached", timeout=limit)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=limit)
-    # A rerun that a widget has just asked for shows up within a frame or two.
-    page.wait_for_timeout(120)
-    page.locator(READY).wait_for(state="attached", timeout=limit)
+    page.evaluate(_STILL, [READY, limit])
     problems = page.get_by_test_id("stException").all_inner_texts()
     assert not problems, "an exception is on the page:\n" + "\n".join(problems)
     expect(page.get_by_text("Page not found")).to_have_count(0)

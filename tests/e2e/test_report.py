@@ -29,6 +29,8 @@ def test_a_report_is_complete_without_a_network(
     screen.settle(page)
     shown = download(page, tmp_path / "shown.html")
     page.locator(".st-key-report-private label").click()
+    # Until the page has answered, the button still stands for the file before.
+    expect(page.get_by_text("report.html", exact=True)).to_be_visible()
     screen.settle(page)
     hidden = download(page, tmp_path / "hidden.html")
     screen.assert_fits(page)
