@@ -70,14 +70,10 @@ def settings() -> Settings:
 
 
 def set_settings(checkpoint: str, device: str = "auto", precision: str = "float32") -> None:
-    """Chooses the network; raises what loading it raises, and then keeps the one before."""
-    before = settings()
-    _set("settings", (checkpoint, device, precision))
-    try:
-        service()
-    except Exception:
-        _set("settings", before)
-        raise
+    """Chooses the network; raises what loading it raises, and the one before stays."""
+    chosen = checkpoint, device, precision
+    _service_of(chosen)
+    _set("settings", chosen)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the network")
@@ -101,7 +97,11 @@ def _service(sha256: str, device: str, precision: str, _checkpoint: Checkpoint) 
 
 def service() -> InferenceService:
     """The shared service of the chosen network, loaded and warmed on first use."""
-    name, device, precision = settings()
+    return _service_of(settings())
+
+
+def _service_of(chosen: Settings) -> InferenceService:
+    name, device, precision = chosen
     checkpoint = load_checkpoint(name)
     return _service(checkpoint.sha256, pick_device(device).type, precision, checkpoint)
 

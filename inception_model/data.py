@@ -56,6 +56,12 @@ class LabelledImages(Sequence[tuple[Image.Image, int]]):
         boxes = None if self.boxes is None else self.boxes[:count]
         return LabelledImages(self.encoded[:count], self.labels[:count], boxes)
 
+    def spread(self, count: int | None) -> LabelledImages:
+        """`count` images at even distances (all with None), so that data sorted by class give all classes."""
+        if count is None or count >= len(self):
+            return self
+        return self.take([number * len(self) // count for number in range(count)])
+
     def first_of_each(self, count: int | None) -> LabelledImages:
         """The first `count` images of every class, in their order (all with None)."""
         if count is None:

@@ -17,7 +17,6 @@ from inception_model.attribution.batched import enlarged, heatmaps
 from inception_model.checkpoint import save
 from inception_model.classifier import Classifier
 from inception_model.cli import main
-from inception_model.cli.localize import spread
 from inception_model.data import DatasetError, LabelledImages, open_dataset
 from inception_model.localization import (
     Mark,
@@ -221,8 +220,8 @@ def test_the_command_measures_a_folder_and_prints_three_forms(
 
 
 def test_spread_takes_images_from_everywhere(folder: Path) -> None:
-    assert spread(boxed(folder), 7).labels.tolist() == list(range(7))
-    assert len(spread(boxed(folder), None)) == 14
+    assert boxed(folder).spread(7).labels.tolist() == list(range(7))
+    assert len(boxed(folder).spread(None)) == 14
 
 
 def test_what_is_missing_is_said(tiny_classifier: Classifier, folder: Path) -> None:

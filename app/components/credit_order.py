@@ -6,7 +6,7 @@ import numpy as np
 
 from app import state
 from app.components.ledger_view import signed
-from app.components.why_answers import words_of
+from app.components.why_answers import target_of, words_of
 from inception_model.effects import Effects, channel_effects, reaches
 from inception_model.spec import BRANCH_UNIT, HeadName
 from inception_model.targets import Target, TargetError
@@ -26,22 +26,9 @@ def asked(module: str) -> Asked | None:
     wanted = state.option("why.head", heads[-1])
     head = wanted if wanted in heads else heads[-1]
     try:
-        return head, _target(head, state.option("why.target", "auto"))
+        return head, target_of(head, state.option("why.target", "auto"))
     except TargetError:
-        return head, _target(head, "auto")
-
-
-def _target(head: HeadName, kind: str) -> Target:
-    """The target that the choices of the page Why mean at this head; raises TargetError."""
-    logits, labels = state.trace().logits(head)[0], state.checkpoint().labels
-    best, second = (str(index) for index in logits.topk(2).indices.tolist())
-    if kind == "auto":
-        return Target.parse("auto", labels, logits)
-    first = Target.parse(state.option("why.class", best) or best, labels, logits)
-    if kind == "class" or first.minus is not None:
-        return first
-    other = Target.parse(state.option("why.minus", second) or second, labels, logits)
-    return Target.parse(f"{first.index}-{other.index}", labels, logits)
+        return head, target_of(head, "auto")
 
 
 def credits_of(module: str, about: Asked) -> dict[str, np.ndarray]:

@@ -89,12 +89,13 @@ def _head(head: HeadName, after: str, centre: float, y: float, trained: bool, ch
     )
 
 
-def _why_layer() -> tuple[str, str] | None:
-    """Head and method of the page Why, where the method looks at a layer."""
-    method = state.option("why.method", "gradcam")
-    trained = state.service().classifier.trained_heads
+def _why() -> tuple[HeadName, tuple[str, ...]]:
+    """The head of the page Why, and the modules that its method may look at: none where it takes no layer."""
+    classifier = state.service().classifier
+    trained = classifier.trained_heads
     head = state.option("why.head", trained[-1] if trained else "main")
-    return (head, method) if head in trained and "layer" in METHODS[method].needs else None
+    takes_one = head in trained and "layer" in METHODS[state.option("why.method", "gradcam")].needs
+    return cast(HeadName, head), allowed_layers(classifier, head) if takes_one else ()
 
 
 def place_of(page: str) -> Place:
@@ -103,19 +104,15 @@ def place_of(page: str) -> Place:
         return Place(state.selected_module(), state.selected_branch())
     if page == "cost":
         return Place(st.session_state.get("cost_module") or state.selected_module())
-    if page == "why":
-        trained = state.service().classifier.trained_heads
-        head = cast(HeadName, state.option("why.head", trained[-1] if trained else "main"))
-        layer = _why_layer()
-        if layer is None:
-            return Place(head=head)
-        allowed = allowed_layers(state.service().classifier, head)
-        module = state.option("why.module", allowed[-1])
-        branch = state.option("why.branch", None)
-        return Place(
-            module if module in allowed else allowed[-1], cast(BranchKind, branch) if branch in BRANCHES else None, head
-        )
-    return Place()
+    if page != "why":
+        return Place()
+    head, modules = _why()
+    if not modules:
+        return Place(head=head)
+    module, branch = state.option("why.module", modules[-1]), state.option("why.branch", None)
+    return Place(
+        module if module in modules else modules[-1], cast(BranchKind, branch) if branch in BRANCHES else None, head
+    )
 
 
 def go(page: str, where: str) -> None:
@@ -136,8 +133,7 @@ def _choose_head(page: str, head: HeadName) -> None:
 
 
 def _choose_branch(page: str, module: str, kind: BranchKind) -> None:
-    layer = _why_layer()
-    if page == "why" and layer and module in allowed_layers(state.service().classifier, cast(HeadName, layer[0])):
+    if page == "why" and module in _why()[1]:
         state.set_option("why.module", module)
         state.set_option("why.branch", kind)
         return

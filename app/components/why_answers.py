@@ -27,6 +27,20 @@ QUICK_COST = 4
 """Forward passes that nobody notices: such a map appears at once."""
 
 
+def target_of(head: HeadName, kind: str) -> Target:
+    """What the choices of the page Why mean at a head: `auto` its answer, `class` the named class, `contrast` that one
+    rather than the other; unnamed ones are its first and second. Raises TargetError for what names no class."""
+    logits, labels = state.trace().logits(head)[0], state.checkpoint().labels
+    if kind == "auto":
+        return Target.parse("auto", labels, logits)
+    best, second = (str(index) for index in logits.topk(2).indices.tolist())
+    first = Target.parse(state.option("why.class", None) or best, labels, logits)
+    if kind == "class" or first.minus is not None:
+        return first
+    other = Target.parse(state.option("why.minus", None) or second, labels, logits)
+    return Target.parse(f"{first.index}-{other.index}", labels, logits)
+
+
 @dataclass(frozen=True)
 class Question:
     """Everything that decides a map of the current photo; what the method does not need is None."""

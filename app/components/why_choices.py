@@ -9,7 +9,7 @@ import streamlit as st
 from app import state
 from app.components.choices import kept
 from app.components.heads_view import percent, short
-from app.components.why_answers import Question, ask, baseline_picture, words_of
+from app.components.why_answers import Question, ask, baseline_picture, target_of, words_of
 from app.theme import BRANCH_NAMES
 from inception_model.attribution import METHODS, AttributionError, Option, allowed_layers
 from inception_model.attribution.explaining import NOISE_IMAGES, trained_head
@@ -87,21 +87,19 @@ def _target(head: HeadName) -> Target:
         st.html(f'<span class="scope-mut">{head} says {words_of(best)} ({percent(probability)}).</span>')
         return best
     ranking = [str(index) for index in logits.argsort(descending=True).tolist()]
-    first = Target.parse(_class("Class" if kind == "class" else "For", "why.class", ranking, 0), labels, logits)
-    if kind == "class" or first.minus is not None:
-        return first
-    second = Target.parse(_class("Rather than", "why.minus", ranking, 1), labels, logits)
-    return Target.parse(f"{first.index}-{second.index}", labels, logits)
+    _class("Class" if kind == "class" else "For", "why.class", ranking, 0)
+    if kind == "contrast" and target_of(head, "class").minus is None:
+        _class("Rather than", "why.minus", ranking, 1)
+    return target_of(head, kind)
 
 
-def _class(label: str, option: str, ranking: list[str], place: int) -> str:
-    """A class out of the head's ranking, or whatever was typed instead: an index, a WordNet id, words."""
-    chosen = kept(
+def _class(label: str, option: str, ranking: list[str], place: int) -> None:
+    """Offers the head's ranking, and takes whatever is typed instead: an index, a WordNet id, words."""
+    kept(
         st.selectbox, label, option, ranking[place],
         options=ranking, format_func=class_words, accept_new_options=True,
         help="Best first. Type to search by name; an index or a WordNet id will do as well.",
     )  # fmt: skip
-    return str(chosen or ranking[place])
 
 
 def class_words(text: str) -> str:

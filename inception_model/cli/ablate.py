@@ -17,11 +17,10 @@ from ..preprocessing import open_photo
 from ..spec import BRANCHES
 from ..targets import FORMS, Target
 from .common import (
-    add_json_option,
-    add_network_options,
     add_top_option,
     classifier_from,
     describe,
+    finish,
     image_argument,
     print_json,
     require_positive,
@@ -58,9 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--target", default="auto", help=f"of the sweep: {FORMS} (auto: the main head's best class)")
     add_top_option(parser)
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:

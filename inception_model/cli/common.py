@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def finish(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
+    """What most commands end with: the options of the network, --json, and what the command runs."""
+    add_network_options(parser)
+    add_json_option(parser)
+    parser.set_defaults(run=run)
 
 
 def add_top_option(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ..data import open_dataset
 from ..evaluation import evaluate_network
-from .common import add_json_option, add_network_options, classifier_from, describe, print_json, require_same_classes
+from .common import classifier_from, describe, finish, print_json, require_positive, require_same_classes
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,17 +20,16 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("evaluate", help="accuracy of every head on labelled images")
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Parquet shards or ImageFolder")
     parser.add_argument("--split", default="validation", choices=("validation", "train"))
-    parser.add_argument("--limit", type=int, help="only the first N images")
+    parser.add_argument("--limit", type=int, help="only N images, evenly spread over the data")
     parser.add_argument("--batch", type=int, default=16)
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints a row per head (single centre view), or JSON."""
+    require_positive(args, "batch", "limit")
     classifier = classifier_from(args)
-    images = open_dataset(args.data, args.split).first(args.limit)
+    images = open_dataset(args.data, args.split).spread(args.limit)
     require_same_classes(classifier, args.data)
     started = time.perf_counter()
     with tqdm(total=len(images), unit="img", desc="evaluate", dynamic_ncols=True) as bar:

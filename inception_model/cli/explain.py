@@ -16,7 +16,7 @@ from ..classifier import Classifier
 from ..preprocessing import Photo, open_photo
 from ..rendering import full_scale, overlay_on_photo
 from ..targets import FORMS
-from .common import add_json_option, add_network_options, classifier_from, describe, image_argument, print_json
+from .common import classifier_from, describe, finish, image_argument, print_json
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,9 +35,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--baseline", default="black", metavar="NAME", help=f"one of: {', '.join(BASELINES)}")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the three files go")
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:

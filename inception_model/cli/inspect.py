@@ -10,7 +10,7 @@ import numpy as np
 
 from ..capture import Trace, capture
 from ..preprocessing import open_photo
-from .common import add_json_option, add_network_options, classifier_from, describe, image_argument, print_json
+from .common import classifier_from, describe, finish, image_argument, print_json
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,9 +18,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("inspect", help="save every branch of every module as arrays")
     image_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from ..ledger import credit_ledger, exact_split
 from ..preprocessing import open_photo
 from ..spec import BRANCHES, HEADS
 from ..targets import FORMS, Target
-from .common import add_json_option, add_network_options, classifier_from, describe, image_argument, print_json
+from .common import classifier_from, describe, finish, image_argument, print_json
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,9 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--target", default="auto", help=f"{FORMS} (auto: the head's best class)")
     parser.add_argument("--steps", type=int, default=50, help="intervals of the path (default 50)")
     parser.add_argument("--baseline", default="mean", choices=tuple(BASELINES), help="where the path starts")
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:

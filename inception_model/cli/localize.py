@@ -10,14 +10,13 @@ from typing import Any
 from tqdm import tqdm
 
 from ..attribution import METHODS as ALL_METHODS
-from ..data import LabelledImages, open_dataset
+from ..data import open_dataset
 from ..localization import METHODS, Localization, localize, read_boxes
 from ..spec import HEADS
 from .common import (
-    add_json_option,
-    add_network_options,
     classifier_from,
     describe,
+    finish,
     print_json,
     require_positive,
     require_same_classes,
@@ -38,9 +37,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--target", default="true", choices=("true", "predicted"), help="class that the maps are for")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     require_same_classes(classifier, args.data)
     if args.boxes is not None:
         images = read_boxes(args.boxes, images, args.data)
-    images = spread(images, args.limit)
+    images = images.spread(args.limit)
     with tqdm(total=len(images), unit="img", desc="localize", dynamic_ncols=True) as bar:
         result = localize(
             classifier,
@@ -67,13 +64,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(markdown(result) if args.markdown else text(result)))
     return 0
-
-
-def spread(images: LabelledImages, count: int | None) -> LabelledImages:
-    """`count` images at even distances (all with None), so that data sorted by class give all classes."""
-    if count is None or count >= len(images):
-        return images
-    return images.take([number * len(images) // count for number in range(count)])
 
 
 def _rows(result: Localization) -> list[tuple[str, str, str, str]]:

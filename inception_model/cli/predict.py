@@ -11,11 +11,10 @@ from typing import Any
 from ..classifier import Classifier
 from ..preprocessing import open_photo
 from .common import (
-    add_json_option,
-    add_network_options,
     add_top_option,
     classifier_from,
     describe,
+    finish,
     print_json,
     require_positive,
 )
@@ -26,9 +25,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("predict", help="what the three heads say about images")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     add_top_option(parser)
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,15 +14,13 @@ from ..classifier import Classifier
 from ..data import LabelledImages, open_dataset
 from ..probes import Features, collect_features, probes_path, save_probes, train_probes
 from .common import (
-    add_json_option,
-    add_network_options,
     classifier_from,
     describe,
+    finish,
     print_json,
     require_positive,
     require_same_classes,
 )
-from .localize import spread
 
 
 def add_parser(subparsers: Any) -> None:
@@ -33,9 +31,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--limit-per-class", type=int, metavar="N", help="only the first N training images of a class")
     parser.add_argument("--val-limit", type=int, metavar="N", help="only N validation images, evenly spread")
     parser.add_argument("--batch", type=int, default=16)
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     require_positive(args, "batch", "limit_per_class", "val_limit")
     classifier = classifier_from(args)
     images = open_dataset(args.data, "train").first_of_each(args.limit_per_class)
-    validation = spread(open_dataset(args.data, "validation"), args.val_limit)
+    validation = open_dataset(args.data, "validation").spread(args.val_limit)
     require_same_classes(classifier, args.data)
     features = _collect(classifier, images, "training images", args.batch)
     measured = _collect(classifier, validation, "validation images", args.batch)

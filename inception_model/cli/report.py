@@ -20,7 +20,7 @@ from ..samples import available_samples, sample_photo
 from ..spec import HEADS
 from ..stimuli import sample_stimuli
 from ..targets import FORMS
-from .common import add_json_option, add_network_options, classifier_from, print_json
+from .common import classifier_from, finish, print_json
 from .explain import read_pairs
 
 
@@ -52,9 +52,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--fill", default="zero", choices=tuple(FILLS.values()), help="what a branch is switched off to"
     )
-    add_network_options(parser)
-    add_json_option(parser)
-    parser.set_defaults(run=run)
+    finish(parser, run)
 
 
 def run(args: argparse.Namespace) -> int:
