@@ -106,7 +106,7 @@ def test_the_sweep_has_every_branch(path: str, trace: Trace, capsys: pytest.Capt
 
 
 def test_the_ledger_closes(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(capsys, "ledger", path, "--steps", "8", "--target", "auto-3")
+    found = answer(capsys, "ledger", path, "--steps", "8", "--target", "auto-3", "--baseline", "mean")
     best = int(trace.logits("main").argmax())
     assert (found["target"]["index"], found["target"]["minus"]) == (best, 3)
     assert found["score"] == pytest.approx(float(trace.heads.main[0, best] - trace.heads.main[0, 3]), abs=1e-4)
@@ -122,7 +122,8 @@ def test_the_ledger_closes(path: str, trace: Trace, capsys: pytest.CaptureFixtur
 
 
 def test_the_ledger_of_an_auxiliary_head(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(capsys, "ledger", path, "--steps", "2", "--head", "aux1", "--baseline", "blur")
+    found = answer(capsys, "ledger", path, "--steps", "2", "--head", "aux1")
+    assert found["baseline"] == "black"  # as on the page and in reports
     assert found["target"]["index"] == int(trace.logits("aux1").argmax())
     assert [row["module"] for row in found["modules"]] == ["3a", "3b", "4a"]
     assert "exact" not in found

@@ -15,6 +15,7 @@ from app.components.background import Compute
 from app.components.heads_view import short
 from inception_model.ablation import Fill, channel_means, sweep
 from inception_model.attribution import METHODS, Attribution, baseline_images, explain
+from inception_model.attribution.explaining import NOISE_IMAGES
 from inception_model.baselines import baseline
 from inception_model.classifier import Classifier
 from inception_model.ledger import ExactSplit, credit_ledger, exact_split
@@ -60,7 +61,7 @@ class Question:
     @property
     def cost(self) -> float:
         """In forward passes of one image; a noisy baseline is several images."""
-        times = 4 if self.baseline == "noise" else 1
+        times = NOISE_IMAGES if self.baseline == "noise" else 1
         return times * METHODS[self.method].cost(dict(self.options), state.checkpoint().preprocessing.size)
 
     @property

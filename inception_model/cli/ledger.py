@@ -21,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--head", default="main", choices=HEADS)
     parser.add_argument("--target", default="auto", help=f"{FORMS} (auto: the head's best class)")
     parser.add_argument("--steps", type=int, default=50, help="intervals of the path (default 50)")
-    parser.add_argument("--baseline", default="mean", choices=tuple(BASELINES), help="where the path starts")
+    parser.add_argument("--baseline", default="black", choices=tuple(BASELINES), help="where the path starts")
     finish(parser, run)
 
 
