@@ -13,8 +13,8 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import sidebar, state, teach, theme  # noqa: E402
-from app.components import copy_link, tour  # noqa: E402
+from app import sidebar, state, theme  # noqa: E402
+from app.widgets import copy_link, teach, tour  # noqa: E402
 
 PAGES = ("look", "module", "heads", "why", "cost", "model")
 """Files in views/, in the order of the navigation; a page is its file, its title and its address.
@@ -28,13 +28,13 @@ def main() -> None:
     theme.apply()
     pages = {
         name: st.Page(
-            f"views/{name}.py",
+            f"views/{name}/page.py",
             title=name.capitalize(),
             url_path=name if name != PAGES[0] else "",
             default=name == PAGES[0],
         )
         for name in PAGES
-        if (ROOT / "app" / "views" / f"{name}.py").is_file()
+        if (ROOT / "app" / "views" / name / "page.py").is_file()
     }
     # The first page lives at the root; who types its name gets there as well, with everything that the link says.
     alias = st.Page(_nothing, title="Look", url_path=PAGES[0], visibility="hidden")

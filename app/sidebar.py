@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state, teach
-from app.components import tour
-from inception_model.checkpoint import BUNDLED, CheckpointError
-from inception_model.classifier import DeviceError, available_devices
-from inception_model.download import PUBLISHED, local_file
+from app import state
+from app.widgets import teach, tour
+from inception_model.checkpoints.checkpoint import BUNDLED, CheckpointError
+from inception_model.checkpoints.download import PUBLISHED, local_file
+from inception_model.inference.classifier import DeviceError, available_devices
 
 FILE = "a file"
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import streamlit as st
 
-from inception_model.style import BRANCH_NAMES as BRANCH_NAMES
-from inception_model.style import COLOURS
+from inception_model.drawing.palette import BRANCH_NAMES as BRANCH_NAMES
+from inception_model.drawing.palette import COLOURS
 
 _VARIABLES = ";".join(f"--{name}:light-dark({light},{dark})" for name, (light, dark) in COLOURS.items())
 

@@ -11,10 +11,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from inception_model.capture import Trace, capture
-from inception_model.checkpoint import Checkpoint, load
-from inception_model.classifier import Classifier, available_devices, build
-from inception_model.samples import sample_photo
+from inception_model.checkpoints.checkpoint import Checkpoint
+from inception_model.checkpoints.store import load
+from inception_model.images.samples import sample_photo
+from inception_model.inference.classifier import Classifier, available_devices, build
+from inception_model.inference.trace import Trace, capture
 
 # Relative norm of the deviation from the CPU in float32 that each precision may have. NVIDIA's convolutions round
 # float32 inputs to TF32 (10 bits), as PyTorch does by default.

@@ -20,7 +20,7 @@ MAX_HEIGHT = 2400
 
 def page_names() -> list[str]:
     """The app's pages, as their addresses name them."""
-    return sorted(path.stem for path in (ROOT / "app" / "views").glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.parent.name for path in (ROOT / "app" / "views").glob("*/page.py"))
 
 
 def main() -> int:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from inception_model.checkpoint import Checkpoint, load
-from inception_model.classifier import Classifier, build
-from inception_model.preprocessing import Photo
-from inception_model.samples import SAMPLES, sample_photo
-from inception_model.spec import tiny
+from inception_model.architecture.variants import tiny
+from inception_model.checkpoints.checkpoint import Checkpoint
+from inception_model.checkpoints.store import load
+from inception_model.images.decode import Photo
+from inception_model.images.samples import SAMPLES, sample_photo
+from inception_model.inference.classifier import Classifier, build
 
 from .random_networks import random_classifier
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inception_model.checkpoint import Checkpoint
-from inception_model.classifier import Classifier, build
-from inception_model.data import Label
-from inception_model.network import GoogLeNet, init_weights
-from inception_model.preprocessing import Preprocessing
-from inception_model.spec import HeadName, NetworkSpec
+from inception_model.architecture.labels import Label
+from inception_model.architecture.network import GoogLeNet, init_weights
+from inception_model.architecture.spec import HeadName, NetworkSpec
+from inception_model.checkpoints.checkpoint import Checkpoint
+from inception_model.images.preprocessing import Preprocessing
+from inception_model.inference.classifier import Classifier, build
 
 
 def random_classifier(spec: NetworkSpec, *, trained: tuple[HeadName, ...] | None = None) -> Classifier:

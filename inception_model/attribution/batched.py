@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..classifier import Classifier
+from ..inference.classifier import Classifier
+from ..inference.targets import Target
 from ..progress import Progress
-from ..targets import Target
 from .explaining import explain, find_method, read_layer, trained_head
 from .options import read_options
 from .task import Clock, Task

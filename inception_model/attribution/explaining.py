@@ -11,13 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..ablation import Part
-from ..baselines import baseline as make_baseline
-from ..classifier import Classifier
-from ..ledger import modules_seen
+from ..architecture.address import Part, modules_seen
+from ..architecture.spec import HeadName
+from ..images.baselines import baseline as make_baseline
+from ..inference.classifier import Classifier
+from ..inference.targets import Target
 from ..progress import Progress
-from ..spec import HeadName
-from ..targets import Target
 from .methods import METHODS, Method
 from .options import AttributionError, read_options
 from .task import Clock, Task

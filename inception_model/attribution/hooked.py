@@ -16,8 +16,8 @@ from captum.attr import (
 from skimage.segmentation import slic
 from torch import Tensor, nn
 
-from ..ablation import Part
-from ..network import GoogLeNet, branch_unit
+from ..architecture.address import Part
+from ..architecture.network import GoogLeNet, branch_unit
 from .options import AttributionError
 from .pairwise import with_pairwise_pools
 from .task import Task

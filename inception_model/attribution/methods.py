@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ..ablation import Part
-from ..spec import NetworkSpec
+from ..architecture.address import Part
+from ..architecture.spec import NetworkSpec
 from . import gradients, hooked
 from .options import Option
 from .task import Task

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..network import GoogLeNet
+from ..architecture.network import GoogLeNet
 
 
 class PairwiseMaxPool(nn.Module):

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..ablation import Part
-from ..classifier import Classifier
-from ..network import GoogLeNet
+from ..architecture.address import Part
+from ..architecture.network import GoogLeNet
+from ..architecture.spec import HeadName
+from ..inference.classifier import Classifier
+from ..inference.targets import Target
 from ..progress import Progress, report
-from ..spec import HeadName
-from ..targets import Target
 
 
 @dataclass

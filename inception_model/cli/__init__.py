@@ -7,10 +7,10 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from ..checkpoint import CheckpointError
-from ..classifier import DeviceError
-from ..data import DatasetError
-from ..preprocessing import ImageError
+from ..checkpoints.checkpoint import CheckpointError
+from ..images.decode import ImageError
+from ..inference.classifier import DeviceError
+from ..training.data import DatasetError
 
 COMMANDS = (
     "predict",

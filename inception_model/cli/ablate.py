@@ -9,22 +9,14 @@ from typing import Any
 
 from torch import Tensor
 
-from ..ablation import Ablation, AblationResult, Fill, RankChange, ablate, channel_means, sweep
-from ..baselines import baseline
-from ..capture import capture
-from ..classifier import Classifier
-from ..preprocessing import open_photo
-from ..spec import BRANCHES
-from ..targets import FORMS, Target
-from .common import (
-    add_top_option,
-    classifier_from,
-    describe,
-    finish,
-    image_argument,
-    print_json,
-    require_positive,
-)
+from ..analysis.ablation import Ablation, AblationResult, Fill, RankChange, ablate, channel_means, sweep
+from ..architecture.spec import BRANCHES
+from ..images.baselines import baseline
+from ..images.decode import open_photo
+from ..inference.classifier import Classifier
+from ..inference.targets import FORMS, Target
+from ..inference.trace import capture
+from .common import add_top_option, classifier_from, describe, finish, image_argument, print_json, require_positive
 
 FILLS: dict[str, tuple[Fill, str]] = {
     "zero": ("zero", "zero"),

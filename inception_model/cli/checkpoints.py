@@ -7,8 +7,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..checkpoint import ASSETS, BUNDLED, Checkpoint, load
-from ..download import PUBLISHED, Published, fetch, local_file
+from ..checkpoints.checkpoint import ASSETS, BUNDLED, Checkpoint
+from ..checkpoints.download import PUBLISHED, Published, fetch, local_file
+from ..checkpoints.store import load
 from .common import add_json_option, print_json
 
 

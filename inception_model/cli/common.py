@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..classifier import DEVICES, DTYPES, Classifier, build
-from ..data import read_labels
+from ..inference.classifier import DEVICES, DTYPES, Classifier, build
+from ..training.data import read_labels
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def require_positive(args: argparse.Namespace, *options: str) -> None:
 
 def classifier_from(args: argparse.Namespace) -> Classifier:
     """The classifier that the options ask for."""
-    from ..checkpoint import load
+    from ..checkpoints.store import load
 
     return build(load(args.checkpoint), args.device, args.precision)
 

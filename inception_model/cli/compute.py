@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from ..compute import ComputeReport, Row, compute_report
-from ..layers import NAIVE
-from ..paper import BUDGET_MACS, DISAGREEMENTS
-from ..spec import SPECS, get_spec
+from ..architecture.variants import SPECS, get_spec
+from ..cost.layers import NAIVE
+from ..cost.paper_figures import BUDGET_MACS, DISAGREEMENTS
+from ..cost.report import ComputeReport, Row, compute_report
 from .common import add_json_option, print_json
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..data import open_dataset
-from ..evaluation import evaluate_network
+from ..training.data import open_dataset
+from ..training.evaluation import evaluate_network
 from .common import classifier_from, describe, finish, print_json, require_positive, require_same_classes
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from ..attribution import METHODS, Attribution, AttributionError, explain, find_method
 from ..attribution.reading import numbers
-from ..baselines import BASELINES
-from ..classifier import Classifier
-from ..preprocessing import Photo, open_photo
-from ..rendering import full_scale, overlay_on_photo
-from ..targets import FORMS
+from ..drawing.colormaps import full_scale
+from ..drawing.overlay import overlay_on_photo
+from ..images.baselines import BASELINES
+from ..images.decode import Photo, open_photo
+from ..inference.classifier import Classifier
+from ..inference.targets import FORMS
 from .common import classifier_from, describe, finish, image_argument, print_json
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..capture import Trace, capture
-from ..preprocessing import open_photo
+from ..images.decode import open_photo
+from ..inference.trace import Trace, capture
 from .common import classifier_from, describe, finish, image_argument, print_json
 
 

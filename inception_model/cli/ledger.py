@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..baselines import BASELINES, baseline
-from ..capture import capture
-from ..ledger import credit_ledger, exact_split
-from ..preprocessing import open_photo
-from ..spec import BRANCHES, HEADS
-from ..targets import FORMS, Target
+from ..analysis.conductance import credit_ledger, exact_split
+from ..architecture.spec import BRANCHES, HEADS
+from ..images.baselines import BASELINES, baseline
+from ..images.decode import open_photo
+from ..inference.targets import FORMS, Target
+from ..inference.trace import capture
 from .common import classifier_from, describe, finish, image_argument, print_json
 
 

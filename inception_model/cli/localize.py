@@ -9,18 +9,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..architecture.spec import HEADS
 from ..attribution import METHODS as ALL_METHODS
-from ..data import open_dataset
-from ..localization import METHODS, Localization, localize, read_boxes
-from ..spec import HEADS
-from .common import (
-    classifier_from,
-    describe,
-    finish,
-    print_json,
-    require_positive,
-    require_same_classes,
-)
+from ..training.data import open_dataset
+from ..trust.localization import METHODS, Localization, localize, read_boxes
+from .common import classifier_from, describe, finish, print_json, require_positive, require_same_classes
 
 
 def add_parser(subparsers: Any) -> None:

@@ -8,16 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..classifier import Classifier
-from ..preprocessing import open_photo
-from .common import (
-    add_top_option,
-    classifier_from,
-    describe,
-    finish,
-    print_json,
-    require_positive,
-)
+from ..images.decode import open_photo
+from ..inference.classifier import Classifier
+from .common import add_top_option, classifier_from, describe, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:

@@ -10,17 +10,10 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ..classifier import Classifier
-from ..data import LabelledImages, open_dataset
-from ..probes import Features, collect_features, probes_path, save_probes, train_probes
-from .common import (
-    classifier_from,
-    describe,
-    finish,
-    print_json,
-    require_positive,
-    require_same_classes,
-)
+from ..analysis.probes import Features, collect_features, probes_path, save_probes, train_probes
+from ..inference.classifier import Classifier
+from ..training.data import LabelledImages, open_dataset
+from .common import classifier_from, describe, finish, print_json, require_positive, require_same_classes
 
 
 def add_parser(subparsers: Any) -> None:

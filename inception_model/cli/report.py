@@ -9,17 +9,17 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..analysis.probes import load_probes, probes_path
+from ..architecture.spec import HEADS
 from ..attribution import METHODS, find_method
-from ..baselines import BASELINES
-from ..preprocessing import Photo, open_photo
-from ..probes import load_probes, probes_path
+from ..images.baselines import BASELINES
+from ..images.decode import Photo, open_photo
+from ..images.samples import available_samples, sample_photo
+from ..images.stimuli import sample_stimuli
+from ..inference.targets import FORMS
 from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
 from ..report.page import FILLS
 from ..report.saving import require_place
-from ..samples import available_samples, sample_photo
-from ..spec import HEADS
-from ..stimuli import sample_stimuli
-from ..targets import FORMS
 from .common import classifier_from, finish, print_json
 from .explain import read_pairs
 

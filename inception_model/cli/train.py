@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from ..checkpoint import Checkpoint, load, save
-from ..classifier import DEVICES, pick_device
-from ..data import LabelledImages, open_dataset, read_labels
-from ..network import GoogLeNet, init_weights
-from ..spec import get_spec
-from ..training import Trainer, TrainingConfig, parse_stages, views
+from ..architecture.network import GoogLeNet, init_weights
+from ..architecture.variants import get_spec
+from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.store import load, save
+from ..inference.classifier import DEVICES, pick_device
+from ..training.data import read_labels
+from ..training.holdout import hold_out, training_images
+from ..training.recipe import RECIPES, TrainingConfig, parse_stages
+from ..training.trainer import LAST, StoppedError, Trainer, TrainingError, views
 
 DEFAULTS = TrainingConfig()
 
@@ -26,42 +31,79 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("train", help="train a network; a stopped run goes on where it was")
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Parquet shards or ImageFolder")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="log, resume point and checkpoint")
+    parser.add_argument("--recipe", choices=tuple(RECIPES), help="a named preset; the options below change parts of it")
     parser.add_argument("--spec", default="batchnorm", help="network variant when not starting from a checkpoint")
     parser.add_argument("--start", metavar="NAME|PATH", help="start from this checkpoint's weights")
-    parser.add_argument("--stages", type=parse_stages, default=DEFAULTS.stages, metavar="SIZE:EPOCHS,...")
-    parser.add_argument("--batch", type=int, default=DEFAULTS.batch)
-    parser.add_argument("--lr", type=float, default=DEFAULTS.lr, help="peak learning rate")
-    parser.add_argument("--lr-end", type=float, default=DEFAULTS.lr_end, help="learning rate at the end")
-    parser.add_argument("--warmup-steps", type=int, default=DEFAULTS.warmup_steps)
-    parser.add_argument("--weight-decay", type=float, default=DEFAULTS.weight_decay)
-    parser.add_argument("--label-smoothing", type=float, default=DEFAULTS.label_smoothing)
-    parser.add_argument("--ema-decay", type=float, default=DEFAULTS.ema_decay, help="weight averaging")
-    parser.add_argument("--min-area", type=float, default=DEFAULTS.min_area, help="smallest random crop")
-    parser.add_argument("--photometric", type=float, default=DEFAULTS.photometric, help="strength of colour changes")
-    parser.add_argument("--workers", type=int, default=DEFAULTS.workers)
-    parser.add_argument("--seed", type=int, default=DEFAULTS.seed)
-    parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32 instead of bfloat16 autocast")
-    parser.add_argument("--limit", type=int, help="only the first N images of each split (a quick try)")
+    options: list[tuple[str, Any, str]] = [
+        ("stages", parse_stages, "SIZE:EPOCHS[:tune],...; tune: classifiers and batch norm only, on centre views"),
+        ("batch", int, "images per optimizer step, over all processes"),
+        ("lr", float, "peak learning rate"),
+        ("lr-end", float, "learning rate at the end of the cycle"),
+        ("tune-lr", float, "learning rate at the start of a stage that tunes"),
+        ("warmup-steps", int, "steps until the peak"),
+        ("weight-decay", float, "on weights of two and more dimensions"),
+        ("label-smoothing", float, "share of the target that goes to all classes evenly"),
+        ("ema-decay", float, "of the averaged weights"),
+        ("min-area", float, "smallest random crop, as a share of the image"),
+        ("erasing", float, "share of images of which a rectangle is erased"),
+        ("photometric", float, "strength of changes of brightness, contrast and colour"),
+        ("holdout", int, "training images, evenly over the classes, that are measured on instead of trained on"),
+        ("seed", int, "of the start, the order and the views"),
+    ]
+    for name, kind, words in options:
+        default = getattr(DEFAULTS, name.replace("-", "_"))
+        shown = ",".join(f"{s.size}:{s.epochs:g}" for s in default) if name == "stages" else default
+        parser.add_argument(f"--{name}", type=kind, metavar=name.upper(), help=f"{words} (default {shown})")
+    parser.add_argument("--trivial-augment", action=argparse.BooleanOptionalAction, help="TrivialAugmentWide")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make views (default 2)")
+    parser.add_argument(
+        "--bf16", action=argparse.BooleanOptionalAction, help="bfloat16 autocast (default: where the hardware has it)"
+    )
+    parser.add_argument("--save-seconds", type=float, default=300.0, help="time between resume points (default 300)")
+    parser.add_argument("--limit", type=int, help="only the first N training images (a quick try)")
     parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Trains through all stages and writes OUT/checkpoint.safetensors."""
+def config_from(args: argparse.Namespace) -> TrainingConfig:
+    """The recipe, or the defaults, with whatever the options say otherwise."""
     names = {field.name for field in dataclasses.fields(TrainingConfig)}
-    config = TrainingConfig(**{name: value for name, value in vars(args).items() if name in names})
+    given = {name: value for name, value in vars(args).items() if name in names and value is not None}
+    return dataclasses.replace(RECIPES[args.recipe] if args.recipe else DEFAULTS, **given)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains through all stages and writes OUT/checkpoint.safetensors; SIGTERM saves and ends."""
+    config = config_from(args)
     device = pick_device(args.device)
     if "RANK" in os.environ:  # started by torchrun: one process a device, gradients shared
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device.type == "cuda" else device
-    images = open_dataset(args.data, "train").first(args.limit)
     labels = read_labels(args.data)
-    network, source = _start(args, len(labels))
-    trainer = Trainer(network, images, _validation(args), args.out, config, device)
+    images, held_out = hold_out(training_images(args.data, len(labels), args.limit), config.holdout)
+    network, source = _start(args, config, len(labels))
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    trainer = Trainer(
+        network,
+        images,
+        held_out,
+        args.out,
+        config,
+        device,
+        workers=args.workers,
+        bf16=has_bf16(device) if args.bf16 is None else args.bf16,
+        save_seconds=args.save_seconds,
+        stop=told.is_set,
+    )
     trainer.resume()
     if trainer.step:
-        print(f"going on at step {trainer.step} of {trainer.total_steps} ({args.out / 'last.pt'})")
-    averaged = trainer.run()
+        print(f"going on at step {trainer.step} of {trainer.total_steps} ({args.out / LAST})", flush=True)
+    try:
+        averaged = trainer.run()
+    except StoppedError as stopped:
+        print(stopped)
+        return 0
     if trainer.rank > 0:
         return 0
     checkpoint = Checkpoint(
@@ -81,19 +123,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _start(args: argparse.Namespace, classes: int) -> tuple[GoogLeNet, str]:
+def has_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 there: on GPUs that have it, on CPUs with AMX or AVX512-BF16."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    # Private, and so asked for with care: without an answer float32 is right everywhere.
+    return any(getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+
+
+def _start(args: argparse.Namespace, config: TrainingConfig, classes: int) -> tuple[GoogLeNet, str]:
     """The network to train, and where its weights come from, in words."""
     if args.start is None:
-        return init_weights(GoogLeNet(get_spec(args.spec, classes)), args.seed), "trained from scratch"
+        return init_weights(GoogLeNet(get_spec(args.spec, classes)), config.seed), "trained from scratch"
     start = load(args.start)
     if start.spec.classes != classes:
-        raise ValueError(f"{args.start} has {start.spec.classes} classes, the data have {classes}")
+        raise TrainingError(f"{args.start} has {start.spec.classes} classes, the data have {classes}")
     return start.trainable(), f"trained on from {start.name}"
-
-
-def _validation(args: argparse.Namespace) -> LabelledImages | None:
-    try:
-        return open_dataset(args.data, "validation").first(args.limit)
-    except ValueError as error:
-        print(f"no validation images, so no accuracy is measured: {error}")
-        return None

@@ -15,22 +15,22 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..ablation import channel_means, sweep
-from ..atlas import Atlas, channel_order, channel_stats, make_atlas
+from ..analysis.ablation import channel_means, sweep
+from ..analysis.conductance import credit_ledger, exact_split
+from ..analysis.probes import Probes
+from ..analysis.timeline import head_modules, timeline
+from ..architecture.spec import UNITS, BranchKind, HeadName
 from ..attribution import METHODS, explain
 from ..attribution.reading import PAPERS, numbers, unit_of
-from ..baselines import baseline
-from ..capture import BlockTrace, Trace, capture
-from ..classifier import Classifier
-from ..compute import compute_report
-from ..ledger import credit_ledger, exact_split
-from ..preprocessing import Photo
-from ..probes import Probes
+from ..cost.report import compute_report
+from ..drawing.atlas import Atlas, channel_order, channel_stats, make_atlas
+from ..drawing.colormaps import Values, full_scale
+from ..images.baselines import baseline
+from ..images.decode import Photo
+from ..inference.classifier import Classifier
+from ..inference.targets import Target
+from ..inference.trace import BlockTrace, Trace, capture
 from ..progress import Progress, report
-from ..rendering import Values, full_scale
-from ..spec import UNITS, BranchKind, HeadName
-from ..targets import Target
-from ..timeline import head_modules, timeline
 from ..trust import QUICK, evidence
 from .settings import Settings, check, costs, options_of
 from .software import versions

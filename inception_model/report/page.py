@@ -11,25 +11,18 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from ..ablation import Fill
-from ..atlas import Atlas
-from ..preprocessing import Photo, Preprocessing
-from ..rendering import (
-    colour_bar,
-    data_url,
-    fitted,
-    frame_view,
-    jpeg_bytes,
-    map_on_photo,
-    map_on_view,
-    number,
-)
-from ..rendering import (
-    signed as signed_colours,
-)
-from ..samples import credit_of
-from ..spec import BRANCHES, UNITS
-from ..style import BRANCH_NAMES, COLOURS, amount, percent, short, signed
+from ..analysis.ablation import Fill
+from ..architecture.spec import BRANCHES, UNITS
+from ..drawing.atlas import Atlas
+from ..drawing.colormaps import colour_bar
+from ..drawing.colormaps import signed as signed_colours
+from ..drawing.encoding import data_url, jpeg_bytes
+from ..drawing.numbers import amount, number, percent, short, signed
+from ..drawing.overlay import fitted, frame_view, map_on_photo, map_on_view
+from ..drawing.palette import BRANCH_NAMES, COLOURS
+from ..images.decode import Photo
+from ..images.preprocessing import Preprocessing
+from ..images.samples import credit_of
 from . import words
 from .collect import CHANNELS_SHOWN, Findings
 

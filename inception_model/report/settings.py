@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..ablation import Fill
+from ..analysis.ablation import Fill
+from ..architecture.spec import HeadName
 from ..attribution import METHODS, AttributionError, find_method
 from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
-from ..baselines import BASELINES
-from ..classifier import Classifier
-from ..spec import HeadName
-from ..targets import Target
+from ..images.baselines import BASELINES
+from ..inference.classifier import Classifier
+from ..inference.targets import Target
 
 METHODS_SHOWN = ("gradcam", "integrated_gradients")
 """The maps of a report when nothing else is asked for."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..rendering import number
-from ..style import BRANCH_NAMES, amount, percent, short, signed
+from ..drawing.numbers import amount, number, percent, short, signed
+from ..drawing.palette import BRANCH_NAMES
 
 Facts = dict[str, Any]
 

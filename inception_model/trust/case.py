@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..architecture.network import GoogLeNet
 from ..attribution import Attribution, explain
 from ..attribution.batched import enlarged
-from ..classifier import Classifier
-from ..network import GoogLeNet
+from ..inference.classifier import Classifier
 from ..progress import Progress, report
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..attribution import Attribution
-from ..classifier import Classifier
+from ..inference.classifier import Classifier
 from ..progress import Progress, report
 from .badge import Badge, Evidence
 from .case import Case

@@ -18,9 +18,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ..baselines import baseline
-from ..spec import HeadName
-from ..targets import Target
+from ..architecture.spec import HeadName
+from ..images.baselines import baseline
+from ..inference.targets import Target
 from .badge import Evidence
 from .case import Case, generator
 

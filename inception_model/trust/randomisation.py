@@ -16,10 +16,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..architecture.address import modules_seen
+from ..architecture.network import GoogLeNet
+from ..architecture.spec import HeadName, NetworkSpec
 from ..attribution import METHODS
-from ..ledger import modules_seen
-from ..network import GoogLeNet
-from ..spec import HeadName, NetworkSpec
 from .badge import Evidence
 from .case import Case, generator
 

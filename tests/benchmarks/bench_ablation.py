@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from inception_model.ablation import Ablation, ablate
-from inception_model.capture import capture
-from inception_model.checkpoint import load
-from inception_model.classifier import build
+from inception_model.analysis.ablation import Ablation, ablate
+from inception_model.checkpoints.store import load
+from inception_model.inference.classifier import build
+from inception_model.inference.trace import capture
 
 from .timing import interleaved, print_machine, print_ratios
 

@@ -14,9 +14,9 @@ from captum.attr import IntegratedGradients, LayerGradCam
 from torch import Tensor, nn
 
 from inception_model.attribution import explain
-from inception_model.checkpoint import load
-from inception_model.classifier import Classifier, build
-from inception_model.samples import sample_photo
+from inception_model.checkpoints.store import load
+from inception_model.images.samples import sample_photo
+from inception_model.inference.classifier import Classifier, build
 
 from .timing import interleaved, print_machine, print_ratios
 

@@ -9,9 +9,9 @@ import matplotlib
 import skimage
 
 from inception_model.attribution import explain
-from inception_model.checkpoint import load
-from inception_model.classifier import build
-from inception_model.preprocessing import open_photo
+from inception_model.checkpoints.store import load
+from inception_model.images.decode import open_photo
+from inception_model.inference.classifier import build
 
 from .timing import print_machine
 

@@ -6,7 +6,7 @@ import io
 
 from PIL import Image
 
-from inception_model.samples import sample_photo
+from inception_model.images.samples import sample_photo
 
 
 def encoded(image: Image.Image, form: str = "PNG") -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from inception_model.spec import HEADS
+from inception_model.architecture.spec import HEADS
 
 READY = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}

@@ -10,7 +10,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.teach import LESSONS
+from app.widgets.teach import LESSONS
 
 from . import access, screen
 from .conftest import OpenPage

@@ -1,0 +1,125 @@
+"""Ablation as HTML: three heads before and after, and the sweep over every branch as one chart per head."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+
+from app.figures.head_cards import percent, short
+from app.figures.ledger import signed
+from app.theme import BRANCH_NAMES
+from inception_model.analysis.ablation import AblationResult, RankChange, Sweep
+from inception_model.architecture.address import modules_seen
+from inception_model.architecture.spec import BRANCHES, HeadName, NetworkSpec
+from inception_model.inference.targets import Target
+
+STYLE = """<style>
+.abl { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 14px; }
+.abl-head { background: var(--card); border-radius: 8px; padding: 12px 14px; border-top: 4px solid var(--c);
+  min-width: 0; }
+.abl-head h3 { margin: 0 0 4px; padding: 0; font-size: 15px; font-weight: 700; }
+.abl-head small { color: var(--mut); font-weight: 400; font-size: 13px; }
+.abl-row { display: grid; grid-template-columns: 1fr 80px 46px 52px; gap: 6px; margin-top: 7px; font-size: 14px;
+  font-variant-numeric: tabular-nums; align-items: center; }
+.abl-row > * { text-align: right; white-space: nowrap; }
+.abl-row.top { color: var(--mut); font-size: 13px; margin-top: 0; }
+.abl-row > .abl-name { position: relative; padding: 2px 6px; overflow: hidden; text-overflow: ellipsis;
+  text-align: left; border-radius: 3px;
+  background: linear-gradient(90deg, color-mix(in srgb, var(--c) 32%, transparent) var(--p), transparent var(--p)); }
+.abl-name u { position: absolute; height: 5px; bottom: 0; left: var(--b); width: 0; border-left: 2px solid var(--mut); }
+.abl-untrained { color: var(--mut); margin: 8px 0 0; font-size: 14px; }
+.sweep { display: grid; grid-template-columns: 28px 1fr; gap: 0 6px; align-items: center; }
+.sweep b { font-size: 13px; }
+.sweep-lanes { position: relative; display: grid; gap: 1px; padding: 3px 0; }
+.sweep-lanes i { position: relative; display: block; height: 6px; background: var(--c); border-radius: 1px;
+  margin-left: var(--x); width: var(--w); min-width: 1px; }
+.sweep-lanes u { position: absolute; top: 0; bottom: 0; left: var(--zero); border-left: 1px solid var(--mut); }
+.sweep-none { color: var(--mut); font-size: 13px; padding: 6px 0; }
+</style>"""
+
+_HEADINGS = '<div class="abl-row top"><span></span><span>probability</span><span>Δ logit</span><span>rank</span></div>'
+Labels = Callable[[int], str]
+"""From a class's index to its words."""
+
+
+def result_html(result: AblationResult, trained: Sequence[HeadName], labels: Labels, count: int = 5) -> str:
+    """A card per head: its best classes before or after, probability, change of logit and rank of each."""
+    cards = []
+    for head in result.before.present:
+        moved = float(result.delta(head)[0].abs().max())
+        note = "" if moved else " does not see this: 0"
+        if head not in trained:
+            inside = '<p class="abl-untrained">Never trained in this checkpoint, so it has no prediction to show.</p>'
+        else:
+            inside = _HEADINGS + "".join(_row(change, labels(change.index)) for change in result.top(head, count))
+        cards.append(_card(head, note, inside))
+    return f'{STYLE}<div class="abl">{"".join(cards)}</div>'
+
+
+def _card(head: str, note: str, inside: str) -> str:
+    return (
+        f'<section class="abl-head" style="--c:var(--{head})" aria-label="{head}">'
+        f"<h3>{head}<small>{html.escape(note)}</small></h3>{inside}</section>"
+    )
+
+
+def _row(change: RankChange, label: str) -> str:
+    (was, now), (old, new) = change.probability, change.rank
+    rank = f"{new}" if old == new else f"{old} → {new}"
+    return (
+        f'<div class="abl-row"><div class="abl-name" style="--p:{now:.2%};--b:{was:.2%}" title="{html.escape(label)}">'
+        f"{html.escape(short(label))}<u></u></div><span>{percent(was)} → {percent(now)}</span>"
+        f"<span>{signed(change.delta)}</span><span>{rank}</span></div>"
+    )
+
+
+def sweep_html(sweep: Sweep, spec: NetworkSpec, trained: Sequence[HeadName], target: Target, image: int = 0) -> str:
+    """A card per trained head: the change of the target's score when one branch is off, on one scale for all."""
+    changes = {head: sweep_changes(sweep, head, target, image) for head in trained}
+    every = [value for rows in changes.values() for row in rows for value in row]
+    low, high = min(0.0, *every), max(0.0, *every)
+    cards = "".join(
+        _card(head, f" from {signed(min(map(min, rows)))} to {signed(max(map(max, rows)))} logits",
+              _lanes(sweep.modules, rows, modules_seen(spec, head), low, high))
+        for head, rows in changes.items()
+    )  # fmt: skip
+    return f'{STYLE}<div class="abl">{cards}</div>'
+
+
+def sweep_changes(sweep: Sweep, head: HeadName, target: Target, image: int = 0) -> list[list[float]]:
+    """(M, 4): change of the target's score at one head when that branch is off."""
+    return [[float(target.score(branch)[image]) for branch in module] for module in sweep.delta(head)]
+
+
+def sweep_in_words(sweep: Sweep, target: Target, head: HeadName = "main") -> str:
+    """One plain sentence: the branch that the score needs most, and the one that holds it back."""
+    flat = [
+        (value, name, kind)
+        for name, row in zip(sweep.modules, sweep_changes(sweep, head, target), strict=True)
+        for kind, value in zip(BRANCHES, row, strict=True)
+    ]
+    need, spare = min(flat), max(flat)
+    return (
+        f"{head} needs {need[1]} {BRANCH_NAMES[need[2]]} most: without it the score of {target.name} changes by "
+        f"{signed(need[0])} logits. Without {spare[1]} {BRANCH_NAMES[spare[2]]} it changes by {signed(spare[0])}."
+    )
+
+
+def _lanes(modules: Sequence[str], rows: list[list[float]], seen: Sequence[str], low: float, high: float) -> str:
+    span = (high - low) or 1.0
+    lines = []
+    for name, row in zip(modules, rows, strict=True):
+        if name not in seen:
+            lines.append(f'<b>{name}</b><div class="sweep-none">lies behind this head</div>')
+            continue
+        bars = "".join(
+            f'<i style="--c:var(--b{kind});--x:{(min(value, 0) - low) / span:.2%};--w:{abs(value) / span:.2%}" '
+            f'title="{name} {BRANCH_NAMES[kind]} off: {signed(value, 3)} logits"></i>'
+            for kind, value in zip(BRANCHES, row, strict=True)
+        )
+        label = f"{name}: " + ", ".join(f"{kind} {signed(v)}" for kind, v in zip(BRANCHES, row, strict=True))
+        lines.append(
+            f'<b>{name}</b><div class="sweep-lanes" role="img" aria-label="{html.escape(label)}" '
+            f'style="--zero:{-low / span:.2%}"><u></u>{bars}</div>'
+        )
+    return f'<div class="sweep">{"".join(lines)}</div>'

@@ -1,0 +1,105 @@
+"""The credit ledger as HTML: every module's row as a sum of four branches, in numbers and as a bar about zero."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+
+from app.theme import BRANCH_NAMES
+from inception_model.analysis.conductance import CreditLedger, ExactSplit
+from inception_model.architecture.spec import BRANCHES
+from inception_model.drawing.numbers import signed
+
+STYLE = """<style>
+.ledger-scroll { overflow-x: auto; }
+.ledger { border-collapse: collapse; width: 100%; min-width: 680px; font-size: 14px;
+  font-variant-numeric: tabular-nums; }
+.ledger th, .ledger td { text-align: right; padding: 4px 8px; border: 0; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
+.ledger thead th { color: var(--mut); font-weight: 400; }
+.ledger thead i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px;
+  background: var(--c); }
+.ledger tbody th { text-align: left; font-weight: 650; padding-left: 0; }
+.ledger th.ledger-wide, .ledger td.ledger-wide { width: 42%; text-align: left; }
+.ledger .quiet { color: var(--mut); }
+.ledger-bar { position: relative; height: 18px; min-width: 180px; }
+.ledger-bar i { position: absolute; top: 1px; bottom: 1px; background: var(--c); border-radius: 2px; }
+.ledger-bar u { position: absolute; top: -4px; bottom: -4px; width: 0; border-left: 1px solid var(--mut); }
+.ledger-bar u.total { border-left: 2px dashed var(--ink); }
+.ledger-sum { margin: 0; font-variant-numeric: tabular-nums; line-height: 2; }
+.ledger-sum span { padding: 2px 7px; border-radius: 4px; border-bottom: 3px solid var(--c); background: var(--card);
+  white-space: nowrap; }
+</style>"""
+
+
+def percent(share: float) -> str:
+    """A share of the total, signed, in percent; a dash where the total is zero."""
+    return "–" if math.isnan(share) else f"{signed(100 * share, 1)}%"
+
+
+def ledger_html(ledger: CreditLedger) -> str:
+    """The table: module, a bar about zero, four branches, sum, residual; dashed: what every row should add up to."""
+    rows = ledger.table.tolist()
+    low = min(0.0, ledger.total, *(sum(min(v, 0) for v in row) for row in rows))
+    high = max(0.0, ledger.total, *(sum(max(v, 0) for v in row) for row in rows))
+    residuals, shares = ledger.residuals.tolist(), ledger.relative_residuals.tolist()
+    names = "".join(f'<th style="--c:var(--b{kind})"><i></i>{BRANCH_NAMES[kind]}</th>' for kind in BRANCHES)
+    body = "".join(
+        f'<tr><th scope="row">{name}</th><td class="ledger-wide">{bar_html(row, low, high, ledger.total, name)}</td>'
+        + "".join(f"<td>{signed(value)}</td>" for value in row)
+        + f'<td>{signed(sum(row))}</td><td class="quiet">{signed(residual)} ({percent(share)})</td></tr>'
+        for name, row, residual, share in zip(ledger.modules, rows, residuals, shares, strict=True)
+    )
+    return (
+        f'{STYLE}<div class="ledger-scroll" tabindex="0" role="region" aria-label="Credit of every branch">'
+        f'<table class="ledger"><thead><tr><th></th><th class="ledger-wide">'
+        f"credit in logits, dashed: {signed(ledger.total)}</th>{names}<th>sum</th><th>residual</th></tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def bar_html(values: Sequence[float], low: float, high: float, total: float, name: str) -> str:
+    """One row's four branches, gains to the right of zero and losses to its left, on a scale from low to high."""
+    span = (high - low) or 1.0
+    ends = {True: 0.0, False: 0.0}
+    pieces = []
+    for kind, value in zip(BRANCHES, values, strict=True):
+        start = ends[value >= 0]
+        ends[value >= 0] = start + value
+        left = (min(start, start + value) - low) / span
+        pieces.append(
+            f'<i style="--c:var(--b{kind});left:{left:.3%};width:{abs(value) / span:.3%}" '
+            f'title="{name} {BRANCH_NAMES[kind]}: {signed(value, 3)} logits"></i>'
+        )
+    label = f"{name}: " + ", ".join(f"{kind} {signed(v)}" for kind, v in zip(BRANCHES, values, strict=True))
+    return (
+        f'<div class="ledger-bar" role="img" aria-label="{html.escape(label)}">{"".join(pieces)}'
+        f'<u style="left:{-low / span:.3%}"></u><u class="total" style="left:{(total - low) / span:.3%}"></u></div>'
+    )
+
+
+def exact_html(split: ExactSplit, image: int = 0) -> str:
+    """5b's exact split as a written sum: four branches, the bias, the score."""
+    parts = [
+        f'<span style="--c:var(--b{kind})">{BRANCH_NAMES[kind]} {signed(value)}</span>'
+        for kind, value in zip(BRANCHES, split.branches[image].tolist(), strict=True)
+    ]
+    parts.append(f'<span style="--c:var(--line)">bias {signed(split.bias)}</span>')
+    score = f'<span style="--c:var(--ink)"><b>{signed(float(split.score[image]))}</b></span>'
+    return f'{STYLE}<p class="ledger-sum">{" ".join(parts)} = {score}</p>'
+
+
+def in_words(ledger: CreditLedger) -> str:
+    """One plain sentence: what the rows add up to, the worst residual, and the branch that earned most."""
+    flat = [(v, name, kind) for name, row in zip(ledger.modules, ledger.table.tolist(), strict=True)
+            for kind, v in zip(BRANCHES, row, strict=True)]  # fmt: skip
+    most, least = max(flat), min(flat)
+    worst = max(ledger.residuals.abs().tolist())
+    last = "took away most" if least[0] < 0 else "earned least"
+    return (
+        f"Every row adds up to {signed(ledger.total)} logits (from {signed(ledger.baseline_score)} at the baseline to "
+        f"{signed(ledger.score)} on the photo) but for its residual, at most {worst:.2f} after {ledger.steps} steps. "
+        f"Most was earned by {most[1]} {BRANCH_NAMES[most[2]]} ({signed(most[0])}); "
+        f"{least[1]} {BRANCH_NAMES[least[2]]} {last} ({signed(least[0])})."
+    )

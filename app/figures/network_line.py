@@ -1,0 +1,154 @@
+"""The network in one line on top of a page: where one is, and one click to everywhere else."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import cast
+
+import streamlit as st
+
+from app import state
+from app.figures.map_canvas import canvas
+from app.views.cost import lab
+from inception_model.analysis.timeline import head_modules
+from inception_model.architecture.spec import BRANCHES, BranchKind, HeadName, NetworkSpec
+from inception_model.attribution import METHODS, allowed_layers
+from inception_model.drawing.palette import BRANCH_NAMES
+
+_TOP, _LANE, _WIDE, _GAP = 20.0, 9.0, 56.0, 20.0
+_HIGH = _TOP + len(BRANCHES) * _LANE + 20
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a page looks at: drawn with an outline. None: nothing of the kind."""
+
+    module: str | None = None
+    branch: BranchKind | None = None
+    head: HeadName | None = None
+
+
+def line_svg(spec: NetworkSpec, heads: dict[HeadName, str], trained: tuple[HeadName, ...], place: Place) -> str:
+    """Nine modules with four lanes each, and the heads (name -> the module after which it hangs) where they read.
+
+    What can be chosen carries `data-go`: `4d/5x5` for a branch, `head/aux1` for a head.
+    """
+    parts, x = [], 2.0
+    centres: dict[str, float] = {}
+    for name in spec.module_names:
+        parts.append(_module(name, x, place))
+        centres[name] = x + _WIDE / 2
+        x += _WIDE
+        if spec.pool_after(name) is not None:
+            parts.append(
+                f'<path fill="var(--line)" d="M{x + 6} {_TOP + 6}l8 7v10l-8 7z"><title>max pool</title></path>'
+            )
+        else:
+            parts.append(f'<path class="way" d="M{x + 5} {_TOP + 18}h9m-4-4l4 4l-4 4"/>')
+        x += _GAP
+    for head, after in heads.items():
+        centre = x + 24 if head == "main" else centres[after]
+        parts.append(_head(head, after, centre, _TOP + 7 if head == "main" else 0, head in trained, head == place.head))
+    wide = x + 50
+    return (
+        f'<svg class="line" viewBox="0 0 {wide:.0f} {_HIGH:.0f}" width="{wide:.0f}" height="{_HIGH:.0f}" role="group" '
+        f'aria-label="the network: choose a module, a branch or a head">{"".join(parts)}</svg>'
+    )
+
+
+def _module(name: str, x: float, place: Place) -> str:
+    chosen = name == place.module
+    lanes = "".join(
+        f'<g role="button" tabindex="0" data-go="{name}/{kind}" aria-label="{name}, branch {BRANCH_NAMES[kind]}"'
+        f"{_current(chosen and kind == place.branch)}>"
+        f"<title>{name} · {BRANCH_NAMES[kind]}</title>"
+        f'<rect x="{x}" y="{_TOP + i * _LANE:.1f}" width="{_WIDE}" height="{_LANE - 1.5}" rx="2" fill="var(--b{kind})"'
+        f' fill-opacity="{0.95 if chosen else 0.55}"/></g>'
+        for i, kind in enumerate(BRANCHES)
+    )
+    return (
+        f'<g class="{"chosen" if chosen else ""}"><rect class="frame" x="{x - 2}" y="{_TOP - 3}" width="{_WIDE + 4}" '
+        f'height="{len(BRANCHES) * _LANE + 4}" rx="4"/>{lanes}'
+        f'<text class="{"nm" if chosen else ""}" x="{x + _WIDE / 2}" y="{_HIGH - 5}">{name}</text></g>'
+    )
+
+
+def _current(chosen: bool) -> str:
+    return ' aria-current="true"' if chosen else ""
+
+
+def _head(head: HeadName, after: str, centre: float, y: float, trained: bool, chosen: bool) -> str:
+    label = html.escape(f"head {head}, after {after}{'' if trained else ': never trained'}")
+    choose = f'role="button" tabindex="0" data-go="head/{head}"' if trained else 'role="img" opacity=".4"'
+    return (
+        f'<g {choose} aria-label="{label}"{_current(chosen)}>'
+        f"<title>{label}</title>"
+        f'<rect x="{centre - 22}" y="{y + 0.8}" width="44" height="15" rx="7.5" fill="var(--{head})"/>'
+        f'<text class="pill {head}" x="{centre}" y="{y + 12}">{head}</text></g>'
+    )
+
+
+def _why() -> tuple[HeadName, tuple[str, ...]]:
+    """The head of the page Why, and the modules that its method may look at: none where it takes no layer."""
+    classifier = state.service().classifier
+    trained = classifier.trained_heads
+    head = state.option("why.head", trained[-1] if trained else "main")
+    takes_one = head in trained and "layer" in METHODS[state.option("why.method", "gradcam")].needs
+    return cast(HeadName, head), allowed_layers(classifier, head) if takes_one else ()
+
+
+def place_of(page: str) -> Place:
+    """What the page of that name looks at."""
+    if page == "module":
+        return Place(state.selected_module(), state.selected_branch())
+    if page == "cost":
+        return Place(st.session_state.get("cost_module") or state.selected_module())
+    if page != "why":
+        return Place()
+    head, modules = _why()
+    if not modules:
+        return Place(head=head)
+    module, branch = state.option("why.module", modules[-1]), state.option("why.branch", None)
+    return Place(
+        module if module in modules else modules[-1], cast(BranchKind, branch) if branch in BRANCHES else None, head
+    )
+
+
+def go(page: str, where: str) -> None:
+    """From a callback: the page takes what was chosen if it shows such a thing, else the page that does is opened."""
+    first, _, rest = where.partition("/")
+    if first == "head" and rest in state.service().classifier.trained_heads:
+        _choose_head(page, cast(HeadName, rest))
+    elif first in state.spec().module_names and rest in BRANCHES:
+        _choose_branch(page, first, cast(BranchKind, rest))
+
+
+def _choose_head(page: str, head: HeadName) -> None:
+    state.set_option("why.head", head)
+    if page == "heads":  # the head's own answer is the class that is followed
+        state.set_option("heads.class", int(state.trace().logits(head)[0].argmax()))
+    elif page != "why":
+        state.go_to("heads")
+
+
+def _choose_branch(page: str, module: str, kind: BranchKind) -> None:
+    if page == "why" and module in _why()[1]:
+        state.set_option("why.module", module)
+        state.set_option("why.branch", kind)
+        return
+    state.set_selected_module(module, kind)
+    if page == "cost":
+        st.session_state["cost_module"] = st.session_state[lab.PART] = module
+    elif page != "module":
+        state.go_to("module")
+
+
+def show(page: str) -> None:
+    """The line, with what the page looks at outlined."""
+    classifier = state.service().classifier
+    svg = line_svg(state.spec(), head_modules(classifier), tuple(classifier.trained_heads), place_of(page))
+    with st.container(key="network-line"):
+        canvas(svg, "network-line-map", lambda where: go(page, where), height=78)
+    if state.leaves():
+        st.rerun()  # a fragment can't change the page, a whole run does

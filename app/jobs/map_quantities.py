@@ -1,0 +1,190 @@
+"""What the network map can be coloured by: one number per branch of every module, from the photo or from the network.
+
+Two of them need a calculation of their own (`computed`): the same answers, under the same keys, as on the page Why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+from app import state
+from app.figures.ablation import sweep_changes
+from app.figures.ledger import signed
+from app.jobs import background
+from app.jobs.attribution import keeping, sweeping, words_of
+from app.views.cost.tables import amount
+from inception_model.analysis.ablation import Sweep
+from inception_model.analysis.conductance import CreditLedger
+from inception_model.analysis.receptive_field import receptive_field
+from inception_model.architecture.spec import BRANCHES, BranchKind, HeadName, NetworkSpec
+from inception_model.cost.report import compute_report
+from inception_model.drawing.numbers import number
+from inception_model.inference.targets import Target
+from inception_model.inference.trace import Trace
+
+Values = Mapping[str, Mapping[BranchKind, float]]
+"""Module -> branch -> number. Modules behind the head that is explained are left out."""
+PATIENCE = 1.0
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity: its name on the switch, what one number is in words, how it is written, and how to read the map.
+
+    `signed` ones are drawn from blue to red about zero, all others as strong in the branch's colour as they are large.
+    `find` gives None as long as the answer is on its way; it has drawn its progress then.
+    """
+
+    label: str
+    one: str
+    reading: str
+    find: Callable[[], Values | None]
+    write: Callable[[float], str] = number
+    signed: bool = False
+
+
+def mean_activations(trace: Trace) -> Values:
+    """Mean activation of every branch, over channels and positions of the first image."""
+    return {
+        name: {kind: float(branch.output[0].mean()) for kind, branch in block.branches.items()}
+        for name, block in trace.blocks.items()
+    }
+
+
+def sparsities(trace: Trace) -> Values:
+    """Share of every branch's values that are exactly zero on the first image."""
+    return {
+        name: {kind: float((branch.output[0] == 0).float().mean()) for kind, branch in block.branches.items()}
+        for name, block in trace.blocks.items()
+    }
+
+
+def costs(spec: NetworkSpec, size: int, what: str) -> Values:
+    """`macs` or `params` of every branch, its reduction included."""
+    report = compute_report(spec, size)
+    return {
+        name: {row.branch: float(getattr(row.cost, what)) for row in report.of_module(name)}
+        for name in spec.module_names
+    }
+
+
+def fields(spec: NetworkSpec) -> Values:
+    """Side in pixels of what a unit of every branch can see."""
+    return {
+        name: {kind: float(receptive_field(spec, name, kind).size) for kind in BRANCHES} for name in spec.module_names
+    }
+
+
+def credits_of(ledger: CreditLedger) -> Values:
+    """Credit of every branch that the ledger's head sees."""
+    rows = zip(ledger.modules, ledger.table.tolist(), strict=True)
+    return {name: dict(zip(BRANCHES, row, strict=True)) for name, row in rows}
+
+
+def effects_of(sweep: Sweep, head: HeadName, target: Target) -> Values:
+    """Change of the target's score at a head when a branch is off; of the modules that the head sees."""
+    rows = zip(sweep.modules, sweep_changes(sweep, head, target), strict=True)
+    return {name: dict(zip(BRANCHES, row, strict=True)) for name, row in rows}
+
+
+def explained() -> tuple[HeadName, Target]:
+    """The deepest trained head and its answer: what credit and effect are about."""
+    head = state.service().classifier.trained_heads[-1]
+    return head, Target.parse("auto", state.checkpoint().labels, state.trace().logits(head)[0])
+
+
+def _credit() -> Values | None:
+    head, target = explained()
+    baseline, steps = state.option("why.baseline", "black"), state.option("why.ledger.steps", 50)
+    key = ("why", "ledger", head, target, baseline, steps)
+    found = background.answer(
+        "map-credit", key, keeping(head, target, baseline, steps), "Credit ledger", patience=PATIENCE
+    )
+    return None if found is None else credits_of(cast(CreditLedger, found))
+
+
+def _effect() -> Values | None:
+    head, target = explained()
+    fill = state.option("ablation.fill", "zero")
+    found = background.answer("map-effect", ("ablation", "sweep", fill), sweeping(fill), "Sweep", patience=PATIENCE)
+    return None if found is None else effects_of(cast(Sweep, found), head, target)
+
+
+def _costs(what: str) -> Values:
+    return costs(state.spec(), state.checkpoint().preprocessing.size, what)
+
+
+def _logits(value: float) -> str:
+    return signed(value)
+
+
+QUANTITIES: dict[str, Quantity] = {
+    "activation": Quantity(
+        "activation",
+        "mean activation",
+        "as strong in colour as their mean activation here",
+        lambda: mean_activations(state.trace()),
+    ),
+    "sparsity": Quantity(
+        "sparsity",
+        "zeros",
+        "as strong in colour as the share of their values that is exactly zero on this photo",
+        lambda: sparsities(state.trace()),
+        lambda value: f"{value:.0%}",
+    ),
+    "credit": Quantity(
+        "credit",
+        "logits of credit",
+        "red where they earned the answer's score on the way from the baseline to the photo, blue where they cost it",
+        _credit,
+        _logits,
+        signed=True,
+    ),
+    "effect": Quantity(
+        "effect of ablation",
+        "logits when switched off",
+        "blue where the answer's score falls when they alone are switched off, red where it rises",
+        _effect,
+        _logits,
+        signed=True,
+    ),
+    "macs": Quantity(
+        "MACs",
+        "MACs",
+        "as strong in colour as the multiply-adds they take, their 1×1 reduction included",
+        partial(_costs, "macs"),
+        amount,
+    ),
+    "params": Quantity(
+        "parameters",
+        "parameters",
+        "as strong in colour as the parameters they hold, their 1×1 reduction included",
+        partial(_costs, "params"),
+        amount,
+    ),
+    "field": Quantity(
+        "receptive field",
+        "pixels across",
+        "as strong in colour as the side of what one unit can see",
+        lambda: fields(state.spec()),
+        lambda value: f"{value:.0f}",
+    ),
+}
+"""Every quantity by the name that a link carries."""
+
+
+def available() -> list[str]:
+    """Names of the quantities that make sense here: without a trained head there is no answer to explain."""
+    trained = bool(state.service().classifier.trained_heads)
+    return [name for name, quantity in QUANTITIES.items() if trained or not quantity.signed]
+
+
+def about(name: str) -> str:
+    """Of which answer a quantity speaks, in words; empty where it speaks of none."""
+    if not QUANTITIES[name].signed:
+        return ""
+    head, target = explained()
+    return f"{words_of(target)} at {head}"

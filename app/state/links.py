@@ -1,0 +1,159 @@
+"""What an address says: the view that a link restores, and how the address follows the view.
+
+`LINKS` is the whole list. Checkpoint, device and precision (and the choices of the page Cost) stand in the address as
+well: their widgets are bound to it, and a checkpoint is named, never found by a path. The page is the address's own
+path. Photos are named, a sample by its name, an upload by the beginning of its hash: pixels are never in a link.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+import torch
+
+from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
+from inception_model.attribution import METHODS
+from inception_model.checkpoints.checkpoint import Checkpoint
+from inception_model.cost.layers import unit_widths
+from inception_model.images.baselines import BASELINES
+from inception_model.images.decode import Photo
+from inception_model.inference.targets import Target, TargetError
+from inception_model.inference.trace import NODES
+
+HASH_DIGITS = 12
+"""Hexadecimal digits of an upload's hash in a link: enough to know it again, too few to look it up."""
+
+View = dict[str, Any]
+"""Names of the session's state -> values."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One entry: its name in the address, the name of the state behind it, and how its text is read.
+
+    `read(text, checkpoint, view)` sees what the entries before it gave; None drops what it cannot mean.
+    """
+
+    param: str
+    name: str
+    read: Callable[[str, Checkpoint, View], Any]
+
+
+def _one_of(*allowed: str) -> Callable[[str, Checkpoint, View], str | None]:
+    return lambda text, checkpoint, view: text if text in allowed else None
+
+
+def _module(text: str, checkpoint: Checkpoint, view: View) -> str | None:
+    return text if text in checkpoint.spec.module_names else None
+
+
+def _channel(text: str, checkpoint: Checkpoint, view: View) -> int | None:
+    """A channel of the node that the entries before name; without a module or a node there is nothing to count in."""
+    module, node = view.get("module"), view.get("node") or BRANCH_UNIT.get(view.get("branch", ""))
+    if module is None or node is None or not re.fullmatch("[0-9]{1,5}", text):
+        return None
+    block = checkpoint.spec.block(module)
+    widths = {**unit_widths(block), "input": block.in_channels, "output": block.out_channels}
+    return int(text) if int(text) < widths[node] else None
+
+
+def _trained(text: str, checkpoint: Checkpoint, view: View) -> str | None:
+    return text if text in checkpoint.heads_trained else None
+
+
+def _class(text: str, checkpoint: Checkpoint, view: View) -> str | None:
+    """An index, a WordNet id or the words of one class -> its index as text."""
+    try:
+        target = Target.parse(text, checkpoint.labels, torch.zeros(checkpoint.spec.classes))
+    except TargetError:
+        return None
+    return str(target.index) if target.minus is None and text.lower() != "auto" else None
+
+
+def _index(text: str, checkpoint: Checkpoint, view: View) -> int | None:
+    index = _class(text, checkpoint, view)
+    return None if index is None else int(index)
+
+
+def _switch(text: str, checkpoint: Checkpoint, view: View) -> bool | None:
+    return {"on": True, "off": False}.get(text)
+
+
+def _text(value: Any) -> str:
+    """How a value of the state stands in the address."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+LINKS: tuple[Link, ...] = (
+    Link("module", "module", _module),
+    Link("branch", "branch", _one_of(*BRANCHES)),
+    Link("node", "node", _one_of(*NODES)),
+    Link("channel", "channel", _channel),
+    Link("head", "option.why.head", _trained),
+    Link("method", "option.why.method", _one_of(*METHODS)),
+    Link("explain", "option.why.target", _one_of("auto", "class", "contrast")),
+    Link("target", "option.why.class", _class),
+    Link("minus", "option.why.minus", _class),
+    Link("at", "option.why.module", _module),
+    Link("through", "option.why.branch", _one_of(*BRANCHES)),
+    Link("baseline", "option.why.baseline", _one_of(*BASELINES)),
+    Link("class", "option.heads.class", _index),
+    Link(
+        "colour",
+        "option.look.colour",
+        _one_of("activation", "sparsity", "credit", "effect", "macs", "params", "field"),
+    ),
+    Link("teach", "option.teach", _switch),
+)
+"""Everything but the photos, in the order in which it is read."""
+
+PHOTOS = ("photo", "beside")
+"""The entries of the photo and of the one beside it, and the names of the state behind them."""
+
+NAMES = frozenset({*PHOTOS, *(link.name for link in LINKS)})
+"""The state that the address follows."""
+
+
+def read(params: Mapping[str, str], checkpoint: Checkpoint, known: tuple[Photo, ...]) -> View:
+    """The view that an address names. What is missing, unknown or impossible is left out.
+
+    `known`: photos that may be named (the samples). A photo that is none of them stays the beginning of a hash.
+    """
+    view: View = {}
+    for link in LINKS:
+        if link.param in params:
+            value = link.read(params[link.param], checkpoint, view)
+            if value is not None:
+                view[link.name] = value
+    for entry in PHOTOS:
+        named = params.get(entry, "")
+        for photo in known:
+            if photo.name == named:
+                view[entry] = photo.sha256
+        if re.fullmatch(f"[0-9a-f]{{{HASH_DIGITS},64}}", named):
+            view[entry] = named[:HASH_DIGITS]
+    return view
+
+
+def write(values: Callable[[str], Any], known: tuple[Photo, ...]) -> dict[str, str | None]:
+    """Every entry's text for the address, None for what was never chosen. `values`: state by name."""
+    texts = {link.param: None if (value := values(link.name)) is None else _text(value) for link in LINKS}
+    names = {photo.sha256: photo.name for photo in known}
+    chosen = {entry: values(entry) for entry in PHOTOS}
+    return {**{entry: sha and names.get(sha, sha[:HASH_DIGITS]) for entry, sha in chosen.items()}, **texts}
+
+
+def follow(values: Callable[[str], Any], known: tuple[Photo, ...]) -> None:
+    """Puts the view into the browser's address; entries of others (bound widgets) stay as they are."""
+    address, texts = st.query_params, write(values, known)
+    for param in [param for param, text in texts.items() if text is None and param in address]:
+        del address[param]
+    wanted = {param: text for param, text in texts.items() if text is not None}
+    if any(address.get(param) != text for param, text in wanted.items()):
+        address.update(wanted)

@@ -1,0 +1,167 @@
+"""The session's photos: what is in the filmstrip, which one is looked at, and which one stands beside it.
+
+Pages reach all of this through `state`. With a second photo (`beside_photo`), a page draws its main picture twice:
+inside `looking_at(photo)` everything that `state` says (trace, remembered answers, ...) is about that photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import ParamSpec, TypeVar, cast
+
+from app.state.session import get, named_photos, put
+from inception_model.images.decode import Photo, read_photo
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+MAX_UPLOADS = 24
+"""Photos kept per session; the oldest goes when another comes."""
+
+_LOOKING: ContextVar[Photo | None] = ContextVar("looking_at", default=None)
+
+
+def uploads() -> list[Photo]:
+    """This session's own photos, newest first."""
+    return cast(list[Photo], get("uploads", []))
+
+
+def photos() -> list[Photo]:
+    """The filmstrip: this session's photos, newest first, then the samples and the generated pictures."""
+    return [*uploads(), *named_photos()]
+
+
+def _kept(name: str) -> Photo | None:
+    """The photo whose hash begins as the one kept under this name."""
+    chosen = get(name, None)
+    return next((photo for photo in photos() if chosen and photo.sha256.startswith(chosen)), None)
+
+
+def first_photo() -> Photo:
+    """The chosen photo, else the first of the samples; what every page looks at, or its left half."""
+    return _kept("photo") or named_photos()[0]
+
+
+def current_photo() -> Photo:
+    """The photo that is looked at: the chosen one, or inside `looking_at` the one named there."""
+    return _LOOKING.get() or first_photo()
+
+
+def beside_photo() -> Photo | None:
+    """The second photo where two are compared; else None."""
+    second = _kept("beside")
+    return None if second is None or second.sha256 == first_photo().sha256 else second
+
+
+def missing_photos() -> list[str]:
+    """The beginnings of the hashes of photos that a link names and this session does not have."""
+    return [get(name, None) for name in ("photo", "beside") if get(name, None) and _kept(name) is None]
+
+
+def select_photo(sha256: str) -> None:
+    """Chooses a photo of the filmstrip by its hash; the second one changes places with the first."""
+    if any(photo.sha256 == sha256 for photo in photos()):
+        second = beside_photo()
+        if second is not None and second.sha256 == sha256:
+            put("beside", first_photo().sha256)
+        put("photo", sha256)
+
+
+def set_beside(sha256: str | None) -> None:
+    """Puts a second photo beside the first, or with None takes it away; the first one changes places with it."""
+    if sha256 is not None and sha256 == first_photo().sha256:
+        second = beside_photo()
+        if second is not None:
+            select_photo(second.sha256)
+    elif sha256 is None or any(photo.sha256 == sha256 for photo in photos()):
+        put("beside", sha256)
+
+
+@contextmanager
+def looking_at(photo: Photo) -> Iterator[None]:
+    """Inside, `current_photo` and all that follows from it speak of this photo."""
+    token = _LOOKING.set(photo)
+    try:
+        yield
+    finally:
+        _LOOKING.reset(token)
+
+
+def half_key(key: str) -> str:
+    """A widget's key, a background slot or an option's name; another one inside the second photo's half."""
+    photo = _LOOKING.get()
+    return key if photo is None or photo.sha256 == first_photo().sha256 else f"beside-{key}"
+
+
+def of_each(ask: Callable[[], T]) -> list[T]:
+    """What `ask` says about the photo; about both, in their order, where two are compared."""
+    second = beside_photo()
+    if second is None:
+        return [ask()]
+    found = []
+    for photo in (first_photo(), second):
+        with looking_at(photo):
+            found.append(ask())
+    return found
+
+
+def here(call: Callable[P, T]) -> Callable[P, T]:
+    """The same call for later (a callback, a download), about the photo that is looked at now."""
+    photo = _LOOKING.get()
+    if photo is None:
+        return call
+
+    @wraps(call)
+    def later(*args: P.args, **options: P.kwargs) -> T:
+        with looking_at(photo):
+            return call(*args, **options)
+
+    return later
+
+
+def add_upload(data: bytes, name: str) -> Photo:
+    """Decodes, keeps and chooses a photo; raises ImageError with one sentence and keeps everything as it was."""
+    return add_photo(read_photo(data, name))
+
+
+def add_photo(photo: Photo) -> Photo:
+    """Keeps and chooses a photo that is already decoded (a stimulus, say); the same bytes are kept once.
+
+    A photo that a link asked for as the second one takes its place beside the first.
+    """
+    wanted, second = get("beside", None), _kept("beside")
+    if all(known.sha256 != photo.sha256 for known in photos()):
+        put("uploads", [photo, *uploads()][:MAX_UPLOADS])
+    if second is not None and _kept("beside") is None:
+        put("beside", None)  # it was the oldest
+    if second is not None or wanted is None or not photo.sha256.startswith(wanted):
+        select_photo(photo.sha256)
+    return photo
+
+
+def upload_round() -> int:
+    """Counts the uploads taken: a part of the uploader's key, so that it is empty again after each."""
+    return int(get("round", 0))
+
+
+def next_upload_round() -> None:
+    """The uploader's photos are taken over; it starts empty."""
+    put("round", upload_round() + 1)
+
+
+def problems() -> list[str]:
+    """One sentence for each file of the last upload that could not be used."""
+    return cast(list[str], get("problems", []))
+
+
+def add_problem(sentence: str) -> None:
+    """Says what was wrong with an upload."""
+    put("problems", [*problems(), sentence])
+
+
+def forget_problems() -> None:
+    """The user did something else."""
+    put("problems", [])

@@ -1,0 +1,37 @@
+"""What one visitor's session keeps between runs and pages, and the address that follows it.
+
+Only `state` and `photos` use this: pages ask them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app.state import links
+from inception_model.images.decode import Photo
+from inception_model.images.samples import sample_photos
+from inception_model.images.stimuli import sample_stimuli
+
+
+def get(name: str, default: Any) -> Any:
+    """What is kept under a name, or the default."""
+    return st.session_state.get(f"scope.{name}", default)
+
+
+def put(name: str, value: Any) -> None:
+    """Keeps a value; the address follows where it speaks of it."""
+    st.session_state[f"scope.{name}"] = value
+    if name in links.NAMES:
+        follow_view()
+
+
+def follow_view() -> None:
+    """Makes the browser's address say what is looked at: a link to this view."""
+    links.follow(lambda name: get(name, None), named_photos())
+
+
+def named_photos() -> tuple[Photo, ...]:
+    """What everybody has: the samples, then the generated pictures."""
+    return *sample_photos(), *sample_stimuli()

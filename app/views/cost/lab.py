@@ -1,0 +1,145 @@
+"""The cost lab: a slider for every width of Table 1, and what the changed network would cost."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.theme import heading
+from app.views.cost.tables import (
+    STYLE,
+    UNIT_OF,
+    Quantity,
+    amount,
+    bar_html,
+    network_html,
+    of,
+    row_html,
+    saved,
+    signed_percent,
+    typeset,
+)
+from app.widgets import teach
+from inception_model.architecture.spec import NetworkSpec
+from inception_model.cost.layers import STEM_UNITS, NaiveKind, unit_widths, with_widths
+from inception_model.cost.paper_figures import BUDGET_MACS
+from inception_model.cost.report import ComputeReport, compute_report
+
+_WIDTHS = "scope.cost.widths"
+
+PART = "lab_part"
+"""Key of the choice of module (or stem) whose sliders are shown."""
+
+
+def changes(network: str) -> dict[str, dict[str, int]]:
+    """This session's changed widths of a network: module (or "stem") -> convolution -> channels."""
+    every: dict[str, dict[str, dict[str, int]]] = st.session_state.setdefault(_WIDTHS, {})
+    return every.setdefault(network, {})
+
+
+def apply_changes(spec: NetworkSpec, changed: dict[str, dict[str, int]]) -> NetworkSpec:
+    """The network with all of these widths."""
+    for module, widths in changed.items():
+        spec = with_widths(spec, module, widths)
+    return spec
+
+
+def widths_of(spec: NetworkSpec, part: str) -> dict[str, int]:
+    """Widths by convolution, of a module or of the stem."""
+    if part == "stem":
+        return {unit: getattr(spec.stem, unit) for unit in STEM_UNITS}
+    return unit_widths(spec.block(part))
+
+
+def verdict(before: float, after: float) -> str:
+    """A change in words: 12.3 M fewer (−10.4%)."""
+    if before == after:
+        return "as published"
+    word = "fewer" if after < before else "more"
+    return f"{amount(abs(after - before))} {word} ({signed_percent(after, before)})"
+
+
+def budget_words(macs: int) -> str:
+    """Where a network stands against the paper's budget."""
+    share = macs / BUDGET_MACS - 1
+    place = "over" if share > 0 else "under"
+    return f"{abs(share):.1%} {place} the paper's budget of 1.5 billion multiply-adds"
+
+
+def _reset(network: str, part: str | None) -> None:
+    changed = changes(network)
+    for name in [part] if part else list(changed):
+        changed.pop(name, None)
+    for key in [k for k in st.session_state if str(k).startswith(f"width/{network}/{part or ''}")]:
+        del st.session_state[key]
+
+
+def _slider(network: str, part: str, unit: str, published: int) -> None:
+    """One width from 1 channel to twice the published one; remembered in `changes`."""
+    key = f"width/{network}/{part}/{unit}"
+    changed = changes(network)
+    if key not in st.session_state:
+        st.session_state[key] = changed.get(part, {}).get(unit, published)
+    label = f"{typeset(unit.replace('_', ' '))} (published: {published})"
+    width = st.slider(label, 1, max(2 * published, 8), key=key)
+    widths = changed.setdefault(part, {})
+    if width == published:
+        widths.pop(unit, None)
+    else:
+        widths[unit] = width
+    if not widths:
+        changed.pop(part)
+
+
+@st.fragment
+def show(network: str, spec: NetworkSpec, size: int, kind: NaiveKind, quantity: Quantity, module: str) -> None:
+    """Sliders and live results; only this part of the page runs again when one moves."""
+    parts = ["stem", *spec.module_names]
+    changed = changes(network)
+    title = st.empty()
+    part = st.segmented_control(
+        "Part of the network", parts, key=PART, default=module, required=True, label_visibility="collapsed"
+    )
+    published = widths_of(spec, part)
+    for index, (unit, width) in enumerate(published.items()):
+        if index % 3 == 0:
+            columns = st.columns(3)  # row by row, so that the order stays when a phone stacks them
+        with columns[index % 3]:
+            _slider(network, part, unit, width)
+    before = compute_report(spec, size, kind)
+    after = compute_report(apply_changes(spec, changed), size, kind)
+    with title.container():
+        heading("Cost lab", _sentence(before.total.macs, after.total.macs, before.total.params, after.total.params))
+    _results(part, before, after, quantity)
+    teach.note("lab")
+    with st.container(horizontal=True):
+        st.button(f"{part} as published", on_click=_reset, args=(network, part), disabled=part not in changed)
+        st.button("Everything as published", on_click=_reset, args=(network, None), disabled=not changed)
+
+
+def _sentence(macs_before: int, macs_after: int, params_before: int, params_after: int) -> str:
+    return (
+        f"Move a width of Table 1 and see what it costs. The network takes {amount(macs_after)} MACs on one image: "
+        f"{verdict(macs_before, macs_after)}, {budget_words(macs_after)}; it has {amount(params_after)} parameters: "
+        f"{verdict(params_before, params_after)}. What it would lose in accuracy only training tells."
+    )
+
+
+def _results(part: str, before: ComputeReport, after: ComputeReport, quantity: Quantity) -> None:
+    """The changed part and the whole network, as they were and as they are, each pair on one scale."""
+    names = ["conv1", "conv2"] if part == "stem" else [part]
+    rows = [(when, report.row(name)) for name in names for when, report in (("was", before), ("now", after))]
+    scale = max(of(cost, quantity) for _, row in rows for cost in (row.cost, row.naive))
+    lines = []
+    for when, row in rows:
+        layers = [layer for layer in (before if when == "was" else after).layers if layer.row == row.name]
+        words = saved(row.cost, row.naive, quantity)
+        bar = bar_html(layers, of(row.naive, quantity), quantity, scale, f"{row.name} {when}: {words}")
+        lines.append(row_html(when, bar, words))
+    largest = max(of(cost, quantity) for r in (before, after) for cost in (r.total, r.total_naive))
+    st.html(
+        f'{STYLE}<p class="scope-cap">{" and ".join(names)}, {UNIT_OF[quantity]}</p>'
+        f'<div class="cost">{"".join(lines)}</div>'
+        f'<p class="scope-cap" style="margin-top:10px">Whole network, {UNIT_OF[quantity]}</p>'
+        + network_html(before, quantity, largest, "was", budget=False)
+        + network_html(after, quantity, largest, "now")
+    )

@@ -1,0 +1,117 @@
+"""The linear probes of the chosen checkpoint: found beside its file, told in words, and as a table."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import streamlit as st
+
+from app import state
+from app.figures.head_cards import percent, short
+from inception_model.analysis.probes import Probes, load_probes, probes_path
+from inception_model.analysis.timeline import ProbeStep, Timeline
+from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError
+
+_TABLE_CSS = """<style>
+.probe-box { overflow-x: auto; }
+.probe-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; width: 100%;
+  max-width: 760px; }
+.probe-table th, .probe-table td { padding: 4px 0 4px 10px; text-align: right; border-bottom: 1px solid var(--line);
+  vertical-align: bottom; }
+.probe-table th { color: var(--mut); font-weight: 400; }
+.probe-table :is(th, td):nth-child(-n+2) { text-align: left; padding-left: 0; padding-right: 6px; }
+.probe-table .first td:nth-child(-n+4) { font-weight: 650; }
+@media (max-width: 500px) {
+  .probe-table { font-size: 13px; }
+  .probe-table :is(th, td):nth-child(5) { display: none; }
+  .probe-table :is(th, td) { padding-left: 7px; }
+}
+</style>"""
+
+_LEGEND_CSS = """<style>
+.scope-leg.probe-leg i { border-radius: 50%; }
+.scope-leg.probe-leg i.hollow { border: 1.5px solid var(--mut); width: 9px; height: 9px; }
+</style>"""
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _read(path: str, stamp: tuple[int, int], sha256: str, _checkpoint: Checkpoint) -> Probes:
+    return load_probes(Path(path), _checkpoint)
+
+
+def find() -> Probes | None:
+    """The chosen checkpoint's probes; None where no file lies beside it. Raises CheckpointError for a wrong file."""
+    path, checkpoint = probes_path(state.settings()[0]), state.checkpoint()
+    if not path.is_file():
+        return None
+    stat = path.stat()
+    return _read(str(path), (stat.st_mtime_ns, stat.st_size), checkpoint.sha256, checkpoint)
+
+
+def found() -> Probes | None:
+    """`find`, with a wrong file told in one sentence on the page."""
+    try:
+        return find()
+    except CheckpointError as error:
+        st.caption(f"Only the heads are shown: {error}")
+        return None
+
+
+def legend_html(line: Timeline) -> str:
+    """Which dot is what."""
+    heads = "".join(f'<span><i style="background:var(--{step.head})"></i>{step.head}</span>' for step in line.steps)
+    return (
+        f'{_LEGEND_CSS}<div class="scope-leg probe-leg">{heads}'
+        '<span><i class="hollow"></i>probe, trained after the network</span></div>'
+    )
+
+
+def in_words(line: Timeline, probes: Probes) -> str:
+    """What the probes are, where the class comes first by probe, and how good they are; as HTML."""
+    first, name = line.first_probe, f"<b>{html.escape(short(line.label))}</b>"
+    if first is not None:
+        where = f"By probe {name} first comes to rank 1 at {first.module} ({percent(first.probability)})"
+    else:
+        best = min(line.probes, key=lambda step: step.rank)
+        where = f"By probe {name} never comes to rank 1; it is best at {best.module}, in place {best.rank}"
+    shallow, deep = line.probes[0], line.probes[-1]
+    return (
+        f"{where}. A probe is a linear classifier on the average of each channel of a module, trained on "
+        f"{probes.training:,} images after the network was finished. Of {probes.validation:,} validation images the "
+        f"one at {shallow.module} gets {shallow.accuracy.top1:.1%} right, the one at {deep.module} "
+        f"{deep.accuracy.top1:.1%}. "
+        "(Alain and Bengio 2016.)"
+    )
+
+
+def table_html(line: Timeline) -> str:
+    """A row per probe: its answer, the followed class's probability and rank, entropy, and the probe's accuracy."""
+    columns = ("probe", "answer", html.escape(short(line.label)), "rank", "entropy", "top-1", "top-5")
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    return (
+        f'{_TABLE_CSS}<div class="probe-box"><table class="probe-table" aria-label="The probes in numbers">'
+        f"<tr>{head}</tr>{''.join(map(_row, line.probes))}</table></div>"
+    )
+
+
+def _row(step: ProbeStep) -> str:
+    cells = (
+        f"{html.escape(short(step.answer.label))} {percent(step.answer.probability)}",
+        percent(step.probability),
+        str(step.rank),
+        f"{step.entropy:.2f}",
+        f"{step.accuracy.top1:.1%}",
+        f"{step.accuracy.top5:.1%}",
+    )
+    drawn = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr class="{"first" * (step.rank == 1)}"><th scope="row">{step.module}</th>{drawn}</tr>'
+
+
+def show_table(line: Timeline) -> None:
+    """The table, folded away, with what its columns mean."""
+    with st.expander("The probes in numbers"):
+        st.html(table_html(line))
+        st.caption(
+            "Top-1 and top-5: what each probe gets right on the validation images. Bold: the followed class is first."
+        )

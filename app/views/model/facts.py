@@ -1,0 +1,108 @@
+"""A checkpoint's facts, its accuracy per head, and the published checkpoints that can be fetched."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from app import theme
+from app.widgets import teach
+from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError
+from inception_model.checkpoints.download import PUBLISHED, Published, fetch, local_file
+
+_TABLE_CSS = """<style>
+.scope-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.scope-table th, .scope-table td { padding: 4px 22px 4px 0; text-align: right; border-bottom: 1px solid var(--line); }
+.scope-table th { color: var(--mut); font-weight: 400; }
+.scope-table td:first-child, .scope-table th:first-child { text-align: left; }
+.scope-table i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 7px; }
+</style>"""
+
+
+def facts(checkpoint: Checkpoint) -> None:
+    """Architecture, input, labels, provenance and hash as a quiet list."""
+    untrained = [head for head in checkpoint.spec.heads if head not in checkpoint.heads_trained]
+    heads = ", ".join(checkpoint.heads_trained) or "none"
+    if untrained:
+        heads += f"; {', '.join(untrained)} exist but were never trained, so they are never shown as predictions"
+    five = checkpoint.spec.blocks[0].five_kernel
+    kernel = "5×5 branches use true 5×5 convolutions" if five == 5 else f"5×5 branches really use {five}×{five}"
+    theme.key_values(
+        {
+            "architecture": f"{checkpoint.spec.name}; {kernel}",
+            "stored numbers": f"{sum(tensor.numel() for tensor in checkpoint.state.values()):,}",
+            "input": checkpoint.preprocessing.words,
+            "classes": f"{checkpoint.spec.classes} ({len(checkpoint.labels)} with a name)",
+            "trained heads": heads,
+            "source": checkpoint.source,
+            "sha256": checkpoint.sha256,
+        }
+    )
+
+
+def accuracy(checkpoint: Checkpoint) -> None:
+    """Top-1 and top-5 per trained head, where the checkpoint carries them."""
+    theme.heading("Accuracy of the heads", "One centre view per image, on the validation images named in the card.")
+    measured = {head: checkpoint.accuracy[head] for head in checkpoint.heads_trained if head in checkpoint.accuracy}
+    if not measured:
+        st.html('<p class="scope-cap">This file carries no measured accuracy.</p>')
+        return
+    rows = "".join(
+        f'<tr><td><i style="background:var(--{head})"></i>{head}</td>'
+        f"<td>{value['top1']:.1%}</td><td>{value['top5']:.1%}</td></tr>"
+        for head, value in measured.items()
+    )
+    st.html(f'{_TABLE_CSS}<table class="scope-table"><tr><th>head</th><th>top-1</th><th>top-5</th></tr>{rows}</table>')
+    teach.note("accuracy")
+
+
+def card(checkpoint: Checkpoint) -> None:
+    """The model card: data, licence, recipe, what it can't do."""
+    if checkpoint.card:
+        theme.heading("Model card", "As it travels with the file.")
+        with st.container(border=True):
+            st.markdown(checkpoint.card)
+        teach.note("model-card")
+
+
+def published() -> None:
+    """Every published checkpoint: what it is, whether it is here, and a button that fetches it."""
+    for entry in PUBLISHED.values():
+        with st.container(border=True):
+            _published(entry)
+
+
+def _published(entry: Published) -> None:
+    words, action = st.columns([5, 1], vertical_alignment="center")
+    here = local_file(entry).is_file()
+    accuracy = entry.accuracy.get("main")
+    measured = (
+        f" Main head {accuracy['top1']:.1%} top-1, {accuracy['top5']:.1%} top-5, as published." if accuracy else ""
+    )
+    place = f"On this machine: {local_file(entry)}" if here else entry.by_hand
+    words.html(
+        f"<b>{html.escape(entry.name)}</b> · {html.escape(entry.title)} · {entry.megabytes:.0f} MB<br>"
+        f'{html.escape(entry.note + measured)}<br><span class="scope-mut">{html.escape(entry.licence)}.<br>'
+        f'<span style="overflow-wrap:anywhere">{html.escape(place)}</span></span>'
+    )
+    if here:
+        action.html('<span class="scope-mut">choose it in the sidebar</span>')
+    elif action.button("Fetch", key=f"fetch-{entry.name}"):
+        _fetch(entry)
+
+
+def _fetch(entry: Published) -> None:
+    """Runs in this session's own thread: leaving the page stops it, and the next try goes on where it stopped."""
+    bar = st.progress(0.0, text=f"fetching {entry.file_name}")
+
+    def tell(done: int, total: int) -> None:
+        bar.progress(min(done / max(total, 1), 1.0), text=f"{done / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+    try:
+        fetch(entry, progress=tell)
+    except CheckpointError as error:
+        bar.empty()
+        st.error(str(error))
+    else:
+        st.rerun()

@@ -1,0 +1,227 @@
+"""A module as the paper's Figure 2(b): every node one atlas of all its channels; a picked cell goes to the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import state, theme
+from app.figures.ledger import signed
+from app.jobs.credit_order import Asked, credits_of
+from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind
+from inception_model.drawing.atlas import Atlas, ChannelStats, Scale, Sort, channel_stats, make_atlas
+from inception_model.drawing.encoding import data_url
+from inception_model.drawing.numbers import number
+from inception_model.inference.trace import NODES, BlockTrace
+
+WIDE = 52
+"""Cells in a row of the whole figure on a wide screen."""
+_LEAST = 8
+"""Cells in a row of the narrowest branch: its title needs the room."""
+
+_HERE = Path(__file__).parent
+_FIGURE = st.components.v2.component(
+    "scope_module",
+    html='<div class="figure" role="group" aria-label="the module, branch by branch"></div>\n',
+    css=(_HERE / "atlas_view.css").read_text(encoding="utf-8"),
+    js=(_HERE / "atlas_view.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """How a module is shown: the order of channels, the scale of colours, and which wide nodes are unfolded.
+
+    `credit`: the head and target for whose score channels are ordered by their credit; it comes before `sort`.
+    """
+
+    sort: Sort = "index"
+    scale: Scale = "shared"
+    opened: tuple[str, ...] = ()
+    credit: Asked | None = None
+
+
+def node_name(node: str) -> str:
+    """A node in the paper's words: `3×3 reduce`, `5×5`, `pool`, `input`."""
+    kind, _, rest = node.partition("_")
+    return f"{theme.BRANCH_NAMES.get(kind, kind)}{' reduce' if rest == 'reduce' else ''}"
+
+
+def columns_for(counts: dict[BranchKind, int], total: int = WIDE, least: int = _LEAST) -> dict[BranchKind, int]:
+    """Cells per row of each branch: proportional to its channels (reduction included), so that areas are to scale."""
+    whole = sum(counts.values())
+    columns = {kind: max(least, round(total * count / whole)) for kind, count in counts.items()}
+    while sum(columns.values()) > total and max(columns.values()) > least:
+        widest = max(columns, key=lambda kind: columns[kind])
+        columns[widest] -= 1
+    return columns
+
+
+def values_of(block: BlockTrace, node: str) -> np.ndarray:
+    """A node's activations on the first image, (C, H, W)."""
+    return np.asarray(block.node(node)[0])
+
+
+def stats_of(module: str, node: str) -> ChannelStats:
+    """Statistics of a node's channels on the current photo, computed once."""
+    return state.remember(
+        ("module-stats", module, node), lambda: channel_stats(values_of(state.trace().block(module), node))
+    )
+
+
+def group_of(node: str) -> tuple[str, ...]:
+    """The nodes that share one colour scale with this one: the branches and their concatenation, or the reductions."""
+    if node == "input":
+        return ("input",)
+    reductions = tuple(name for name in NODES if name.endswith("_reduce"))
+    return reductions if node in reductions else tuple(n for n in NODES if n not in (*reductions, "input"))
+
+
+def shared_scale(module: str, node: str) -> float:
+    """Where the colours of a node end on the shared scale: the largest activation of its group (in both photos)."""
+    return max(state.of_each(lambda: max(float(stats_of(module, name).max.max()) for name in group_of(node))))
+
+
+def _order(module: str, node: str, view: View) -> Sort | np.ndarray:
+    """What channels are ordered by; of two photos by the first one's numbers, so that both show one channel in one
+    place."""
+    with state.looking_at(state.first_photo()):
+        if view.credit:
+            return credits_of(module, view.credit)[node]
+        return "index" if view.sort == "index" else np.asarray(getattr(stats_of(module, node), view.sort))
+
+
+def _atlas(module: str, node: str, view: View) -> Atlas:
+    values = values_of(state.trace().block(module), node)
+    scale: float | Scale = "channel" if view.scale == "channel" else shared_scale(module, node)
+    return make_atlas(values, columns=32, sort=_order(module, node, view), scale=scale, stats=stats_of(module, node))
+
+
+def _summary(stats: ChannelStats) -> dict[str, str]:
+    active = f"{float(stats.active.mean()):.0%} active"
+    more = active + (f" · {stats.dead} dead" if stats.dead else "")
+    return {"text": f"{len(stats.mean)} channels", "more": more}
+
+
+def _node_data(module: str, node: str, view: View, show: int) -> dict[str, Any]:
+    atlas = _atlas(module, node, view)
+    stats = atlas.stats
+    credit = credits_of(module, view.credit)[node] if view.credit else ()
+    return {
+        "title": node_name(node),
+        **_summary(stats),
+        "src": data_url(atlas.png),
+        "columns": atlas.columns,
+        "cell": atlas.cell,
+        "gap": atlas.gap,
+        "show": show,
+        "order": atlas.order,
+        "mean": [number(float(v)) for v in stats.mean],
+        "max": [number(float(v)) for v in stats.max],
+        "active": [round(100 * float(v)) for v in stats.active],
+        "credit": [signed(float(v), 3) for v in credit],
+    }
+
+
+def _branch_data(block: BlockSpec, kind: BranchKind, grow: int) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "node": BRANCH_UNIT[kind],
+        "title": theme.BRANCH_NAMES[kind],
+        **_summary(stats_of(block.name, BRANCH_UNIT[kind])),
+        "reduce": f"{kind}_reduce" if block.reduce_width(kind) else None,
+        "none": "3×3 max pool, then this 1×1 projection" if kind == "pool" else "no reduction: straight from the input",
+        "grow": grow,
+    }
+
+
+def _wide_data(module: str, node: str, title: str, shares: list[dict[str, Any]], view: View) -> dict[str, Any]:
+    high, wide = state.trace().block(module).node(node).shape[2:]
+    summary = _summary(stats_of(module, node))
+    summary["text"] += f" of {high} × {wide} positions"
+    return {"node": node, "title": title, **summary, "shares": shares, "open": node in view.opened}
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _figure(stamp: str, module: str, _view: View) -> dict[str, Any]:
+    return {"stamp": stamp, **figure_data(module, _view)}
+
+
+def figure_data(module: str, view: View) -> dict[str, Any]:
+    """Everything that the component draws of the current photo in a module, without the selection."""
+    spec = state.spec()
+    block = spec.block(module)
+    counts = {kind: block.width(kind) + (block.reduce_width(kind) or 0) for kind in BRANCHES}
+    columns = columns_for(counts)
+    nodes = {}
+    for kind in BRANCHES:
+        for node in (BRANCH_UNIT[kind], f"{kind}_reduce"):
+            if node in NODES:
+                nodes[node] = _node_data(module, node, view, columns[kind])
+    for node in view.opened:
+        nodes[node] = _node_data(module, node, view, WIDE)
+    shares = [
+        {
+            "kind": kind,
+            "channels": block.width(kind),
+            "text": f"{theme.BRANCH_NAMES[kind]}  {block.width(kind)}",
+            "title": f"{theme.BRANCH_NAMES[kind]}: {block.width(kind)} of {block.out_channels} channels",
+        }
+        for kind in BRANCHES
+    ]
+    names = spec.module_names
+    before = f"from {names[names.index(module) - 1]}" if names.index(module) else "from the stem"
+    whole = [{"channels": block.in_channels, "text": f"{before}  {block.in_channels}", "title": before}]
+    return {
+        "nodes": nodes,
+        "branches": [_branch_data(block, kind, columns[kind]) for kind in BRANCHES],
+        "output": _wide_data(module, "output", "concatenation", shares, view),
+        "input": _wide_data(module, "input", "input", whole, view),
+    }
+
+
+def forget_figure() -> None:
+    """To be called in every whole run: the next figure is drawn with the choice of that moment."""
+    for key in ("module.figure", "beside-module.figure"):
+        state.set_option(key, None)
+
+
+def show(view: View, chosen: tuple[str, int], key: str = "module-figure") -> None:
+    """The figure. A picked cell goes to the state; unfolding a wide node goes to the page's options.
+
+    `chosen`: node and channel to outline. While the figure stays the same the browser moves the outline itself, and
+    what is sent stays the same too, so that a pick costs no second transfer of the pictures.
+    """
+    module, key, kept = state.selected_module(), state.half_key(key), state.half_key("module.figure")
+    compared = state.of_each(lambda: state.current_photo().sha256)
+    stamp = repr((state.current_photo().sha256, compared, state.classifier_key(), module, view))
+    drawn = state.option(kept, None)
+    if drawn is None or drawn[0] != stamp:
+        drawn = (stamp, chosen)
+        state.set_option(kept, drawn)
+
+    def answer(name: str) -> Any:
+        return (st.session_state.get(key) or {}).get(name)
+
+    def picked() -> None:
+        value = answer("pick") or {}
+        node, channel = value.get("node"), value.get("channel")
+        if node in NODES and isinstance(channel, int):
+            state.set_selected_node(node, max(0, channel))
+
+    def unfolded() -> None:
+        node = answer("open")
+        if node in ("input", "output"):
+            opened = set(state.option("module.opened", ())) ^ {node}
+            state.set_option("module.opened", tuple(sorted(opened)))
+
+    _FIGURE(
+        key=key,
+        data={**_figure(stamp, module, view), "chosen": {"node": drawn[1][0], "channel": drawn[1][1]}},
+        on_pick_change=picked,
+        on_open_change=unfolded,
+    )

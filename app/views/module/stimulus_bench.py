@@ -1,0 +1,165 @@
+"""The stimulus bench: a picture made with sliders, what the picked channel answers to it, and its tuning curve."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import state, theme
+from app.jobs.stimuli import map_of, tuning_of
+from app.views.module.atlas import node_name
+from app.views.module.channel_facts import Unit, field_of
+from app.views.module.tuning import STYLE, curve_svg, in_words
+from app.widgets import teach
+from app.widgets.inline_svg import draw
+from app.widgets.persistent_choice import kept
+from inception_model.architecture.spec import BRANCHES
+from inception_model.drawing.colormaps import colour_bar, full_scale
+from inception_model.drawing.encoding import data_url, jpeg_bytes, png_bytes
+from inception_model.drawing.numbers import number
+from inception_model.drawing.overlay import Grid, overlay_on_photo
+from inception_model.images.geometry import Box
+from inception_model.images.stimuli import COLOUR_AXES, FAMILIES, Stimulus, as_photo, describe, make
+from inception_model.serving.service import BusyError
+
+FAMILY_NAMES = {
+    "grating": "grating",
+    "edge": "edge",
+    "dots": "dots",
+    "patch": "colour patch",
+    "checkerboard": "checkers",
+}
+
+_STYLE = """<style>
+.bench { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; max-width: 470px; }
+.bench figure { margin: 0; min-width: 0; }
+.bench img { display: block; width: 100%; height: auto; border-radius: 6px; }
+.bench figcaption { font-size: 13px; color: var(--mut); margin-top: 4px; font-variant-numeric: tabular-nums; }
+.bench svg { max-width: 100%; grid-column: 1 / -1; }
+</style>"""
+
+
+def show(unit: Unit) -> None:
+    """The bench behind its switch: closed, it costs nothing."""
+    theme.heading(
+        f"Stimulus bench for {name_of(unit)}",
+        "Pictures with one property at a time say what a channel answers to, which a photo cannot. They are fed whole, "
+        "224 pixels wide; the numbers do not depend on the photo. (Paper, section 2: fixed Gabor filters came before.)",
+    )
+    if kept(st.toggle, "Open the bench", "bench.open", False):
+        _bench(unit)
+
+
+def name_of(unit: Unit) -> str:
+    """The picked channel in the paper's words."""
+    return f"channel {unit.channel} of {unit.module} {node_name(unit.node)}"
+
+
+def colour_of(unit: Unit) -> str:
+    """The CSS colour of the branch that the channel belongs to; input and concatenation have none."""
+    kind = unit.node.partition("_")[0]
+    return f"var(--b{kind})" if kind in BRANCHES else "currentColor"
+
+
+@st.fragment
+def _bench(unit: Unit) -> None:
+    """Picture, answer, sliders and curve; a slider reruns only this."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        family = _family()
+        pictures = st.container()
+        if st.button("Look at this picture", help="It joins the filmstrip and becomes the photo of every page"):
+            state.add_photo(as_photo(make(family, **_chosen(family)), state.checkpoint().preprocessing))
+            st.rerun()
+    with right:
+        chosen = _sliders(family)
+    stimulus = make(family, **chosen)
+    try:
+        answer = map_of(unit, stimulus)
+    except BusyError as error:
+        st.warning(str(error))
+        return
+    with pictures:
+        _pictures(unit, stimulus, answer)
+    _curve(unit, family, chosen, float(answer.mean()))
+
+
+def _family() -> str:
+    chosen: str = kept(
+        st.segmented_control, "Stimulus", "bench.family", "grating", FAMILIES,
+        options=list(FAMILIES), format_func=FAMILY_NAMES.get, required=True, wrap=True,
+    )  # fmt: skip
+    return chosen
+
+
+def _chosen(family: str) -> dict[str, Any]:
+    """Every parameter of the stimulus as it was left, for each family its own."""
+    plain = make(family)
+    numbers = {name: state.option(f"bench.{family}.{name}", float(getattr(plain, name))) for name in plain.RANGES}
+    axis = {"axis": state.option(f"bench.{family}.axis", plain.axis)} if hasattr(plain, "axis") else {}
+    return {**numbers, **axis}
+
+
+def _sliders(family: str) -> dict[str, Any]:
+    """A slider per number, and the colour axis where there is one; returns what is chosen."""
+    chosen = _chosen(family)
+    for name, allowed in FAMILIES[family].RANGES.items():
+        kept(
+            st.slider, f"{name.capitalize()}, {allowed.unit}", f"bench.{family}.{name}", chosen[name],
+            min_value=float(allowed.low), max_value=float(allowed.high), step=float(allowed.step), format="%g",
+        )  # fmt: skip
+    if "axis" in chosen:
+        kept(
+            st.segmented_control, "Colour axis", f"bench.{family}.axis", "grey", COLOUR_AXES,
+            options=list(COLOUR_AXES), required=True, wrap=True,
+        )  # fmt: skip
+    return chosen
+
+
+def _pictures(unit: Unit, stimulus: Stimulus, answer: np.ndarray) -> None:
+    """The stimulus, and the channel's map over it."""
+    picture, field = stimulus.image(), field_of(unit)
+    scale = full_scale(answer)
+    over = overlay_on_photo(
+        picture, answer, Box(0, 0, *picture.size), scale=scale, alpha=0.85, smooth=False,
+        grid=Grid(field.start, field.jump, picture.width),
+    )  # fmt: skip
+    rows, columns = answer.shape
+    active = int(np.count_nonzero(answer > 0))
+    said = (
+        f"mean {number(float(answer.mean()))}, maximum {number(scale)}, {active} of {rows * columns} positions active"
+    )
+    sources = data_url(png_bytes(picture)), data_url(jpeg_bytes(over, quality=88), "image/jpeg")
+    about = html.escape(describe(stimulus))
+    draw(
+        f'{_STYLE}<div class="bench"><figure><img src="{sources[0]}" width="224" height="224" alt="{about}">'
+        f'<figcaption>{about}</figcaption></figure><figure><img src="{sources[1]}" width="224" height="224" '
+        f'alt="{html.escape(name_of(unit))} on it: {said}"><figcaption>its map: {said}</figcaption></figure>'
+        f"{colour_bar(scale, unit='activation, raw')}</div>",
+        "bench-pictures",
+    )
+
+
+def _curve(unit: Unit, family: str, chosen: dict[str, Any], answer: float) -> None:
+    """The tuning curve along one parameter, the others as they stand."""
+    left, right = st.columns(2, gap="medium", vertical_alignment="center")
+    names = list(FAMILIES[family].RANGES)
+    with left:
+        along: str = kept(
+            st.segmented_control, "Tuning curve along", f"bench.{family}.along", names[0], names,
+            options=names, required=True, wrap=True,
+        )  # fmt: skip
+        fixed = {name: value for name, value in chosen.items() if name != along}
+        tuning = tuning_of(unit.module, family, along, fixed)
+        if tuning is None:
+            return
+        curve = tuning.curve(unit.node, unit.channel)
+        drawing = curve_svg(curve, chosen[along], answer, colour_of(unit))
+        draw(f'{STYLE}<div class="tune">{drawing}</div>', "bench-curve")
+    with right:
+        said = f"{in_words(curve, chosen[along], answer)} Dots: measured; dashed: grey; ring: the picture above."
+        st.html(f'<div class="scope-say">{html.escape(said)}</div>')
+        teach.note("bench")

@@ -1,0 +1,158 @@
+"""The controls of the page Why: head, target, method, its options, layer and baseline. Their outcome is a Question."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import streamlit as st
+
+from app import state
+from app.figures.head_cards import percent, short
+from app.jobs.attribution import Question, ask, baseline_picture, target_of, words_of
+from app.theme import BRANCH_NAMES
+from app.widgets.persistent_choice import kept
+from inception_model.architecture.spec import BRANCHES, HeadName
+from inception_model.attribution import METHODS, AttributionError, Option, allowed_layers
+from inception_model.attribution.explaining import NOISE_IMAGES, trained_head
+from inception_model.drawing.encoding import jpeg_bytes
+from inception_model.images.baselines import BASELINES
+from inception_model.inference.targets import Target, TargetError
+
+TARGETS = {"auto": "its answer", "class": "a class", "contrast": "a contrast"}
+"""What is explained: the head's own best class, one that is named, or one class rather than another."""
+BASELINE_WORDS = {
+    "black": "every pixel black",
+    "mean": "the mean colour that the preprocessing subtracts",
+    "blur": "the photo, blurred",
+    "noise": f"noise, the mean over {NOISE_IMAGES} images of it (one is shown)",
+}
+WHOLE = "whole module"
+
+
+def show() -> Question | None:
+    """Draws the controls; None, with one sentence on why, where there is nothing to explain."""
+    try:
+        head = _head()
+        target = _target(head)
+    except (AttributionError, TargetError) as error:
+        st.warning(str(error))
+        return None
+    method = kept(
+        st.selectbox, "Method", "why.method", "gradcam", METHODS, options=list(METHODS), format_func=method_label
+    )
+    cost_line = st.empty()
+    row = METHODS[method]
+    layer = _layer(head) if "layer" in row.needs else None
+    baseline = _baseline() if "baseline" in row.needs else "black"
+    options = {option.name: _option(method, option) for option in row.options}
+    question = ask(method, head, target, layer, baseline, options)
+    cost_line.html(f'<p class="scope-cap">{row.reading} <b>{cost_words(question.cost)}</b></p>')
+    return question
+
+
+def method_label(name: str) -> str:
+    """A method in words."""
+    return METHODS[name].label
+
+
+def cost_words(passes: float) -> str:
+    """What so many forward passes of one image mean here: judged by the last map, for a first look is slow."""
+    seconds = passes * min(state.look().seconds, state.option("why.seconds", float("inf")))
+    time = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    return f"As long as {passes:.0f} forward passes, here about {time}."
+
+
+def _head() -> HeadName:
+    classifier = state.service().classifier
+    trained = classifier.trained_heads
+    names = {name: name if name in trained else f"{name} (never trained)" for name in classifier.heads}
+    default = "main" if "main" in trained else next(iter(trained), classifier.heads[-1])
+    chosen = kept(
+        st.segmented_control, "Head", "why.head", default, names,
+        options=list(names), format_func=names.get, required=True, wrap=True,
+    )  # fmt: skip
+    return trained_head(classifier, chosen)
+
+
+def _target(head: HeadName) -> Target:
+    """The chosen class or contrast; raises TargetError in words for what names no class."""
+    kind = kept(
+        st.segmented_control, "Explain", "why.target", "auto", TARGETS,
+        options=list(TARGETS), format_func=TARGETS.get, required=True, wrap=True,
+    )  # fmt: skip
+    logits, labels = state.trace().logits(head)[0], state.checkpoint().labels
+    best = Target.parse("auto", labels, logits)
+    if kind == "auto":
+        probability = float(logits.softmax(0)[best.index])
+        st.html(f'<span class="scope-mut">{head} says {words_of(best)} ({percent(probability)}).</span>')
+        return best
+    ranking = [str(index) for index in logits.argsort(descending=True).tolist()]
+    _class("Class" if kind == "class" else "For", "why.class", ranking, 0)
+    if kind == "contrast" and target_of(head, "class").minus is None:
+        _class("Rather than", "why.minus", ranking, 1)
+    return target_of(head, kind)
+
+
+def _class(label: str, option: str, ranking: list[str], place: int) -> None:
+    """Offers the head's ranking, and takes whatever is typed instead: an index, a WordNet id, words."""
+    kept(
+        st.selectbox, label, option, ranking[place],
+        options=ranking, format_func=class_words, accept_new_options=True,
+        help="Best first. Type to search by name; an index or a WordNet id will do as well.",
+    )  # fmt: skip
+
+
+def class_words(text: str) -> str:
+    """The words of a class given by its index; what was typed stays as it is."""
+    return state.checkpoint().label(int(text)).words if text.isdecimal() else text
+
+
+def _layer(head: HeadName) -> str:
+    modules = allowed_layers(state.service().classifier, head)
+    names = {WHOLE: WHOLE, **BRANCH_NAMES}
+    left, right = st.columns(2, gap="small")
+    with left:
+        module = kept(st.selectbox, "Module", "why.module", modules[-1], modules, options=list(modules))
+    with right:
+        branch = kept(
+            st.selectbox, "Branch", "why.branch", WHOLE, names, options=[WHOLE, *BRANCHES], format_func=names.get
+        )
+    return str(module) if branch == WHOLE else f"{module}:{branch}"
+
+
+def _baseline() -> str:
+    name = cast(
+        str,
+        kept(
+            st.segmented_control, "Baseline", "why.baseline", "black", BASELINES,
+            options=list(BASELINES), required=True, wrap=True,
+        ),
+    )  # fmt: skip
+    with st.container(key="why-baseline-shown", horizontal=True, gap="small", vertical_alignment="center"):
+        st.image(jpeg_bytes(baseline_picture(name)), width=56, alt=f"the baseline {name}")
+        st.html(f'<span class="scope-mut">Compared with: {BASELINE_WORDS[name]}.</span>')
+    return name
+
+
+def _option(method: str, option: Option) -> Any:
+    """A widget for one option of a method, with its range."""
+    name = f"why.{method}.{option.name}"
+    label = option.name.capitalize()
+    says = f"{option.help}; allowed: {option.allowed}"
+    if option.choices:
+        return kept(
+            st.segmented_control, label, name, option.default, option.choices,
+            options=list(option.choices), required=True, help=says,
+        )  # fmt: skip
+    kind = type(option.default)
+    value = kept(
+        st.number_input, label, name, option.default,
+        min_value=kind(option.low), max_value=kind(option.high), step=1 if kind is int else 0.05, help=says,
+    )  # fmt: skip
+    return option.default if value is None else option.read(value)
+
+
+def in_words(question: Question) -> str:
+    """A question in a few words: `GradCAM at 5b · main · tabby`."""
+    where = f" at {question.layer}" if question.layer else ""
+    return f"{method_label(question.method)}{where} · {question.head} · {short(words_of(question.target))}"

@@ -1,0 +1,222 @@
+"""The photo with the network's square on it, and the filmstrip below it that chooses another one."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+
+from app import state
+from app.jobs import background
+from app.widgets.persistent_choice import kept
+from inception_model.images.decode import ImageError, Photo
+from inception_model.images.geometry import Box
+from inception_model.images.samples import credit_of
+from inception_model.images.stimuli import sample_stimuli
+
+CONTACT_SHEET = "look.sheet"
+"""The option that says whether all photos are shown at a glance."""
+
+_PHOTO_CSS = """<style>
+.scope-photo { margin: 0; text-align: center; }
+.scope-photo > div { position: relative; display: inline-block; vertical-align: top; }
+.scope-photo img { display: block; max-width: 100%; max-height: 340px; border-radius: 8px; }
+.scope-photo i { position: absolute; border: 2px solid #fff; box-shadow: 0 0 0 1px #0008; }
+.scope-photo figcaption { color: var(--mut); font-size: 13px; margin-top: 6px; text-align: left;
+  overflow-wrap: anywhere; }
+</style>"""
+
+_STRIP_CSS = """
+:host { display: block; }
+.row { display: flex; gap: 8px; align-items: center; height: 54px; padding-right: 2px; }
+.row + .row { margin-top: 4px; }
+.row[hidden], .which[hidden] { display: none; }
+.which { flex: none; width: 46px; color: var(--mut); font-size: 13px; }
+.film { display: flex; gap: 6px; overflow-x: auto; padding: 3px; min-width: 0; }
+button { flex: none; padding: 0; border: 0; border-radius: 5px; cursor: pointer; background: var(--card);
+  box-shadow: 0 0 0 1px var(--line); color: var(--ink); font: inherit; font-size: 13px; }
+.film button { width: 48px; height: 48px; overflow: hidden; }
+.film img { width: 100%; height: 100%; object-fit: cover; display: block; }
+.compare, .stop { height: 30px; padding: 0 10px; background: none; }
+.stop { width: 30px; padding: 0; font-size: 16px; line-height: 1; }
+button:hover { box-shadow: 0 0 0 1px var(--mut); }
+button[aria-pressed="true"] { box-shadow: 0 0 0 2px var(--ink); }
+button:focus-visible { outline: 2px solid var(--b1x1); outline-offset: 1px; }
+"""
+
+_STRIP_JS = """
+const fill = (film, data, chosen, words, pick) => {
+  const known = new Map([...film.children].map((button) => [button.dataset.sha, button]));
+  film.replaceChildren(...data.photos.map(({ sha, name, src }) => {
+    const button = known.get(sha) ?? document.createElement("button");
+    if (!known.has(sha)) {
+      const img = document.createElement("img");
+      img.src = src;
+      img.alt = "";
+      button.append(img);
+      button.type = "button";
+      button.dataset.sha = sha;
+    }
+    button.title = name;
+    button.setAttribute("aria-label", `${words} ${name}`);
+    button.setAttribute("aria-pressed", String(sha === chosen));
+    button.onclick = () => pick(sha);
+    return button;
+  }));
+};
+
+export default function({ parentElement, data, setTriggerValue }) {
+  const part = (name) => parentElement.querySelector(name);
+  const beside = (sha) => setTriggerValue("beside", sha);
+  fill(part(".first .film"), data, data.chosen, "look at", (sha) => setTriggerValue("pick", sha));
+  const compares = Boolean(data.beside), compare = part(".compare");
+  part(".second").hidden = part(".which").hidden = !compares;
+  compare.hidden = data.photos.length < 2;
+  compare.setAttribute("aria-pressed", String(compares));
+  compare.onclick = () => beside(compares ? "none" : "any");
+  part(".stop").onclick = () => beside("none");
+  if (compares) fill(part(".second .film"), data, data.beside, "compare with", beside);
+}
+"""
+
+_STRIP = st.components.v2.component(
+    "scope_film",
+    html="""<div class="row first"><span class="which" hidden>first</span>
+<div class="film" role="group" aria-label="photos"></div>
+<button class="compare" type="button" title="Two photos beside each other, on every page">Compare</button></div>
+<div class="row second" hidden><span class="which">second</span>
+<div class="film" role="group" aria-label="second photo"></div>
+<button class="stop" type="button" title="Take the second photo away" aria-label="take the second photo away">×</button>
+</div>
+""",
+    css=_STRIP_CSS,
+    js=_STRIP_JS,
+)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _uri(sha256: str, side: int, _image: Image.Image) -> str:
+    small = _image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def data_uri(photo: Photo, side: int) -> str:
+    """The photo as a JPEG address of at most `side` pixels, made once."""
+    return _uri(photo.sha256, side, photo.image)
+
+
+def photo_html(photo: Photo, view: Box, note: str = "") -> str:
+    """The whole photo, undistorted, with the network's square drawn on it; `note` stands below."""
+    width, height = photo.size
+    seen = view.clipped(photo.size)
+    place = (
+        f"left:{seen.left / width:.3%};top:{seen.top / height:.3%};"
+        f"width:{seen.width / width:.3%};height:{seen.height / height:.3%}"
+    )
+    alt = html.escape(f"{photo.name}, {width} by {height} pixels; the square is what the network sees")
+    return (
+        f'{_PHOTO_CSS}<figure class="scope-photo"><div><img src="{data_uri(photo, 720)}" alt="{alt}">'
+        f'<i style="{place}"></i></div><figcaption>{html.escape(note)}</figcaption></figure>'
+    )
+
+
+def show() -> None:
+    """Photo, filmstrip, uploader and camera: everything that chooses what is looked at."""
+    picture()
+    strip()
+    upload()
+
+
+def picture() -> None:
+    """The photo that is looked at, with its credit or name."""
+    photo = state.current_photo()
+    preprocessing = state.checkpoint().preprocessing
+    seen = f"{preprocessing.size}×{preprocessing.size} px"
+    made = f"{photo.name}, a generated picture" if photo in sample_stimuli() else photo.name
+    note = f"{credit_of(photo) or made}. In the square: what the network sees, {seen}."
+    st.html(photo_html(photo, preprocessing.view(photo.size), note))
+
+
+def strip(key: str = "film") -> None:
+    """The filmstrip; a click chooses the photo for every page. Its switch puts a second photo beside the first."""
+    photos = [{"sha": p.sha256, "name": p.name, "src": data_uri(p, 96)} for p in state.photos()]
+    second = state.beside_photo()
+
+    def clicked(name: str) -> str:
+        chosen: Any = st.session_state.get(key)
+        return str((chosen or {}).get(name) or "")
+
+    def picked() -> None:
+        if clicked("pick"):
+            state.forget_problems()
+            state.select_photo(clicked("pick"))
+
+    def put_beside() -> None:
+        background.stop("beside-")  # what the second photo before was asked: nobody looks at it now
+        if clicked("beside"):
+            state.set_beside({"none": None, "any": next_photo()}.get(clicked("beside"), clicked("beside")))
+
+    _STRIP(
+        key=key,
+        data={"photos": photos, "chosen": state.first_photo().sha256, "beside": second.sha256 if second else ""},
+        on_pick_change=picked,
+        on_beside_change=put_beside,
+        height=112 if second else 54,
+    )
+
+
+def next_photo() -> str | None:
+    """The hash of the photo that follows the chosen one in the filmstrip: what a comparison begins with."""
+    hashes = [photo.sha256 for photo in state.photos()]
+    place = hashes.index(state.first_photo().sha256)
+    return (hashes * 2)[place + 1] if len(hashes) > 1 else None
+
+
+def upload() -> None:
+    """Uploader and camera; what can't be used is named in one sentence each, and the photos stay as they were."""
+    key = f"upload-{state.upload_round()}"  # a fresh key empties the widget: the filmstrip lists the photos already
+
+    def received() -> None:
+        state.forget_problems()
+        taken = [_take(file.getvalue(), file.name) for file in reversed(st.session_state[key] or [])]
+        if sum(taken) > 1:
+            state.set_option(CONTACT_SHEET, True)
+        state.next_upload_round()
+
+    def photographed() -> None:
+        state.forget_problems()
+        if (picture := st.session_state["camera_picture"]) is not None:
+            _take(picture.getvalue(), "camera")
+
+    with st.container(key="upload"):
+        st.file_uploader(
+            "Drop a photo or choose some",
+            accept_multiple_files=True,
+            key=key,
+            on_change=received,
+            label_visibility="collapsed",
+        )
+    for problem in state.problems():
+        st.error(problem)
+    with st.container(key="photo-switches", horizontal=True, gap="medium"):
+        # Behind a switch, so that the browser asks for the camera only when it is wanted.
+        camera = st.toggle("Camera", key="camera")
+        kept(st.toggle, "Contact sheet", CONTACT_SHEET, False, help="All photos at a glance")
+    if camera:
+        st.camera_input("Take a photo", key="camera_picture", on_change=photographed, label_visibility="collapsed")
+
+
+def _take(data: bytes, name: str) -> bool:
+    try:
+        state.add_upload(data, name)
+    except ImageError as error:
+        state.add_problem(str(error))
+        return False
+    return True

@@ -1,0 +1,67 @@
+"""Checkpoint: weights that travel with their spec, preprocessing, labels, provenance and model card."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..architecture.labels import Label
+from ..architecture.network import GoogLeNet, fold_batch_norm
+from ..architecture.spec import HeadName, NetworkSpec
+from ..images.preprocessing import Preprocessing
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+BUNDLED = "tiny-imagenet"
+"""The checkpoint that comes with the project: `load` reads it from `assets/checkpoints`."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint can't be used; the message says what was found, what is expected and what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything needed to ask a trained network. `state` is keyed as `GoogLeNet(spec).state_dict()`.
+
+    `heads_trained`: heads whose logits are predictions; others exist but were never trained (torchvision's aux).
+    `source`: where the weights come from, in words. `sha256`: of the file. `accuracy`: head -> top1, top5 as shares.
+    """
+
+    name: str
+    spec: NetworkSpec
+    preprocessing: Preprocessing
+    labels: tuple[Label, ...]
+    state: dict[str, Tensor] = field(repr=False)
+    heads_trained: tuple[HeadName, ...]
+    source: str
+    sha256: str
+    card: str = field(default="", repr=False)
+    accuracy: dict[str, Any] = field(default_factory=dict)
+
+    def trainable(self) -> GoogLeNet:
+        """The network with these weights as trained (batch norm unfolded), float32, in training mode, on the CPU."""
+        network = GoogLeNet(self.spec)
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in self.state.items()})
+        return network
+
+    def network(self) -> GoogLeNet:
+        """The network ready to be asked: batch norm folded, float32, in eval mode, frozen, on the CPU."""
+        return fold_batch_norm(self.trainable().eval()).requires_grad_(False)
+
+    def label(self, index: int) -> Label:
+        """A class by its index; its words are `class N` where the checkpoint has no labels."""
+        return self.labels[index] if index < len(self.labels) else Label(index, "", f"class {index}")
+
+    def with_name(self, name: str) -> Checkpoint:
+        """The same checkpoint under another name."""
+        return replace(self, name=name)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,308 @@
+"""Weight files of every supported format -> `Checkpoint`. All of them are untrusted input.
+
+A file's container is read into named tensors; the first entry of FORMATS that recognises those names says which
+network they belong to and what they are called here; then every tensor's shape is compared with that network.
+Whatever doesn't fit raises CheckpointError.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..architecture.labels import Label
+from ..architecture.network import GoogLeNet
+from ..architecture.spec import UNITS, HeadName, NetworkSpec
+from ..architecture.variants import TABLE_1, get_spec
+from ..images.preprocessing import CAFFE, INCEPTION5H, TORCHVISION, Preprocessing
+from .checkpoint import ASSETS, Checkpoint, CheckpointError, file_sha256
+from .containers import Raw, read_container
+from .safetensors_format import (
+    FORMAT,
+    MAX_CLASSES,
+    read_accuracy,
+    read_heads_trained,
+    read_labels,
+    read_preprocessing,
+    read_spec,
+)
+
+UNUSED = "(unused)"
+"""The words of inception5h's outputs that stand for no class: 0 and 1001 to 1007."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file. `names`: the file's name of a layer -> ours; None where they are the same.
+
+    The functions see what the file holds, because the number of classes and the heads differ from file to file.
+    """
+
+    title: str
+    recognises: Callable[[Raw], bool]
+    names: Mapping[str, str] | None
+    spec: Callable[[Raw], NetworkSpec]
+    preprocessing: Callable[[Raw], Preprocessing]
+    labels: Callable[[Raw], tuple[Label, ...]]
+    heads_trained: Callable[[Raw], tuple[HeadName, ...]]
+    source: Callable[[Raw], str]
+    accuracy: Callable[[Raw], dict[str, Any]] = lambda raw: {}
+    card: Callable[[Raw], str] = lambda raw: ""
+
+
+# What the layers are called: a module's six convolutions, then everything else.
+
+
+def _layers(module: str, units: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """The file's name of every layer -> ours. `module` has places for a module's and a convolution's name."""
+    inner = {module.format(name, theirs): f"{name}.{ours}" for name in TABLE_1 for theirs, ours in units.items()}
+    return inner | dict(others)
+
+
+_TORCHVISION = _layers(
+    "inception{}.{}",
+    {
+        "branch1": "1x1",
+        "branch2.0": "3x3_reduce",
+        "branch2.1": "3x3",
+        "branch3.0": "5x5_reduce",
+        "branch3.1": "5x5",
+        "branch4.1": "pool_proj",
+    },
+    {
+        "conv1": "conv1",
+        "conv2": "conv2_reduce",
+        "conv3": "conv2",
+        "aux1.conv": "aux1.conv",
+        "aux1.fc1": "aux1.fc",
+        "aux1.fc2": "aux1.classifier",
+        "aux2.conv": "aux2.conv",
+        "aux2.fc1": "aux2.fc",
+        "aux2.fc2": "aux2.classifier",
+        "fc": "classifier",
+    },
+)
+
+_CAFFE = _layers(
+    "inception_{}/{}",
+    {unit: f"{unit}.conv" for unit in UNITS},
+    {
+        "conv1/7x7_s2": "conv1.conv",
+        "conv2/3x3_reduce": "conv2_reduce.conv",
+        "conv2/3x3": "conv2.conv",
+        "loss1/conv": "aux1.conv.conv",
+        "loss1/fc": "aux1.fc",
+        "loss1/classifier": "aux1.classifier",
+        "loss2/conv": "aux2.conv.conv",
+        "loss2/fc": "aux2.fc",
+        "loss2/classifier": "aux2.classifier",
+        "loss3/classifier": "classifier",
+    },
+)
+
+_INCEPTION5H = _layers(
+    "mixed{}.{}",
+    {unit if unit == "pool_proj" else f"conv_{unit}": f"{unit}.conv" for unit in UNITS},
+    {"conv1": "conv1.conv", "conv2": "conv2_reduce.conv", "conv3": "conv2.conv", "fc": "classifier"},
+)
+
+
+# Which network it is, and what its classes are.
+
+
+def _variant(name: str, classifier: str, aux_probe: str) -> Callable[[Raw], NetworkSpec]:
+    """A published variant with the classes of the file's last layer, and without aux heads if the file has none."""
+
+    def spec(raw: Raw) -> NetworkSpec:
+        bias = raw.tensors.get(f"{classifier}.bias")
+        if bias is None or bias.ndim != 1 or not 1 <= bias.numel() <= MAX_CLASSES:
+            found = "is missing" if bias is None else f"has shape {tuple(bias.shape)}"
+            raise CheckpointError(f"{classifier}.bias {found}; expected one number per class")
+        full = get_spec(name, bias.numel())
+        has_aux = any(key.startswith(aux_probe) for key in raw.tensors)
+        return full if has_aux else replace(full, aux=())
+
+    return spec
+
+
+@cache
+def _imagenet() -> tuple[tuple[Label, int], ...]:
+    """The 1000 classes of ILSVRC in the order of their sorted WordNet ids, each with its id in ILSVRC2012's own order.
+
+    WordNet ids and ILSVRC ids are facts about the data set; the words are WordNet's synonyms.
+    """
+    with (ASSETS / "labels" / "imagenet.tsv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return tuple((Label(int(r["label"]), r["wnid"], r["words"]), int(r["ilsvrc2012_id"])) for r in rows)
+
+
+def imagenet_labels(classes: int = 1000) -> tuple[Label, ...]:
+    """ImageNet's classes in torchvision's and Caffe's order (sorted WordNet ids); none if it isn't 1000 classes."""
+    return tuple(label for label, _ in _imagenet()) if classes == 1000 else ()
+
+
+def inception5h_labels(classes: int = 1008) -> tuple[Label, ...]:
+    """Google's order: 0 stands for nothing, 1 to 1000 are ILSVRC2012's ids, 1001 to 1007 stand for nothing."""
+    if classes != 1008:
+        return ()
+    by_id = {ilsvrc_id: label for label, ilsvrc_id in _imagenet()}
+    return tuple(replace(by_id[i], index=i) if i in by_id else Label(i, "", UNUSED) for i in range(classes))
+
+
+def _has(*keys: str) -> Callable[[Raw], bool]:
+    return lambda raw: all(key in raw.tensors for key in keys)
+
+
+_torchvision_spec = _variant("torchvision", "fc", "aux")
+_caffe_spec = _variant("paper", "loss3/classifier", "loss1/")
+_inception5h_spec = _variant("inception5h", "fc", "aux")
+
+FORMATS: dict[str, Format] = {
+    "native": Format(
+        title="this project's safetensors",
+        recognises=lambda raw: raw.metadata.get("format") == FORMAT,
+        names=None,
+        spec=lambda raw: read_spec(raw.metadata),
+        preprocessing=lambda raw: read_preprocessing(raw.metadata),
+        labels=lambda raw: read_labels(raw.metadata),
+        heads_trained=lambda raw: read_heads_trained(raw.metadata),
+        source=lambda raw: raw.metadata.get("source", ""),
+        accuracy=lambda raw: read_accuracy(raw.metadata),
+        card=lambda raw: raw.metadata.get("card", ""),
+    ),
+    "torchvision": Format(
+        title="torchvision's googlenet",
+        recognises=_has("inception3a.branch1.conv.weight"),
+        names=_TORCHVISION,
+        spec=_torchvision_spec,
+        preprocessing=lambda raw: TORCHVISION,
+        labels=lambda raw: imagenet_labels(_torchvision_spec(raw).classes),
+        # The published file's aux heads were never trained, and nothing in a file tells whether somebody did later.
+        heads_trained=lambda raw: ("main",),
+        source=lambda raw: (
+            "a state dict of torchvision.models.googlenet; heads aux1 and aux2 in such files are not trained, "
+            "and the branch called 5x5 is a 3x3 convolution"
+        ),
+    ),
+    "caffe": Format(
+        title="BVLC Caffe's GoogLeNet",
+        recognises=_has("inception_3a/1x1.weight"),
+        names=_CAFFE,
+        spec=_caffe_spec,
+        preprocessing=lambda raw: CAFFE,
+        labels=lambda raw: imagenet_labels(_caffe_spec(raw).classes),
+        heads_trained=lambda raw: _caffe_spec(raw).heads,
+        source=lambda raw: "a Caffe model with the layer names of bvlc_googlenet; its aux heads are trained",
+    ),
+    "inception5h": Format(
+        title="inception5h as captum publishes it",
+        recognises=_has("mixed3a.conv_1x1.weight"),
+        names=_INCEPTION5H,
+        spec=_inception5h_spec,
+        preprocessing=lambda raw: INCEPTION5H,
+        labels=lambda raw: inception5h_labels(_inception5h_spec(raw).classes),
+        heads_trained=lambda raw: ("main",),
+        source=lambda raw: "Google's TensorFlow release inception5h in captum's PyTorch layout",
+    ),
+}
+"""Every format by name, asked in this order."""
+
+
+def read(path: Path) -> Checkpoint:
+    """A file of any known format, recognised by its content -> Checkpoint named after the file.
+
+    Raises CheckpointError, which names the file, says what is wrong with it and what to do.
+    """
+    try:
+        raw = read_container(path)
+        for format_ in FORMATS.values():
+            if format_.recognises(raw):
+                return _checkpoint(path, raw, format_)
+        titles = "; ".join(format_.title for format_ in FORMATS.values())
+        raise CheckpointError(f"unknown tensor names ({_some(sorted(raw.tensors))}); known are files of: {titles}")
+    except (CheckpointError, OSError) as error:
+        raise CheckpointError(f"{path} can't be used: {error}") from error
+
+
+def _checkpoint(path: Path, raw: Raw, format_: Format) -> Checkpoint:
+    try:
+        spec = format_.spec(raw)
+        state = _fitted(raw.tensors, format_.names, spec)
+    except CheckpointError as error:
+        raise CheckpointError(f"it looks like {format_.title}, but {error}") from error
+    labels = format_.labels(raw)
+    if labels and len(labels) != spec.classes:
+        raise CheckpointError(f"it has {len(labels)} labels for {spec.classes} classes")
+    trained = format_.heads_trained(raw)
+    return Checkpoint(
+        name=path.stem,
+        spec=spec,
+        preprocessing=format_.preprocessing(raw),
+        labels=labels,
+        state=state,
+        heads_trained=tuple(head for head in spec.heads if head in trained),
+        source=format_.source(raw),
+        sha256=file_sha256(path),
+        card=format_.card(raw),
+        accuracy=format_.accuracy(raw),
+    )
+
+
+def rename(tensors: Mapping[str, Tensor], names: Mapping[str, str] | None) -> dict[str, Tensor]:
+    """The tensors keyed as here; those whose layer isn't in `names` keep the file's name in round brackets."""
+    if names is None:
+        return dict(tensors)
+    renamed = {}
+    for key, tensor in tensors.items():
+        parts = key.split(".")
+        layers = (".".join(parts[:n]) for n in range(1, len(parts)))
+        layer = next((layer for layer in layers if layer in names), None)
+        renamed[f"({key})" if layer is None else names[layer] + key[len(layer) :]] = tensor
+    return renamed
+
+
+def _fitted(tensors: Mapping[str, Tensor], names: Mapping[str, str] | None, spec: NetworkSpec) -> dict[str, Tensor]:
+    """The state dict of `GoogLeNet(spec)`, or a CheckpointError that tells missing, unknown and misshaped tensors."""
+    with torch.device("meta"):
+        expected = GoogLeNet(spec).state_dict()
+    state = rename(tensors, names)
+    counters = [key for key in expected if key.endswith("num_batches_tracked")]
+    state |= {key: torch.tensor(0) for key in counters}  # plays no part in any result
+    missing, unknown = [k for k in expected if k not in state], [k for k in state if k not in expected]
+    shapes = [
+        f"{key} is {tuple(state[key].shape)} and should be {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    problems = [
+        f"{len(found)} tensors {what}: {_some(found)}"
+        for what, found in (("are missing", missing), ("are unknown", unknown), ("have another shape", shapes))
+        if found
+    ]
+    if problems:
+        raise CheckpointError(f"{'; '.join(problems)}. The file is damaged or of another network")
+    unfit = [key for key, value in state.items() if not _is_plain(value)]
+    if unfit:
+        raise CheckpointError(f"{_some(unfit)} hold no finite numbers in a plain array; the file is damaged")
+    return {key: state[key] for key in expected}
+
+
+def _is_plain(value: Tensor) -> bool:
+    """A dense array on the CPU of finite floating-point numbers (or a counter)."""
+    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_complex():
+        return False
+    return bool(torch.isfinite(value).all()) and (value.is_floating_point() or value.ndim == 0)
+
+
+def _some(names: Iterable[str], count: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - count} more" if len(listed) > count else ""
+    return ", ".join(listed[:count]) + more

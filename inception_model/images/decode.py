@@ -1,0 +1,111 @@
+"""Untrusted image bytes -> a photo: upright sRGB pixels, or one clear sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_BYTES = 20 * 1024 * 1024
+MAX_PIXELS = 40_000_000
+WORKING_SIDE = 2048
+"""Larger photos are shrunk to this longer side on decoding: more is never shown nor fed to the network."""
+
+
+class ImageError(ValueError):
+    """The bytes are no usable image; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo: RGB pixels, the hash of the bytes it came from, and its name."""
+
+    image: Image.Image
+    sha256: str
+    name: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.image.size
+
+
+def read_photo(data: bytes, name: str = "image", *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Decodes untrusted bytes to upright sRGB; raises ImageError with one clear sentence.
+
+    Byte length and pixel count are checked before decoding. Animations give their first frame, transparency is put
+    on white, 16-bit greys are scaled, EXIF orientation and colour profile are applied.
+    """
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes): choose a photo file.")
+    if len(data) > max_bytes:
+        raise ImageError(
+            f"{name} has {len(data) / 2**20:.1f} MB; the limit is {max_bytes / 2**20:.0f} MB: "
+            "save a smaller copy and try again."
+        )
+    if b"<svg" in data[:1024].lower():
+        raise ImageError(f"{name} is an SVG drawing; the network needs pixels: export it as PNG and try again.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as source:
+                width, height = source.size
+                if width * height > max_pixels:
+                    raise ImageError(
+                        f"{name} has {width} x {height} = {width * height / 1e6:.0f} million pixels; the limit is "
+                        f"{max_pixels / 1e6:.0f} million: save a smaller copy and try again."
+                    )
+                source.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
+                source.load()
+                image = _to_srgb(source)
+    except Image.DecompressionBombError:
+        raise ImageError(_too_large(f"{name} declares hundreds of millions of pixels", max_pixels)) from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} is not an image that can be read here (allowed: {', '.join(FORMATS)}).") from None
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise many types on damaged files
+        raise ImageError(f"{name} is damaged or cut short and can't be decoded ({error}).") from None
+    image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
+    return Photo(image, hashlib.sha256(data).hexdigest(), name)
+
+
+def _too_large(found: str, max_pixels: int) -> str:
+    return f"{found}; the limit is {max_pixels / 1e6:.0f} million pixels: save a smaller copy and try again."
+
+
+def open_photo(path: Path) -> Photo:
+    """`read_photo` of a file; a missing or unreadable file is an ImageError too."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path} can't be read: {error.strerror or error}.") from None
+    return read_photo(data, path.name)
+
+
+def _to_srgb(source: Image.Image) -> Image.Image:
+    image = ImageOps.exif_transpose(source)
+    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
+        values = np.asarray(image).astype(np.float64)
+        top = 65535.0 if image.mode.startswith("I") and values.max() > 255 else max(float(values.max()), 1.0)
+        image = Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8), "L")
+    profile = source.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "L", "CMYK"):
+        try:
+            converted = ImageCms.profileToProfile(
+                image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            image = converted if converted is not None else image
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a broken profile is no reason to refuse the photo
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        canvas = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(canvas, rgba)
+    return image.convert("RGB")

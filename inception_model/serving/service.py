@@ -1,0 +1,280 @@
+"""What many sessions share: one network, remembered answers, and a bounded queue of weight-sharing twins.
+
+Reading activations (`look`) is safe on the shared network. Whatever hooks, ablates or differentiates runs through
+`run`, which lends one twin at a time to one piece of work. Answers leave as plain data.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from torch import nn
+
+from ..images.decode import Photo
+from ..inference.classifier import Classifier
+from ..inference.trace import Trace, capture
+from ..progress import Cancelled, Progress
+from .cache import Memo
+
+T = TypeVar("T")
+_POLL_SECONDS = 0.02
+_GOODBYE_SECONDS = 5.0
+_services: weakref.WeakSet[InferenceService] = weakref.WeakSet()
+
+
+class BusyError(RuntimeError):
+    """Every place in the queue is taken; the message says how many there are."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One photo seen by one network: its Trace (one image), the photo's hash, and the seconds it took
+    (preprocessing, forward pass and copying out)."""
+
+    trace: Trace
+    sha256: str
+    seconds: float
+
+
+@dataclass(eq=False)
+class _Job:
+    """One piece of work on its way through the queue."""
+
+    work: Callable[[Classifier, Progress], Any]
+    waits: Callable[[], bool]
+    polite: bool = False
+    finished: threading.Event = field(default_factory=threading.Event)
+    given_up: threading.Event = field(default_factory=threading.Event)
+    steps: tuple[int, int] | None = None
+    value: Any = None
+    error: BaseException | None = None
+
+    def report(self, done: int, total: int) -> None:
+        """The work's progress; raises Cancelled when nobody waits for it any more."""
+        self.check()
+        self.steps = (done, total)
+
+    def check(self) -> None:
+        while self.waits() and not self.given_up.is_set():
+            self.given_up.wait(_POLL_SECONDS)
+        if self.given_up.is_set():
+            raise Cancelled("nobody waits for this result any more")
+
+
+class InferenceService:
+    """One classifier for many threads: `look` on the shared network, `run` on a twin of its own.
+
+    At most `twins` pieces of work run at a time and `queue` more wait; the next one raises BusyError.
+    """
+
+    def __init__(self, classifier: Classifier, *, twins: int = 2, queue: int = 16, looks: int = 12) -> None:
+        if twins < 1 or queue < 1:
+            raise ValueError(f"a service needs at least one twin and one place to wait; got {twins} and {queue}")
+        self.classifier = classifier
+        self._places, self._waiting = queue, deque[_Job]()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._running = set[_Job]()
+        self._urgent = 0
+        self._looks, self._answers = Memo(looks), Memo(256)
+        self._workers = [threading.Thread(target=self._serve, daemon=True, name=f"twin-{i}") for i in range(twins)]
+        for worker in self._workers:
+            worker.start()
+        _services.add(self)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """(pieces of work that run, pieces that wait) at this moment."""
+        with self._changed:
+            return len(self._running), len(self._waiting)
+
+    def warm(self) -> None:
+        """One forward pass of a grey image, so that the first photo does not pay for torch's own start."""
+        from PIL import Image
+
+        capture(self.classifier, self.classifier.prepare(Image.new("RGB", (256, 256), (128, 128, 128))))
+
+    def look(self, photo: Photo) -> Look:
+        """The photo through the shared network; remembered by the photo's hash."""
+
+        def compute() -> Look:
+            started = time.perf_counter()
+            with self._first():
+                trace = capture(self.classifier, self.classifier.prepare(photo.image))
+            return Look(trace, photo.sha256, time.perf_counter() - started)
+
+        return self._looks.get(photo.sha256, compute)
+
+    def known_look(self, sha256: str) -> Look | None:
+        """The look at the photo with this hash if it is still remembered; nothing is computed, nobody waits."""
+        found: Look | None = self._looks.peek(sha256)
+        return found
+
+    def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """An answer about this network by a key of your own (start it with your page's name); the last 256 are kept."""
+        return self._answers.get(key, compute)
+
+    def recall(self, key: Hashable) -> Any:
+        """What `remember` keeps under this key, or None: nothing is computed, nobody waits."""
+        return self._answers.peek(key)
+
+    def run(
+        self,
+        work: Callable[..., T],
+        *args: Any,
+        timeout: float | None = None,
+        cancel: threading.Event | None = None,
+        progress: Progress | None = None,
+        polite: bool = False,
+        **options: Any,
+    ) -> T:
+        """`work(twin, *args, **options)` on a twin that nobody else uses meanwhile; returns what it returns.
+
+        With `progress`, the work also gets `progress=` and whatever it reports is passed on in the caller's thread.
+        Raises BusyError when the queue is full, TimeoutError after `timeout` seconds, Cancelled once `cancel` is
+        set; in the last two cases the work stops at the next module it runs, and a waiting one never starts. What is
+        `polite` pauses while other work runs: two that share the cores would both take several times as long.
+        """
+
+        def call(twin: Classifier, report: Progress) -> T:
+            return work(twin, *args, **options, **({} if progress is None else {"progress": report}))
+
+        job = _Job(call, lambda: polite and self._urgent > 0, polite)
+        self._enqueue(job)
+        try:
+            self._wait(job, timeout, cancel, progress)
+        finally:
+            # Also when the caller's thread is interrupted, as Streamlit does on a rerun.
+            if not job.finished.is_set():
+                self._give_up(job)
+        if job.error is not None:
+            raise job.error
+        return job.value  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Ends the workers; work that waits raises Cancelled in its caller."""
+        with self._changed:
+            self._closed = True
+            for job in self._waiting:
+                job.error = Cancelled("the service was closed")
+                job.finished.set()
+            self._waiting.clear()
+            self._changed.notify_all()
+
+    def leave(self) -> None:
+        """`close`, and what runs stops at the next module: returns once no worker is inside torch any more."""
+        self.close()
+        with self._changed:
+            for job in self._running:
+                job.given_up.set()
+        for worker in self._workers:
+            worker.join(_GOODBYE_SECONDS)
+
+    def _enqueue(self, job: _Job) -> None:
+        with self._changed:
+            if self._closed:
+                raise Cancelled("this service is closed")
+            if len(self._waiting) >= self._places:
+                raise BusyError(
+                    f"{len(self._workers)} calculations run and all {self._places} places in the queue are taken: "
+                    "try again in a moment."
+                )
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def _wait(
+        self, job: _Job, timeout: float | None, cancel: threading.Event | None, progress: Progress | None
+    ) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        told: tuple[int, int] | None = None
+        watched = cancel is not None or progress is not None or deadline is not None
+        while not job.finished.wait(_POLL_SECONDS if watched else None):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("cancelled")
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"not done after {timeout:g} s: the machine is busy, or the work is too large")
+            if progress is not None and job.steps is not None and job.steps != told:
+                told = job.steps
+                progress(*told)
+
+    def _give_up(self, job: _Job) -> None:
+        job.given_up.set()
+        with self._changed, contextlib.suppress(ValueError):
+            self._waiting.remove(job)
+
+    @contextlib.contextmanager
+    def _first(self) -> Iterator[None]:
+        """Polite work pauses meanwhile."""
+        with self._changed:
+            self._urgent += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._urgent -= 1
+
+    def _serve(self) -> None:
+        twin: Classifier | None = None
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                job = next((job for job in self._waiting if not job.polite), self._waiting[0])
+                self._waiting.remove(job)
+                self._running.add(job)
+            try:
+                twin = twin or self.classifier.twin()
+                first = contextlib.nullcontext() if job.polite else self._first()
+                with first, _stops_when_given_up(twin.network, job):
+                    job.value = job.work(twin, job.report)
+            except BaseException as error:  # handed to the caller, who raises it
+                job.error = error
+            finally:
+                if twin is not None and (job.error is not None or hook_count(twin.network)):
+                    twin = None  # whatever the work left on its twin goes away with it
+                with self._changed:
+                    self._running.discard(job)
+                job.finished.set()
+
+
+@atexit.register
+def _leave_all() -> None:
+    """A thread that is still inside torch when the interpreter goes would take the process down with an abort."""
+    for service in list(_services):
+        service.leave()
+
+
+@contextlib.contextmanager
+def _stops_when_given_up(network: nn.Module, job: _Job) -> Iterator[None]:
+    """Makes any forward pass of the network's parts raise Cancelled once the job is given up."""
+
+    def stop(_: nn.Module, __: Any) -> None:
+        job.check()
+
+    handles = [module.register_forward_pre_hook(stop) for module in (network, *network.children())]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def hook_count(network: nn.Module) -> int:
+    """How many forward and backward hooks sit on a network and all its parts."""
+    return sum(
+        len(module._forward_hooks)
+        + len(module._forward_pre_hooks)
+        + len(module._backward_hooks)
+        + len(module._backward_pre_hooks)
+        for module in network.modules()
+    )

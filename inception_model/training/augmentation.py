@@ -1,0 +1,80 @@
+"""Random views of training images: crops, stretched and mirrored (section 6 of the paper samples patches alike).
+
+The transforms are torchvision's. Each view is decided by (seed, step, image) alone, so a run that is interrupted
+sees the same views as one that isn't, with any number of workers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms import InterpolationMode, v2
+
+from .data import DatasetError, LabelledImages
+from .recipe import Stage, TrainingConfig
+
+Place = tuple[int, int]
+"""An optimizer step and the index of an image in that step's batch."""
+
+
+class View:
+    """A random view of an image: PIL RGB -> uint8 (3, S, S)."""
+
+    def __init__(self, stage: Stage, config: TrainingConfig) -> None:
+        size = stage.size
+        if stage.tune:
+            transforms: list[torch.nn.Module] = [
+                v2.Resize(size, InterpolationMode.BICUBIC),
+                v2.CenterCrop(size),
+                v2.RandomHorizontalFlip(),
+            ]
+            self.before, self.after = v2.Compose([*transforms, v2.PILToTensor()]), v2.Identity()
+            return
+        strength = config.photometric
+        transforms = [
+            v2.RandomHorizontalFlip(),
+            *([v2.RandomGrayscale(0.1), v2.ColorJitter(strength, strength, strength)] if strength else []),
+            *([v2.TrivialAugmentWide(interpolation=InterpolationMode.BILINEAR)] if config.trivial_augment else []),
+            v2.RandomResizedCrop(
+                size, (config.min_area, 1.0), (1 / config.max_aspect, config.max_aspect), InterpolationMode.BICUBIC
+            ),
+            v2.PILToTensor(),
+        ]
+        self.before = v2.Compose(transforms)
+        # Erased with the middle of the range, which normalising takes close to 0.
+        self.after = v2.RandomErasing(config.erasing, value=127) if config.erasing else v2.Identity()
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        pixels: Tensor = self.after(self.before(image))
+        return pixels
+
+
+class RandomViews(Dataset[tuple[Tensor, int]]):
+    """Random views as uint8 (3, S, S) with their labels, by (step, index)."""
+
+    def __init__(self, images: LabelledImages, view: View, seed: int) -> None:
+        self.images, self.view, self.seed = images, view, seed
+
+    def __getitem__(self, place: Place) -> tuple[Tensor, int]:
+        step, index = place
+        try:
+            image, label = self.images[index]
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"image {index} of the training images can't be decoded ({error}): remove it") from None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(view_seed(self.seed, step, index))
+            return self.view(image), label
+
+
+def view_seed(seed: int, step: int, index: int) -> int:
+    """A 63-bit seed for one view, spread evenly whatever the three numbers are."""
+    return int(np.random.SeedSequence([seed, step, index]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def collate(batch: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+    """Views (3, S, S) and labels -> (N, 3, S, S) uint8 in channels-last memory, and (N,)."""
+    pixels = torch.stack([pixels for pixels, _ in batch]).contiguous(memory_format=torch.channels_last)
+    return pixels, torch.tensor([label for _, label in batch])

@@ -1,0 +1,353 @@
+"""Linear probes: what they see, that training finds the optimum, their files, the command, and the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from scipy.stats import rankdata
+from streamlit.testing.v1 import AppTest
+
+from app.views.heads import probes as probe_view
+from app.views.heads import timeline as timeline_view
+from inception_model.analysis.probes import (
+    Probe,
+    Probes,
+    collect_features,
+    fit,
+    load_probes,
+    minimise,
+    pooled,
+    probe_logits,
+    probes_path,
+    save_probes,
+)
+from inception_model.analysis.timeline import Timeline, timeline
+from inception_model.architecture.labels import Label
+from inception_model.architecture.variants import tiny
+from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError
+from inception_model.checkpoints.store import load, save
+from inception_model.cli import main
+from inception_model.inference.classifier import Classifier, build
+from inception_model.inference.trace import Trace, capture
+from inception_model.training.data import open_dataset
+from inception_model.training.evaluation import HeadAccuracy
+from tests.app.test_heads import drawings, heads_page
+from tests.app.test_look import drawn, good
+from tests.random_networks import noise_images, random_classifier
+
+Relative = Callable[[torch.Tensor, torch.Tensor], float]
+COLOURS = {"blue": (30, 30, 220), "green": (30, 200, 30), "red": (220, 30, 30)}
+
+
+def random_probes(classifier: Classifier, sha256: str = "", seed: int = 0) -> Probes:
+    """Probes with random weights that fp16 can store."""
+    spec, generator = classifier.checkpoint.spec, torch.Generator().manual_seed(seed)
+    modules = {}
+    for depth, block in enumerate(spec.blocks):
+        weight = torch.randn(spec.classes, block.out_channels, generator=generator).half().float()
+        bias = torch.randn(spec.classes, generator=generator).half().float()
+        modules[block.name] = Probe(weight, bias, 0.01, HeadAccuracy(0.1 + 0.05 * depth, 0.5 + 0.05 * depth))
+    return Probes(sha256, modules, 42, 21, "made of noise")
+
+
+@pytest.fixture(scope="module")
+def trace(tiny_classifier: Classifier) -> Trace:
+    return capture(tiny_classifier, noise_images(2))
+
+
+@pytest.fixture(scope="module")
+def line(tiny_classifier: Classifier, trace: Trace) -> Timeline:
+    return timeline(tiny_classifier, trace, 4, probes=random_probes(tiny_classifier))
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes told by their colour, a folder each; 8 training and 4 validation images a class."""
+    root, rng = tmp_path_factory.mktemp("coloured"), np.random.default_rng(1)
+    for split, count in (("train", 8), ("val", 4)):
+        for name, colour in COLOURS.items():
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = np.clip(np.array(colour) + rng.normal(0, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random network's file that knows the three colours."""
+    labels = tuple(Label(index, name, name) for index, name in enumerate(COLOURS))
+    path = tmp_path_factory.mktemp("network") / "small.safetensors"
+    save(replace(random_classifier(tiny(3)).checkpoint, labels=labels), path)
+    return path
+
+
+def test_a_probe_sees_torchs_average_pool(trace: Trace, relative: Relative) -> None:
+    for name, block in trace.blocks.items():
+        assert relative(pooled(trace, name), F.adaptive_avg_pool2d(block.output, 1).flatten(1)) < 1e-6
+
+
+def test_mains_own_weights_as_a_probe_give_mains_logits(
+    bundled_classifier: Classifier, cat, relative: Relative
+) -> None:  # type: ignore[no-untyped-def]
+    linear = bundled_classifier.network.classifier
+    seen = capture(bundled_classifier, bundled_classifier.prepare(cat.image))
+    probe = Probe(linear.weight, linear.bias, 0.0, HeadAccuracy(0.0, 0.0))
+    logits = probe_logits(Probes("", {"5b": probe}, 0, 0, ""), seen)
+    assert list(logits) == ["5b"]
+    assert relative(logits["5b"], seen.logits("main")) < 1e-5
+
+
+def test_collected_features_are_those_of_a_trace(network: Path, coloured: Path, relative: Relative) -> None:
+    classifier, images = build(load(network), "cpu"), open_dataset(coloured, "validation").first(5)
+    steps: list[tuple[int, int]] = []
+    found = collect_features(classifier, images, batch=2, progress=lambda *step: steps.append(step))
+    assert steps == [(2, 5), (4, 5), (5, 5)]
+    assert found.labels.tolist() == images.labels.tolist()
+    for i in range(5):
+        seen = capture(classifier, classifier.prepare(images[i][0]))
+        for name, values in found.values.items():
+            assert relative(values[i].float(), pooled(seen, name)[0]) < 1e-3, "float16 keeps three digits"
+
+
+def overlapping(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Three Gaussian clouds of equal shape in five dimensions, which overlap."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count)
+    centres = np.array([[1.5, 0, 0, 0, 0], [0, 1.5, 0, 0, 0], [0, 0, 1.5, 0, 0]])
+    return torch.tensor(centres[labels] + rng.normal(size=(count, 5)), dtype=torch.float32), torch.tensor(labels)
+
+
+def test_training_finds_scipys_minimum(relative: Relative) -> None:
+    x, labels = overlapping(300)
+    decay, inputs, truth = 0.01, x.double().numpy(), np.eye(3)[labels.numpy()]
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weight, bias = flat[:15].reshape(3, 5), flat[15:]
+        logits = inputs @ weight.T + bias
+        error = (softmax(logits, axis=1) - truth) / len(inputs)
+        value = -(truth * log_softmax(logits, axis=1)).sum() / len(inputs) + decay / 2 * (weight**2).sum()
+        return value, np.concatenate([(error.T @ inputs + decay * weight).ravel(), error.sum(axis=0)])
+
+    wanted = minimize(loss, np.zeros(18), jac=True, method="BFGS", options={"gtol": 1e-9}).x
+    weight, bias = minimise(x, labels, decay, torch.zeros(3, 5), torch.zeros(3))
+    # One number added to every bias changes no probability.
+    found = torch.cat([weight.flatten(), bias - bias.mean()])
+    assert relative(found, torch.tensor([*wanted[:15], *(wanted[15:] - wanted[15:].mean())])) < 2e-3
+
+
+def test_a_fitted_probe_is_as_good_as_bayes() -> None:
+    """For clouds of equal shape the best classifier of all is linear: the nearest centre."""
+    x, labels = overlapping(2000)
+    new, truth = overlapping(4000, seed=1)
+    # Scales and offsets as different as channels have them, and one channel that never changes.
+    scale, offset = torch.tensor([1e-3, 1.0, 30.0, 1.0, 5.0]), torch.tensor([0.0, 3.0, -50.0, 0.0, 1.0])
+    features, others = (torch.cat([v * scale + offset, torch.full((len(v), 1), 0.7)], dim=1) for v in (x, new))
+    weight, bias, decay = fit(features, labels, 3)
+    found = (F.linear(others, weight, bias).argmax(dim=1) == truth).float().mean()
+    best = (
+        torch.stack([(new - 1.5 * torch.eye(3, 5)[k]).norm(dim=1) for k in range(3)]).argmin(dim=0) == truth
+    ).float()
+    assert float(found) > float(best.mean()) - 0.015
+    assert 0.6 < float(best.mean()) < 0.9
+    assert weight[:, 5].abs().max() == 0
+    assert torch.equal(weight, weight.half().float())
+    assert decay < 0.1
+
+
+def test_weight_decay_grows_where_there_is_nothing_to_learn() -> None:
+    x, labels = overlapping(120)
+    shuffled = labels[torch.randperm(120, generator=torch.Generator().manual_seed(0))]
+    assert fit(x, shuffled, 3)[2] > fit(x, labels, 3)[2]
+
+
+def test_files_give_back_what_was_saved(tiny_classifier: Classifier, tmp_path: Path) -> None:
+    checkpoint = replace(tiny_classifier.checkpoint, sha256="a" * 64)
+    probes = random_probes(tiny_classifier, checkpoint.sha256)
+    save_probes(probes, tmp_path / "x.probes.safetensors")
+    found = load_probes(tmp_path / "x.probes.safetensors", checkpoint)
+    assert (found.sha256, found.training, found.validation, found.source) == ("a" * 64, 42, 21, "made of noise")
+    assert list(found.modules) == list(checkpoint.spec.module_names)
+    for name, probe in probes.modules.items():
+        assert torch.equal(found.modules[name].weight, probe.weight)
+        assert torch.equal(found.modules[name].bias, probe.bias)
+        assert found.modules[name].accuracy == probe.accuracy
+        assert found.modules[name].decay == probe.decay
+
+
+def test_probes_of_another_checkpoint_are_refused(tiny_classifier: Classifier, tmp_path: Path) -> None:
+    path = tmp_path / "x.probes.safetensors"
+    checkpoint = replace(tiny_classifier.checkpoint, sha256="b" * 64)
+    save_probes(random_probes(tiny_classifier, "a" * 64), path)
+    with pytest.raises(CheckpointError, match=r"aaaaaaaaaaaa.*random has bbbbbbbbbbbb.*probe"):
+        load_probes(path, checkpoint)
+
+
+def spoilt(probes: Probes, how: str) -> Probes:
+    last = probes.modules["5b"]
+    if how == "missing":
+        return replace(probes, modules={k: v for k, v in probes.modules.items() if k != "4c"})
+    wrong = {"shape": last.weight[:, 1:], "not finite": torch.full_like(last.weight, torch.inf)}[how]
+    return replace(probes, modules={**probes.modules, "5b": replace(last, weight=wrong)})
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("missing", "4c"), ("shape", r"5b has weight \(7, 63\)"), ("not finite", "5b")]
+)
+def test_damaged_files_are_refused(tiny_classifier: Classifier, tmp_path: Path, how: str, words: str) -> None:
+    path = tmp_path / "x.probes.safetensors"
+    save_probes(spoilt(random_probes(tiny_classifier), how), path)
+    with pytest.raises(CheckpointError, match=f"damaged .*{words}"):
+        load_probes(path, tiny_classifier.checkpoint)
+
+
+def test_other_files_are_no_probes(network: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no file of probes"):
+        load_probes(network, load(network))
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    with pytest.raises(CheckpointError, match="can't be used"):
+        load_probes(tmp_path / "text.safetensors", load(network))
+
+
+def test_where_probes_lie(network: Path) -> None:
+    assert probes_path(network) == network.with_name("small.probes.safetensors")
+    assert probes_path("tiny-imagenet").parent.name == "checkpoints"
+    assert probes_path("torchvision-imagenet").name.endswith(".probes.safetensors")
+
+
+def test_the_bundled_probes_are_of_the_bundled_network(bundled_checkpoint: Checkpoint) -> None:
+    probes = load_probes(probes_path("tiny-imagenet"), bundled_checkpoint)
+    card = bundled_checkpoint.card
+    for name, probe in probes.modules.items():
+        assert f"| {name} | {probe.accuracy.top1:.1%} | {probe.accuracy.top5:.1%} |" in card
+    right = [probe.accuracy.top1 for probe in probes.modules.values()]
+    assert right[0] < right[2] < right[5] < right[8], "the classes come apart with the depth"
+
+
+def test_the_command_writes_what_it_prints(
+    network: Path, coloured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "small.probes.safetensors"
+    options = [
+        "--data",
+        str(coloured),
+        "--out",
+        str(out),
+        "--checkpoint",
+        str(network),
+        "--device",
+        "cpu",
+        "--batch",
+        "5",
+    ]
+    assert main(["probe", *options, "--limit-per-class", "6", "--val-limit", "9", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["images"] == {"training": 18, "validation": 9}
+    probes = load_probes(out, load(network))
+    assert (probes.training, probes.validation) == (18, 9)
+    assert {name: row["top1"] for name, row in told["modules"].items()} == {
+        name: probe.accuracy.top1 for name, probe in probes.modules.items()
+    }
+    assert probes.modules["3a"].accuracy.top1 == 1, "colours are told apart by any random network"
+    # What was measured is what the file says, on the same images one by one.
+    classifier, images = build(load(network), "cpu"), open_dataset(coloured, "validation")
+    for i in range(0, len(images), 4):
+        logits = probe_logits(probes, capture(classifier, classifier.prepare(images[i][0])))
+        assert int(logits["3a"].argmax()) == images[i][1]
+    assert main(["probe", *options, "--limit-per-class", "2"]) == 0
+    assert "6 training images, 12 validation images" in capsys.readouterr().out
+
+
+def test_the_command_refuses_what_makes_no_sense(
+    network: Path, coloured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--data", str(coloured), "--out", "x"]
+    assert main(["probe", *options, "--checkpoint", str(network), "--limit-per-class", "0"]) == 2
+    assert "--limit-per-class must be at least 1" in capsys.readouterr().err
+    assert main(["probe", *options]) == 2
+    assert "they must be the same" in capsys.readouterr().err
+
+
+def test_the_first_images_of_each_class(coloured: Path) -> None:
+    images = open_dataset(coloured, "train")
+    assert images.first_of_each(2).labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert images.first_of_each(2).encoded == [images.encoded[i] for i in (0, 1, 8, 9, 16, 17)]
+    assert images.first_of_each(None) is images
+
+
+def test_the_line_reads_every_probe(tiny_classifier: Classifier, trace: Trace, line: Timeline) -> None:
+    probes = random_probes(tiny_classifier)
+    assert [(step.module, step.depth) for step in line.probes] == [(n, i) for i, n in enumerate(tiny().module_names, 1)]
+    for step in line.probes:
+        probe = probes.modules[step.module]
+        logits = pooled(trace, step.module)[0].double() @ probe.weight.double().T + probe.bias.double()
+        shares = softmax(logits.numpy())
+        assert step.probability == pytest.approx(shares[4], rel=1e-4)
+        assert step.rank == rankdata(-shares, method="min")[4]
+        assert step.answer.index == shares.argmax()
+        assert step.accuracy == probe.accuracy
+    ranks = [step.rank for step in line.probes]
+    first = line.first_probe
+    assert (first.depth if first else 0) == (ranks.index(1) + 1 if 1 in ranks else 0)
+    plain = timeline(tiny_classifier, trace, 4)
+    assert plain.probes == ()
+    assert (plain.steps, plain.divergences) == (line.steps, line.divergences)
+
+
+def test_words_and_table_have_the_probes_numbers(tiny_classifier: Classifier, line: Timeline) -> None:
+    probes = random_probes(tiny_classifier)
+    steps = [replace(step, rank=2) for step in line.probes]
+    never = replace(line, probes=(*steps[:-1], replace(steps[-1], rank=3)))
+    assert "never comes to rank 1; it is best at 3a, in place 2" in probe_view.in_words(never, probes)
+    late = replace(line, probes=(*steps[:6], *(replace(step, rank=1, probability=0.41) for step in steps[6:])))
+    words = probe_view.in_words(late, probes)
+    assert "first comes to rank 1 at 4e (41%)" in words
+    assert "trained on 42 images" in words
+    assert "at 3a gets 10.0% right, the one at 5b 50.0%" in words
+    table = probe_view.table_html(replace(late, label="<i>a</i>, b"))
+    assert table.count("<tr") == 10
+    assert table.count('class="first"') == 3
+    assert "<i>a" not in table
+    charts = timeline_view.charts_html(late, tiny().module_names)
+    assert charts.count('<circle class="probe"') == 4 * 9
+    assert "by probe: 3a 2, 3b 2, 4a 2, 4b 2, 4c 2, 4d 2, 4e 1, 5a 1, 5b 1" in charts
+
+
+def rings(app: AppTest) -> int:
+    """Probes that the page's charts show."""
+    return len(re.findall(r'<circle class=\\*"probe', drawings(app)))
+
+
+def test_the_page_shows_nine_probes_beside_three_heads(bundled_checkpoint: Checkpoint) -> None:
+    app = heads_page()
+    assert rings(app) == 4 * 9
+    assert "A probe is a linear classifier" in drawn(app)
+    assert drawn(app).count('<th scope="row">') == 9
+    probes = load_probes(probes_path("tiny-imagenet"), bundled_checkpoint)
+    assert f"{probes.modules['4d'].accuracy.top5:.1%}" in drawn(app)
+
+
+def test_a_file_of_ones_own_brings_its_probes(tmp_path: Path) -> None:
+    alone = random_classifier(tiny())
+    saved = save(alone.checkpoint, tmp_path / "own.safetensors")
+    app = heads_page(tmp_path / "own.safetensors")
+    assert "probe" not in drawn(app)
+    save_probes(random_probes(alone, "a" * 64), tmp_path / "own.probes.safetensors")
+    good(app.run())
+    assert "Only the heads are shown" in app.caption[0].value
+    assert rings(app) == 0
+    save_probes(random_probes(alone, saved.sha256), tmp_path / "own.probes.safetensors")
+    good(app.run())
+    assert rings(app) == 4 * 9

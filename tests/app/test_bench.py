@@ -1,0 +1,231 @@
+"""The Module page's instruments: bench, summary of the branches, order by credit, ablation over several modules."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from app import state
+from app.jobs import credit_order
+from app.jobs import stimuli as module_answers
+from app.views.module import ablation_panel, atlas, specialisation, tuning
+from app.views.module.channel_facts import Unit
+from inception_model.analysis import selectivity
+from inception_model.analysis.ablation import Ablation, ablate
+from inception_model.analysis.selectivity import Selectivity, TuningCurve
+from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BranchKind
+from inception_model.drawing.numbers import number
+from inception_model.images import stimuli
+from inception_model.images.decode import Photo
+from inception_model.inference.classifier import Classifier
+from inception_model.inference.targets import Target
+from inception_model.inference.trace import NODES
+from inception_model.serving.service import InferenceService
+from tests.app.test_why import PHOTO, good, opened, small, words
+
+__all__ = ["opened", "small"]  # fixtures
+
+Open = Callable[..., AppTest]
+
+
+def drawings(page: AppTest) -> str:
+    """What the components draw."""
+    return " ".join(str(element.proto) for element in page.get("bidi_component"))
+
+
+def channel_of(small: InferenceService, node: str) -> int:
+    """The channel that is picked at first: the strongest one."""
+    return int(small.look(PHOTO).trace.block("4d").node(node)[0].mean(dim=(1, 2)).argmax())
+
+
+def test_the_bench_shows_answer_and_curve_of_the_picked_channel(
+    small: InferenceService, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = opened("module")
+    assert not closed.slider
+    closed.toggle(key="bench-open").set_value(True)
+    page = good(closed.run())
+    page.slider(key="bench-grating-frequency").set_value(6.0)
+    page.slider(key="bench-grating-orientation").set_value(45.0)
+    page = good(page.run())
+    channel, twin = channel_of(small, "5x5"), small.classifier.twin()
+    stimulus = stimuli.Grating(45, 6)
+    mean = float(selectivity.node_maps(twin, "4d", stimulus.image())["5x5"][channel].mean())
+    curve = selectivity.tuning_curve(twin, "4d", "5x5", channel, "grating", "orientation", frequency=6.0)
+    assert f"at the picked 45 it is {number(mean)}" in words(page)
+    assert f"strongest at {number(curve.best)} degrees" in words(page)
+    assert stimuli.describe(stimulus) in drawings(page)
+
+    # What is known is not asked again: neither another photo nor another channel runs the network.
+    monkeypatch.setattr(module_answers, "tune", lambda *_: pytest.fail("asked again"))
+    other = dataclasses.replace(PHOTO, sha256="another", name="another")
+    monkeypatch.setattr(state, "current_photo", lambda: other)
+    good(page.run())
+    page.session_state["scope.channel"] = (channel + 1) % 2
+    assert f"Stimulus bench for channel {(channel + 1) % 2} of 4d 5×5" in words(good(page.run()))
+
+
+@pytest.mark.parametrize("family", list(stimuli.FAMILIES))
+def test_every_family_has_its_sliders(opened: Open, family: str) -> None:
+    page = opened("module", bench__open=True, bench__family=family)
+    kind = stimuli.FAMILIES[family]
+    assert {slider.key for slider in page.slider} == {f"bench-{family}-{name}" for name in kind.RANGES}
+    assert stimuli.describe(kind()) in drawings(page)
+    for name in kind.RANGES:
+        page = opened("module", bench__open=True, bench__family=family, **{f"bench__{family}__along": name})
+        assert re.search(rf"Along {name} its mean answer lies|Silent at all 12 values of {name}", words(page))
+
+
+def test_a_stimulus_becomes_the_photo_of_every_page(
+    small: InferenceService, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Photo] = []
+    monkeypatch.setattr(state, "add_photo", taken.append)
+    page = opened("module", bench__open=True, bench__family="checkerboard")
+    next(button for button in page.button if button.label == "Look at this picture").click()
+    good(page.run())
+    channel = channel_of(small, "5x5")
+    seen = small.look(taken[0]).trace.block("4d").node("5x5")[0, channel].numpy()
+    bench = selectivity.node_maps(small.classifier.twin(), "4d", stimuli.Checkerboard().image())["5x5"][channel]
+    assert np.linalg.norm(seen - bench) <= 1e-5 * np.linalg.norm(bench)
+
+
+def test_the_curve_is_to_scale_and_carries_its_numbers() -> None:
+    curve = TuningCurve("grating", "frequency", "cycles per image", (0.5, 5.2915026, 56.0), (0.0, 2.0, 1.0), 0.5)
+    svg = tuning.curve_svg(curve, 56.0, 1.0, "var(--b5x5)")
+    dots = [tuple(map(float, pair)) for pair in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="3"', svg)]
+    assert dots[1][0] == pytest.approx((dots[0][0] + dots[2][0]) / 2, abs=0.1)  # half of the octaves
+    assert dots[2][1] == pytest.approx((dots[0][1] + dots[1][1]) / 2, abs=0.1)  # half of the answer
+    assert "strongest at 5.29 cycles per image; at the picked 56 it is 1, to an even grey 0.5" in svg
+    assert "var(--b5x5)" in svg
+    silent = dataclasses.replace(curve, responses=(0.0, 0.0, 0.0), grey=0.0)
+    assert tuning.in_words(silent, 2, 0).startswith("Silent at all 3 values")
+    assert "nan" not in tuning.curve_svg(silent, 2, 0)
+
+
+def made_up(means: dict[BranchKind, float], count: int = 60) -> dict[BranchKind, Selectivity]:
+    """Indices spread about a mean per branch; every branch has one silent channel at its end."""
+    random = np.random.default_rng(0)
+    found = {}
+    for kind, mean in means.items():
+        index = np.append(random.normal(mean, 0.05, count).clip(0, 1), np.nan)
+        found[kind] = Selectivity(index, np.where(np.isnan(index), np.nan, 31.0), index, index * 0 + 8, index)
+    return found
+
+
+def test_the_verdict_says_whether_branches_differ() -> None:
+    alike = specialisation.verdict("4d", made_up(dict.fromkeys(BRANCHES, 0.4)))
+    assert alike.startswith("No: on this network the branches of 4d differ no more than chance")
+    apart = made_up({"1x1": 0.2, "3x3": 0.4, "5x5": 0.6, "pool": 0.8})
+    said = specialisation.verdict("4d", apart)
+    assert "differ strongly on this network" in said
+    assert re.search(r"most in \w+ selectivity \(median 0\.\d+ in pool, 0\.\d+ in 1×1\)", said)
+    share = selectivity.branch_differences(apart)["colour"].share
+    assert f"colour selectivity {share:.1%}" in said
+    assert "1 of 61 in pool" in specialisation.sentence("4d", apart)
+    nothing = {kind: Selectivity(*[np.full(3, np.nan)] * 5) for kind in BRANCHES}
+    assert specialisation.verdict("4d", nothing).startswith("Too few channels")
+    assert specialisation.cards_html(nothing).count("silent") == 12
+
+
+def test_every_channel_is_a_dot_and_counted_once() -> None:
+    html = specialisation.cards_html(made_up(dict.fromkeys(BRANCHES, 0.4)))
+    assert html.count("h0") == 3 * 4 * 60
+    assert html.count("60 at 30°") == 4 * 2  # title and label
+    counts = specialisation.count_nearest(np.array([1.0, 179, 29, np.nan]), np.array([0.0, 30, 90]), 180.0)
+    assert counts.tolist() == [2, 1, 0]
+
+
+def test_the_summary_comes_on_request(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectivity, "ORIENTATIONS", (0, 90))
+    monkeypatch.setattr(selectivity, "FREQUENCIES", (4.0, 16.0))
+    monkeypatch.setattr(selectivity, "PHASES", (0.0, 90.0))
+    page = opened("module")
+    assert "larger filters prefer" in words(page)
+    page.button(key="start-module-summary").click()
+    page = finished(good(page.run()))
+    assert "Which branch a channel sits in explains" in words(page)
+
+
+def finished(page: AppTest) -> AppTest:
+    """Waits for the work itself, then looks again."""
+    assert page.session_state["scope.works"]["module-summary"].finished.wait(120)
+    return good(page.run())
+
+
+@pytest.mark.parametrize("choices", [{}, {"why__head": "aux2"}, {"why__target": "contrast", "why__class": "3"}])
+def test_credit_is_about_what_the_page_why_explains(small: InferenceService, opened: Open, choices: Any) -> None:
+    opened("module", module__sort="credit", **choices)
+    page = opened("module", module__sort="credit", **choices)
+    text = re.sub(r"\s+", " ", words(page))
+    logits = small.look(PHOTO).trace.logits(choices.get("why__head", "main"))[0]
+    best, second = logits.topk(2).indices.tolist()
+    wanted = f"thing {best}" if "why__target" not in choices else f"thing 3 − thing {second}"
+    assert f"Strongest credit for {wanted} at {choices.get('why__head', 'main')} first" in text
+
+
+def test_credits_are_shares_of_the_score(
+    small: InferenceService, monkeypatch: pytest.MonkeyPatch, tiny_classifier: Classifier
+) -> None:
+    session: dict[str, Any] = {}
+    monkeypatch.setattr(state, "service", lambda: small)
+    monkeypatch.setattr(state, "current_photo", lambda: PHOTO)
+    monkeypatch.setattr(state, "option", lambda name, default: session.get(name, default))
+    about = ("main", Target(2, 4, "a contrast"))
+    found = credit_order.credits_of("5b", about)
+    # At 5b the score is the sum of all shares and the difference of the biases.
+    trace, network = small.look(PHOTO).trace, small.classifier.network
+    bias = network.classifier.bias[2] - network.classifier.bias[4]
+    score = float(trace.logits("main")[0, 2] - trace.logits("main")[0, 4])
+    assert found["output"].sum() + float(bias) == pytest.approx(score, rel=1e-4, abs=1e-5)
+    view = atlas.View(credit=about)
+    data = atlas.figure_data("5b", view)["nodes"]
+    for kind, node in BRANCH_UNIT.items():
+        lane = state.spec().block("5b").channels(kind)
+        assert found[node] == pytest.approx(found["output"][lane], rel=1e-4, abs=1e-6)
+        assert (np.diff(found[node][list(data[node]["order"])]) <= 0).all()
+        assert len(data[node]["credit"]) == len(found[node])
+    assert "exact share of the logit" in credit_order.in_words("5b", about)
+
+    # aux2 hangs after 4d: 5b can only speak of main. What names no class gives way to the answer.
+    session |= {"why.head": "aux2", "why.target": "class", "why.class": "no such thing"}
+    assert credit_order.asked("5b")[0] == "main"
+    head, target = credit_order.asked("4d")
+    assert (head, target.index) == ("aux2", int(trace.logits("aux2")[0].argmax()))
+
+
+def test_parts_of_several_modules_are_off_together(small: InferenceService, opened: Open) -> None:
+    page = opened("module", ablation__off=("5b:3x3:1", "9z:5x5", "5a:pool:9999"))
+    page.button_group(key="ablation-off").set_value(["4d:5x5"])
+    good(page.run())
+    text = re.sub(r"\s+", " ", words(page))
+    assert "Without 5×5 of 4d and channel 1 of 3×3 of 5b: 3 modules ran again" in text
+    trace, spec = small.look(PHOTO).trace, small.classifier.network.spec
+    result = ablate(small.classifier, trace, Ablation.parse(["4d:5x5", "5b:3x3:1"], spec))
+    moved = result.top("main")[0]
+    assert f"{moved.delta:+.2f}".replace("-", "−") in text
+    state_off = page.session_state["scope.option.ablation.off"]
+    assert set(state_off) == {"4d:5x5", "5b:3x3:1"}
+    page.button(key="on-4d:5x5").click()
+    assert "Without channel 1 of 3×3 of 5b: no module had to run again" in words(good(page.run()))
+    page.button(key="ablation-clear").click()
+    assert "pick one and see" in words(good(page.run()))
+    assert ablation_panel.listed(["4d:1x1", "4d:pool", "5b:3x3:1"]) == "1×1, pool of 4d and channel 1 of 3×3 of 5b"
+
+
+def test_bench_answers_cover_every_node(
+    small: InferenceService, monkeypatch: pytest.MonkeyPatch, relative: Callable[..., float]
+) -> None:
+    monkeypatch.setattr(state, "service", lambda: small)
+    shown = stimuli.as_photo(stimuli.Edge(30), small.classifier.preprocessing)
+    for node in NODES:
+        found = module_answers.map_of(Unit("3b", node, 1, 0, 0), stimuli.Edge(30))
+        wanted = small.look(shown).trace.block("3b").node(node)[0, 1]
+        assert relative(torch.from_numpy(found), wanted) < 1e-5

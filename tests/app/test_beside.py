@@ -1,0 +1,361 @@
+"""Two photos beside each other on every page, and the contact sheet: driven without a browser on a tiny network."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import state
+from app.figures import network_map
+from app.jobs import attribution as why_answers
+from app.jobs.map_quantities import mean_activations
+from app.state import photos
+from app.views.heads import timeline as timeline_view
+from app.views.look import contact_sheet
+from app.views.module import atlas
+from app.views.module.atlas import View
+from app.widgets import filmstrip
+from inception_model.analysis.timeline import timeline
+from inception_model.architecture.spec import BRANCHES
+from inception_model.architecture.variants import tiny
+from inception_model.drawing.numbers import number
+from inception_model.images.decode import Photo
+from inception_model.images.samples import sample_photo
+from inception_model.inference.targets import Target
+from inception_model.serving.service import InferenceService
+from tests.app.test_links import address, opened, view
+from tests.app.test_look import good, upload
+from tests.random_networks import random_classifier
+
+VIEWS = Path(__file__).resolve().parents[2] / "app" / "views"
+CAT, CUP = sample_photo("cat"), sample_photo("espresso")
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[InferenceService]:
+    """The tiny network with three trained heads behind a service."""
+    service = InferenceService(random_classifier(tiny()))
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """`page("look", beside=HASH, option=value)`: a page alone on the tiny network, the cat chosen."""
+    monkeypatch.setattr(state, "service", lambda: small)
+
+    def run(name: str, beside: str | None = CUP.sha256, **options: Any) -> AppTest:
+        test = AppTest.from_file(str(VIEWS / name / "page.py"), default_timeout=60)
+        test.session_state["scope.photo"] = CAT.sha256
+        test.session_state["scope.beside"] = beside
+        for option, value in {"why__methods": (), **options}.items():
+            test.session_state[f"scope.option.{option.replace('__', '.')}"] = value
+        return good(test.run())
+
+    return run
+
+
+@pytest.fixture
+def session(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the session keeps as a plain dictionary: the app's functions without a page; cat and cup are compared."""
+    kept: dict[str, Any] = {"photo": CAT.sha256, "beside": CUP.sha256}
+    monkeypatch.setattr(state, "service", lambda: small)
+    for module, get, put in ((photos, "get", "put"), (state, "_get", "_set")):
+        monkeypatch.setattr(module, get, lambda name, default: kept.get(name, default))
+        monkeypatch.setattr(module, put, kept.__setitem__)
+    return kept
+
+
+def done(test: AppTest) -> AppTest:
+    """Looks again until nothing is calculated any more."""
+    deadline = time.monotonic() + 90
+    while any(str(button.key).startswith("cancel-") for button in test.button):
+        assert time.monotonic() < deadline, "still calculating"
+        time.sleep(0.05)
+        good(test.run())
+    return test
+
+
+def data(test: AppTest) -> list[dict[str, Any]]:
+    """What the components on the page were given."""
+    return [json.loads(e.proto.json) for e in test.get("bidi_component") if e.proto.json]
+
+
+def words(test: AppTest) -> str:
+    """Everything that the page draws as HTML, without tags."""
+    text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", " ".join(e.proto.body for e in test.get("html")), flags=re.S)
+    return re.sub(r"\s+", " ", text)
+
+
+def names(test: AppTest) -> list[str]:
+    """The names above the halves, in the order of the page."""
+    return re.findall(r'class="scope-name">([^<]+)<', " ".join(e.proto.body for e in test.get("html")))
+
+
+# What is compared
+
+
+def test_the_second_photo_comes_goes_and_changes_places(session: dict[str, Any]) -> None:
+    assert (photos.first_photo(), photos.beside_photo()) == (CAT, CUP)
+    photos.select_photo(CUP.sha256)
+    assert (photos.first_photo(), photos.beside_photo()) == (CUP, CAT)
+    photos.set_beside(CUP.sha256)
+    assert (photos.first_photo(), photos.beside_photo()) == (CAT, CUP)
+    photos.set_beside("no such hash")
+    assert photos.beside_photo() is CUP
+    rocket = sample_photo("rocket")
+    photos.select_photo(rocket.sha256)
+    assert (photos.first_photo(), photos.beside_photo()) == (rocket, CUP)
+    photos.set_beside(None)
+    assert photos.beside_photo() is None
+    assert filmstrip.next_photo() == sample_photo("astronaut").sha256
+    session["beside"] = rocket.sha256
+    assert photos.beside_photo() is None, "a photo is not compared with itself"
+
+
+def test_a_second_photo_that_was_the_oldest_upload_goes_with_it(session: dict[str, Any]) -> None:
+    def mine(number: int) -> Photo:
+        return Photo(CAT.image, f"{number:064x}", str(number))
+
+    for count in range(photos.MAX_UPLOADS):
+        photos.add_photo(mine(count))
+    photos.set_beside(mine(0).sha256)
+    assert photos.beside_photo() == mine(0)
+    photos.add_photo(mine(99))
+    assert session["beside"] is None
+    assert photos.first_photo() == mine(99)
+    assert photos.missing_photos() == []
+
+
+@pytest.mark.usefixtures("session")
+def test_inside_a_half_everything_is_about_its_photo(small: InferenceService) -> None:
+    assert state.of_each(lambda: (state.trace(), state.half_key("key"))) == [
+        (small.look(CAT).trace, "key"),
+        (small.look(CUP).trace, "beside-key"),
+    ]
+    with state.looking_at(CUP):
+        later = state.here(lambda: state.current_photo().name)
+        assert state.remember(("test", "name"), later) == "espresso"
+    assert state.current_photo() is CAT
+    assert later() == "espresso"
+    assert state.recall(("test", "name")) is None
+    with pytest.raises(ZeroDivisionError), state.looking_at(CUP):
+        _ = 1 / 0
+    assert state.current_photo() is CAT
+
+
+@pytest.mark.usefixtures("session")
+def test_scales_are_those_of_both_photos(small: InferenceService) -> None:
+    tops = [float(small.look(photo).trace.block("4d").output.max()) for photo in (CAT, CUP)]
+    assert tops[0] != tops[1]
+    for scale in state.of_each(lambda: atlas.shared_scale("4d", "5x5")):
+        assert scale == pytest.approx(max(tops))
+    orders = state.of_each(lambda: atlas.figure_data("4d", View(sort="mean"))["nodes"]["3x3"]["order"])
+    means = small.look(CAT).trace.block("4d").node("3x3")[0].mean(dim=(1, 2))
+    assert orders[0] == orders[1] == tuple(means.argsort(descending=True, stable=True).tolist())
+
+
+# The pages
+
+
+def test_without_a_second_photo_nothing_is_drawn_or_computed_twice(
+    page: Callable[..., AppTest], small: InferenceService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: set[str] = set()
+    monkeypatch.setattr(small, "look", lambda photo, look=small.look: (looked.add(photo.name), look(photo))[1])
+    for name in ("look", "module", "heads", "why"):
+        test = done(page(name, beside=None))
+        assert not names(test)
+        assert "From here on" not in words(test)
+        assert not any(key.startswith("beside-") for key in test.session_state["scope.works"]), name
+    assert looked == {"cat"}
+
+
+def test_look_shows_both_answers_and_maps_on_one_scale(page: Callable[..., AppTest], small: InferenceService) -> None:
+    test = page("look")
+    assert names(test) == ["cat", "espresso", "cat", "espresso"], "photos and heads, then the maps"
+    text = words(test)
+    values = []
+    for photo in (CAT, CUP):
+        trace = small.look(photo).trace
+        for head in small.classifier.trained_heads:
+            best = small.classifier.top(trace.logits(head)[0], 1)[0]
+            assert best.label.split(",")[0] in text
+        values += [value for lanes in mean_activations(trace).values() for value in lanes.values()]
+    assert f"{number(min(values))} {number(max(values))} mean activation" in text
+    maps = [given["svg"] for given in data(test) if "svg" in given]
+    found = [[float(shade) for shade in re.findall(r'fill-opacity="([\d.]+)"', svg)] for svg in maps]
+    found = [[min(shades), max(shades)] for shades in found]
+    assert len(found) == 2
+    assert {min(f[0] for f in found), max(f[1] for f in found)} == {0.2, 1.0}
+    assert found[0] != found[1], "only one of the two reaches both ends"
+
+
+def test_module_shows_one_channel_with_both_peaks(page: Callable[..., AppTest], small: InferenceService) -> None:
+    test = page("module")
+    assert names(test) == ["cat", "espresso"] * 3, "atlas, channel, positions"
+    channel = int(small.look(CAT).trace.block("4d").node("5x5")[0].mean(dim=(1, 2)).argmax())
+    assert f"4d · 5×5 · channel {channel} " in words(test)
+    for photo in (CAT, CUP):
+        heatmap = small.look(photo).trace.block("4d").node("5x5")[0, channel]
+        row, column = divmod(int(heatmap.argmax()), heatmap.shape[1])
+        assert f"{number(float(heatmap.max()))} at row {row}, column {column} of" in words(test)
+        assert f"Row {row}, column {column}: one bar" in words(test)
+    scale = max(float(small.look(photo).trace.block("4d").output.max()) for photo in (CAT, CUP))
+    pictures = [given["alt"] for given in data(test) if "alt" in given]
+    assert pictures == [
+        f"4d · 5×5 · channel {channel} on {name}, brightest {number(scale)}; a cross at the position looked at"
+        for name in ("cat", "espresso")
+    ]
+    assert "From here on: cat alone" in words(test)
+
+
+def test_heads_follow_the_same_class_on_both(page: Callable[..., AppTest], small: InferenceService) -> None:
+    test = done(page("heads"))
+    lines = [timeline(small.classifier, small.look(CAT).trace)]
+    lines.append(timeline(small.classifier, small.look(CUP).trace, lines[0].index))
+    html = " ".join(e.proto.body for e in test.get("html"))
+    for line in lines:
+        assert timeline_view.in_words(line) in html
+    for photo, line in zip((CAT, CUP), lines, strict=True):
+        for step in line.steps:
+            logits = small.look(photo).trace.logits(step.head)
+            target = Target.parse(str(step.answer.index), small.classifier.checkpoint.labels, logits)
+            question = why_answers.ask("gradcam", step.head, target, step.module, "black")
+            assert small.recall((photo.sha256, question.key)) is not None
+    assert names(test) == ["cat", "espresso"] * 6, "answers, charts, divergences, three maps"
+    assert re.findall(r"a signed map on (\w+)", " ".join(given.get("html", "") for given in data(test))) == [
+        "cat", "espresso",
+    ] * 3  # fmt: skip
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_why_asks_the_same_of_both(page: Callable[..., AppTest], small: InferenceService, shared: bool) -> None:
+    test = done(page("why", why__method="input_x_gradient", why__beside__shared=shared, why__ends="largest"))
+    assert names(test) == ["cat", "espresso"]
+    labels = small.classifier.checkpoint.labels
+    target = Target.parse("auto", labels, small.look(CAT).trace.logits("main"))
+    question = why_answers.ask("input_x_gradient", "main", target, None, "black")
+    found = [small.recall((photo.sha256, question.key)) for photo in (CAT, CUP)]
+    for photo, attribution in zip((CAT, CUP), found, strict=True):
+        score = float(target.score(small.look(photo).trace.logits("main"))[0])
+        assert attribution.score == pytest.approx(score, abs=1e-4)
+    tops = [number(float(attribution.heatmap.abs().max())) for attribution in found]
+    assert tops[0] != tops[1]
+    bars = [given["html"] for given in data(test) if "a signed map on" in given.get("html", "")]
+    ends = [max(tops, key=float)] * 2 if shared else tops
+    for bar, end in zip(bars, ends, strict=True):
+        assert f">{end}<" in bar
+    text = words(test)
+    assert text.count("all values of the map added up") == 2
+    assert "From here on: cat alone" in text
+
+
+def test_quantities_that_take_time_are_asked_for_both(page: Callable[..., AppTest], small: InferenceService) -> None:
+    test = done(page("look", look__colour="effect"))
+    assert set(test.session_state["scope.works"]) == {"map-effect", "beside-map-effect"}
+    sweeps = [small.recall((photo.sha256, ("ablation", "sweep", "zero"))) for photo in (CAT, CUP)]
+    assert None not in sweeps
+    assert words(test).count("logits when switched off, ") == 2, "a legend each: each speaks of its own answer"
+
+
+# Links
+
+
+def test_a_link_restores_both_and_follows() -> None:
+    app = opened(photo="rocket", beside="cat")
+    assert (view(app, "photo"), view(app, "beside")) == (sample_photo("rocket").sha256, CAT.sha256)
+    assert names(app)[:2] == ["rocket", "cat"]
+    assert (address(app, "photo"), address(app, "beside")) == ("rocket", "cat")
+
+
+def test_an_upload_beside_is_asked_for_and_takes_its_place(photo_paths: dict[str, Path]) -> None:
+    data = photo_paths["officer"].read_bytes() + b" "
+    mine = upload(opened(photo="cat"), ("secret.jpg", data))
+    sha = str(view(mine, "photo"))
+    other = opened(photo="rocket", beside=sha[:12])
+    assert sha[:12] in words(other)
+    assert not names(other)
+    upload(other, ("again.jpg", data))
+    assert names(other)[:2] == ["rocket", "again.jpg"]
+    assert (address(other, "photo"), address(other, "beside")) == ("rocket", sha[:12])
+    assert "Uploads are never part of a link" not in words(other)
+
+
+# The contact sheet
+
+
+def test_the_sheet_is_not_there_before_it_is_asked_for(page: Callable[..., AppTest]) -> None:
+    test = page("look", beside=None)
+    assert "All photos at a glance" not in words(test)
+    assert not test.session_state["scope.works"] if "scope.works" in test.session_state else True
+
+
+def test_the_sheet_holds_every_photo_and_keeps_no_maps(
+    page: Callable[..., AppTest], small: InferenceService, photo_paths: dict[str, Path]
+) -> None:
+    looks = len(small._looks)
+    test = page("look", beside=None)
+    pictures = [(f"{name}.jpg", photo_paths[name].read_bytes() + b"  ") for name in ("cat", "rocket")]
+    test.file_uploader[0].set_value([(name, data, "image/png") for name, data in pictures])
+    done(good(test.run()))
+    assert "All photos at a glance" in words(test), "two uploads at once open it"
+    everything: list[Photo] = [*test.session_state["scope.uploads"], *state.named_photos()]
+    found = [small.recall(("", ("sheet", photo.sha256))) for photo in everything]
+    for photo, says in zip(everything, found, strict=True):
+        heads = small.classifier.heads_of(small.classifier.prepare(photo.image))
+        assert list(says) == ["aux1", "aux2", "main"]
+        for head, answer in says.items():
+            best = small.classifier.top(getattr(heads, head)[0], 1)[0]
+            assert (answer.index, answer.label) == (best.index, best.label)
+            assert answer.probability == pytest.approx(best.probability, abs=1e-5)
+    assert len(small._looks) <= looks + 3, "the sheet looks at no photo"
+
+    rows = [contact_sheet.Row(photo, says) for photo, says in zip(everything, found, strict=True)]
+    lines = list(csv.DictReader(io.StringIO(contact_sheet.csv_text(rows))))
+    assert [line["sha256"] for line in lines] == [photo.sha256 for photo in everything]
+    assert [float(line["main_probability"]) for line in lines] == pytest.approx([row.sure for row in rows], rel=1e-4)
+    agree = sum(len({answer.index for answer in row.says.values()}) == 1 for row in rows)
+    assert f"the heads agree on {agree} of {len(everything)} photos" in words(test)
+
+
+def test_agreement_in_words() -> None:
+    answers = random_classifier(tiny()).top(small_logits(), 3)
+    a, b, c = answers
+    told = {
+        "agree": (a, a, a), "2 of 3": (a, b, a), "all differ": (a, b, c),
+    }  # fmt: skip
+    for words_, says in told.items():
+        row = contact_sheet.Row(CAT, dict(zip(("aux1", "aux2", "main"), says, strict=True)))
+        assert row.in_words == words_
+        assert row.sure == says[-1].probability
+    assert contact_sheet.Row(CAT, {"main": a}).in_words == "one head"
+
+
+def small_logits() -> Any:
+    """Any ranking of the tiny network's seven classes."""
+    import torch
+
+    return torch.arange(7.0)
+
+
+def test_joint_ends_reach_the_drawing(small: InferenceService) -> None:
+    trace, spec = small.look(CAT).trace, small.classifier.checkpoint.spec
+    values = mean_activations(trace)
+    sides = dict.fromkeys(spec.module_names, 1)
+    thumbs = network_map.thumbnails(trace)
+    quantity = network_map.QUANTITIES["activation"]
+    ends = (0.0, 2 * network_map.value_range(values, False)[1])
+    drawn = network_map.map_svg(spec, quantity, values, sides, [], thumbs, None, ends)
+    shades = [float(shade) for shade in re.findall(r'fill-opacity="([\d.]+)"', drawn)]
+    wanted = [0.2 + 0.8 * values[m][kind] / ends[1] for m in spec.module_names for kind in BRANCHES]
+    assert shades == pytest.approx(wanted, abs=0.006)

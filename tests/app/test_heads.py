@@ -1,0 +1,221 @@
+"""The page Heads, and the network map's quantities and clicks, driven without a browser."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from streamlit.testing.v1 import AppTest
+
+from app.figures import network_map
+from app.figures.head_cards import HeadView
+from app.figures.thumbnails import thumbnails
+from app.jobs import map_quantities
+from app.jobs.map_quantities import QUANTITIES, Values
+from app.views.heads import timeline as timeline_view
+from inception_model.analysis.ablation import Ablation, ablate, sweep
+from inception_model.analysis.conductance import credit_ledger
+from inception_model.analysis.timeline import Timeline, timeline
+from inception_model.architecture.spec import BRANCHES
+from inception_model.architecture.variants import tiny
+from inception_model.checkpoints.store import save
+from inception_model.cost.report import compute_report
+from inception_model.inference.classifier import Classifier
+from inception_model.inference.targets import Target
+from inception_model.inference.trace import Trace, capture
+from tests.app.test_look import MAIN, drawn, good
+from tests.random_networks import noise_images, random_classifier
+
+
+@pytest.fixture(scope="module")
+def trace(tiny_classifier: Classifier) -> Trace:
+    return capture(tiny_classifier, noise_images(1))
+
+
+@pytest.fixture(scope="module")
+def line(tiny_classifier: Classifier, trace: Trace) -> Timeline:
+    return timeline(tiny_classifier, trace, 4)
+
+
+def drawings(app: AppTest) -> str:
+    """The components' own HTML."""
+    return " ".join(str(element.proto) for element in app.get("bidi_component"))
+
+
+def heads_page(checkpoint: Path | None = None) -> AppTest:
+    app = good(AppTest.from_file(MAIN, default_timeout=90).run())
+    if checkpoint is not None:
+        app.selectbox(key="checkpoint").set_value("a file").run()
+        good(app.text_input(key="path").set_value(str(checkpoint)).run())
+        assert not app.error
+    return good(app.switch_page("views/heads/page.py").run())
+
+
+def test_the_page_follows_main_and_any_other_class(bundled_classifier: Classifier, cat) -> None:  # type: ignore[no-untyped-def]
+    app = heads_page()
+    trace = capture(bundled_classifier, bundled_classifier.prepare(cat.image))
+    line = timeline(bundled_classifier, trace)
+    assert timeline_view.in_words(line) in drawn(app)
+    good(app.selectbox(key="heads-class").set_value(0).run())
+    followed = timeline(bundled_classifier, trace, 0)
+    assert timeline_view.in_words(followed) in drawn(app)
+    for step in followed.steps:
+        assert f"rank {step.rank}: " in drawn(app)
+
+
+def test_charts_are_to_scale_and_carry_their_numbers(line: Timeline) -> None:
+    text = timeline_view.charts_html(line, tiny().module_names)
+    heights = [float(y) for y in re.findall(r'<circle cx="[\d.]+" cy="([\d.]+)"', text)]
+    assert len(heights) == 12
+    top, bottom = 32, 142
+    for found, step in zip(heights[:3], line.steps, strict=True):
+        assert found == pytest.approx(bottom - step.probability * (bottom - top), abs=0.06)
+    for found, step in zip(heights[6:9], line.steps, strict=True):
+        assert found == pytest.approx(bottom - step.entropy_share * (bottom - top), abs=0.06)
+    for step in line.steps:
+        assert f"{step.entropy:.2f} · {step.entropy_share:.0%}" in text
+    bars = re.findall(r"--w:([\d.]+)%", timeline_view.divergence_html(line.divergences))
+    assert [float(bar) for bar in bars] == pytest.approx([100 * pair.share for pair in line.divergences], abs=0.06)
+
+
+def test_words_of_agreement_and_change(line: Timeline) -> None:
+    a, b = line.steps[0].answer, replace(line.steps[0].answer, index=5, label="<b>other</b>, x")
+    answers = ((a, 3), (b, 1), (b, 1))
+    steps = zip(line.steps, answers, strict=True)
+    told = replace(
+        line,
+        index=5,
+        label="other",
+        steps=tuple(replace(step, top=(answer,), rank=rank) for step, (answer, rank) in steps),
+    )
+    words = timeline_view.in_words(told)
+    assert "aux2 changes to <b>&lt;b&gt;other&lt;/b&gt;</b>" in words
+    assert "main keeps it" in words
+    assert "<b>other</b> is first from 4d on" in words
+    same = replace(told, steps=tuple(replace(step, top=(b,), rank=1) for step in line.steps))
+    assert timeline_view.in_words(same).startswith("All three heads say ")
+    alone = replace(told, steps=told.steps[-1:], untrained=(("aux1", "4a"),))
+    assert "no other head was trained" in timeline_view.in_words(alone)
+    assert "aux1 (after 4a) was never trained" in timeline_view.in_words(alone)
+
+
+def test_untrained_heads_are_named_and_never_drawn(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    network = torchvision.models.googlenet(weights=None, aux_logits=True, init_weights=False)
+    torch.save(network.state_dict(), tmp_path / "googlenet.pth")
+    app = heads_page(tmp_path / "googlenet.pth")
+    assert drawn(app).count("Never trained in this checkpoint") == 2
+    assert "aux1 (after 4a) was never trained" in drawn(app)
+    assert "Jensen" not in drawn(app)
+    assert drawings(app).count("<circle") == 4, "one head, four charts"
+
+
+def test_a_network_without_auxiliary_heads_has_a_page(tmp_path: Path) -> None:
+    alone = random_classifier(replace(tiny(), aux=()))
+    save(alone.checkpoint, tmp_path / "alone.safetensors")
+    app = heads_page(tmp_path / "alone.safetensors")
+    assert "no other head was trained" in drawn(app)
+    assert "never trained in this checkpoint" not in drawn(app)
+    assert drawings(app).count("<circle") == 4
+
+
+def test_values_are_the_librarys(tiny_classifier: Classifier, trace: Trace) -> None:
+    spec = tiny_classifier.network.spec
+    report = compute_report(spec, 224)
+    zeros = map_quantities.sparsities(trace)["4d"]["5x5"]
+    output = trace.block("4d").branches["5x5"].output
+    assert zeros == pytest.approx(1 - float((output != 0).float().mean()))
+    for what in ("macs", "params"):
+        values = map_quantities.costs(spec, 224, what)
+        assert sum(values["3a"].values()) == getattr(report.row("3a").cost, what)
+    assert [map_quantities.fields(spec)["3a"][kind] for kind in BRANCHES] == [27, 43, 59, 43]
+
+
+def test_credit_and_effect_leave_out_what_a_head_does_not_see(tiny_classifier: Classifier, trace: Trace) -> None:
+    x, target = noise_images(1), Target(3)
+    ledger = credit_ledger(tiny_classifier, x, torch.zeros_like(x), target, "aux1", steps=2)
+    credit = map_quantities.credits_of(ledger)
+    assert list(credit) == ["3a", "3b", "4a"]
+    assert sum(credit["4a"].values()) == pytest.approx(ledger.total - float(ledger.residuals[2]))
+    effects = map_quantities.effects_of(sweep(tiny_classifier, trace), "main", target)
+    off = ablate(tiny_classifier, trace, Ablation.parse(["4b:1x1"], tiny_classifier.network.spec))
+    assert effects["4b"]["1x1"] == pytest.approx(float(off.delta("main")[0, 3]), abs=1e-4)
+
+
+def drawn_map(classifier: Classifier, trace: Trace, name: str, values: Values) -> str:
+    sides = {module: block.output.shape[-1] for module, block in trace.blocks.items()}
+    heads = [HeadView("aux1", "4a", False, (), 0.0)]
+    return network_map.map_svg(classifier.network.spec, QUANTITIES[name], values, sides, heads, thumbnails(trace))
+
+
+def test_the_map_has_every_lane_channel_and_head(tiny_classifier: Classifier, trace: Trace) -> None:
+    values = map_quantities.mean_activations(trace)
+    text = drawn_map(tiny_classifier, trace, "activation", values)
+    goals = re.findall(r'data-go="([^"]+)"', text)
+    assert len(goals) == 36 + 18 + 9 + 1
+    assert "3a/5x5_reduce" in goals
+    assert text.count('tabindex="0"') == len(goals)
+    assert text.count("<image href") == 9
+    assert "untrained" in text
+    low, high = network_map.value_range(values, False)
+    shades = sorted(float(shade) for shade in re.findall(r'fill-opacity="([\d.]+)"', text))
+    assert (shades[0], shades[-1]) == (0.2, 1.0)
+    assert low < high
+
+
+def test_signed_maps_are_blue_and_red_about_zero(tiny_classifier: Classifier, trace: Trace) -> None:
+    values = {"3a": dict(zip(BRANCHES, (-2.0, 0.0, 2.0, 1.0), strict=True))}
+    text = drawn_map(tiny_classifier, trace, "credit", values)
+    colours = re.findall(r'fill="rgb\((\d+),(\d+),(\d+)\)"', text)
+    assert colours[:3] == [("5", "48", "97"), ("255", "255", "255"), ("103", "0", "31")]
+    assert text.count("lies behind this head") == 2 * 32
+    assert "3a 1×1: 4 channels, −2.00 logits of credit" in text
+
+
+def test_thumbnails_show_the_strongest_channel(tiny_classifier: Classifier, trace: Trace) -> None:
+    for name, thumb in thumbnails(trace).items():
+        values = trace.block(name).branches[thumb.branch].output[0, thumb.channel]
+        assert float(values.mean()) == pytest.approx(float(trace.block(name).output[0].mean((1, 2)).max()))
+        assert thumb.peak == float(values.max())
+
+
+def test_colours_on_the_page_and_credit_on_demand() -> None:
+    app = good(AppTest.from_file(MAIN, default_timeout=90).run())
+    for name in ("sparsity", "macs", "field", "effect"):
+        good(app.segmented_control(key="look-colour").set_value(name).run())
+        for _ in range(60):
+            if QUANTITIES[name].one in drawn(app):
+                break
+            good(app.run())
+        assert QUANTITIES[name].one in drawn(app), name
+        assert f"coloured by {QUANTITIES[name].label}" in drawings(app)
+
+
+def test_clicks_on_the_map_go_where_they_say() -> None:
+    def script(where: str) -> None:
+        import streamlit as st
+
+        from app import state
+        from app.figures import network_map
+
+        network_map.go(where)
+        place = (state.selected_module(), state.selected_branch(), state.selected_channel())
+        st.text(repr((state.take_destination(), *place, state.option("why.head", None))))
+
+    for where, wanted in (
+        ("4b/3x3", ("module", "4b", "3x3", 0, None)),
+        ("5a/pool/9", ("module", "5a", "pool", 9, None)),
+        ("4b/3x3_reduce", ("module", "4b", "3x3", 0, None)),
+        ("4b/1x1_reduce", (None, "4d", "5x5", 0, None)),
+        ("head/aux2", ("heads", "4d", "5x5", 0, "aux2")),
+        ("head/oracle", ("heads", "4d", "5x5", 0, None)),
+        ("9z/1x1", (None, "4d", "5x5", 0, None)),
+        ("4b/7x7", (None, "4d", "5x5", 0, None)),
+        ("", (None, "4d", "5x5", 0, None)),
+    ):
+        app = good(AppTest.from_function(script, default_timeout=90, args=(where,)).run())
+        assert app.text[0].value == repr(wanted), where

@@ -1,0 +1,139 @@
+"""Addresses: what they restore, what they drop, how they follow the view, and that no upload is in them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app.jobs.map_quantities import QUANTITIES
+from app.state import links
+from inception_model.checkpoints.checkpoint import Checkpoint
+from inception_model.images.samples import sample_photo, sample_photos
+from inception_model.images.stimuli import sample_stimuli
+from tests.app.test_look import MAIN, drawn, good, upload
+
+KNOWN = (*sample_photos(), *sample_stimuli())
+
+
+def opened(page: str = "look", **address: str) -> AppTest:
+    """The app at an address, on one of its pages."""
+    app = AppTest.from_file(MAIN, default_timeout=90)
+    app.query_params.update(address)
+    good(app.run())
+    return app if page == "look" else good(app.switch_page(f"views/{page}/page.py").run())
+
+
+def view(app: AppTest, name: str) -> object:
+    return app.session_state.to_dict().get(f"scope.{name}")
+
+
+def address(app: AppTest, param: str) -> str | None:
+    found = app.query_params.get(param)
+    return found[-1] if isinstance(found, list) else found
+
+
+def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoint) -> None:
+    wanted = {
+        "photo": sample_photo("rocket").sha256,
+        "beside": sample_photo("cat").sha256,
+        "module": "5a",
+        "branch": "3x3",
+        "node": "3x3_reduce",
+        "channel": 159,
+        "option.why.head": "aux2",
+        "option.why.method": "integrated_gradients",
+        "option.why.target": "contrast",
+        "option.why.class": "7",
+        "option.why.minus": "11",
+        "option.why.module": "4b",
+        "option.why.branch": "pool",
+        "option.why.baseline": "blur",
+        "option.heads.class": 3,
+        "option.look.colour": "credit",
+        "option.teach": False,
+    }
+    assert set(wanted) == links.NAMES
+    texts = links.write(wanted.get, KNOWN)
+    assert (texts["photo"], texts["beside"]) == ("rocket", "cat")
+    assert links.read({k: v for k, v in texts.items() if v is not None}, bundled_checkpoint, KNOWN) == wanted
+
+
+@pytest.mark.parametrize(
+    ("param", "text"),
+    [
+        ("module", "9z"), ("branch", "7x7"), ("node", "middle"), ("head", "aux3"), ("method", "__import__"),
+        ("explain", "why"), ("target", "no such class"), ("target", "200"), ("target", "3-7"), ("minus", "-1"),
+        ("class", "auto"), ("class", "2e3"), ("at", "../../etc/passwd"), ("baseline", "pink"), ("colour", "red"),
+        ("photo", "<script>"), ("photo", "abc"), ("photo", "../x"), ("channel", "1"),
+        ("beside", "nobody"),
+    ],
+)  # fmt: skip
+def test_what_means_nothing_is_dropped(bundled_checkpoint: Checkpoint, param: str, text: str) -> None:
+    assert links.read({param: text}, bundled_checkpoint, KNOWN) == {}
+
+
+def test_a_channel_must_exist_in_its_node(bundled_checkpoint: Checkpoint) -> None:
+    place = {"module": "4d", "branch": "5x5"}
+    for node, width in ((None, 64), ("5x5_reduce", 32), ("input", 512), ("output", 528)):
+        known = place | ({"node": node} if node else {})
+        for channel in (width - 1, width):
+            found = links.read({**known, "channel": str(channel)}, bundled_checkpoint, KNOWN)
+            assert found.get("channel") == (channel if channel < width else None)
+
+
+def test_the_entry_for_colours_knows_every_quantity(bundled_checkpoint: Checkpoint) -> None:
+    for name in QUANTITIES:
+        assert links.read({"colour": name}, bundled_checkpoint, KNOWN) == {"option.look.colour": name}
+
+
+def test_a_link_restores_photo_module_and_channel() -> None:
+    app = opened("module", photo="rocket", module="4b", branch="3x3", channel="17")
+    assert view(app, "photo") == sample_photo("rocket").sha256
+    assert "Inside 4b" in drawn(app)
+    assert "4b · 3×3 · channel 17" in drawn(app)
+    assert address(app, "channel") == "17"
+
+
+def test_nonsense_in_an_address_is_dropped_and_the_app_stands() -> None:
+    app = opened(photo="%00", module="6z", branch="1x1'", channel="99999999999", head="oracle", colour="x" * 500)
+    assert "Chelsea" in drawn(app)
+    assert {view(app, name) for name in links.NAMES} == {None}
+    assert {address(app, param) for param in ("photo", "module", "branch", "channel", "head", "colour")} == {None}
+
+
+def test_the_address_follows_the_view() -> None:
+    app = opened("module")
+    assert address(app, "module") is None
+    good(app.segmented_control(key="module-strip").set_value("5a").run())
+    assert address(app, "module") == "5a"
+    good(app.switch_page("views/look/page.py").run())
+    assert address(app, "module") == "5a"
+    good(app.segmented_control(key="look-colour").set_value("macs").run())
+    assert (address(app, "module"), address(app, "colour")) == ("5a", "macs")
+
+
+def test_an_upload_is_named_by_its_hash_only_and_asked_for_elsewhere(photo_paths: dict[str, Path]) -> None:
+    with Image.open(photo_paths["espresso"]) as image:
+        buffer = io.BytesIO()
+        image.resize((200, 150)).save(buffer, "JPEG")
+    mine = upload(opened(), ("secret holiday.jpg", buffer.getvalue()))
+    named = address(mine, "photo")
+    assert named is not None
+    assert len(named) == links.HASH_DIGITS
+    assert str(view(mine, "photo")).startswith(named)
+    assert "secret" not in str(mine.query_params)
+
+    other = opened(photo=named, module="4b")
+    assert "Uploads are never part of a link" in drawn(other)
+    assert named in drawn(other)
+    assert "Chelsea" in drawn(other)
+    assert "secret" not in drawn(other)
+    assert address(other, "photo") == named
+    upload(other, ("again.jpg", buffer.getvalue()))
+    assert "Uploads are never part of a link" not in drawn(other)
+    assert view(other, "photo") == view(mine, "photo")
+    assert view(other, "module") == "4b"

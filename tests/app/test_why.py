@@ -1,0 +1,296 @@
+"""The page Why and the ablation on the page Module: choices become answers, which are the library's own numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app import state
+from app.figures import attribution_map, trust_badge
+from app.figures.ledger import signed
+from app.jobs import attribution
+from inception_model.analysis.ablation import Ablation, ablate
+from inception_model.analysis.conductance import credit_ledger, exact_split
+from inception_model.architecture.variants import tiny
+from inception_model.attribution import METHODS, Attribution, explain
+from inception_model.attribution.reading import PAPERS
+from inception_model.images.baselines import baseline
+from inception_model.images.decode import Photo
+from inception_model.inference.targets import Target
+from inception_model.serving.service import InferenceService
+from inception_model.trust import CHECKS
+from tests.random_networks import random_classifier
+
+VIEWS = Path(__file__).resolve().parents[2] / "app" / "views"
+PIXELS = np.random.default_rng(5).integers(0, 255, (200, 320, 3), dtype=np.uint8)
+PHOTO = Photo(Image.fromarray(PIXELS), "noise-photo", "noise")
+FAST = {
+    "why.integrated_gradients.steps": 4,
+    "why.smoothgrad.samples": 2,
+    "why.gradient_shap.samples": 2,
+    "why.occlusion.window": 112,
+    "why.occlusion.stride": 112,
+    "why.superpixels.segments": 3,
+    "why.layer_conductance.steps": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[InferenceService]:
+    """The tiny network behind a service; its first auxiliary head counts as never trained."""
+    service = InferenceService(random_classifier(tiny(), trained=("aux2", "main")))
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def opened(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """`opened("why", option=value, ...)`: the page on the tiny network with these choices, the gallery empty."""
+    monkeypatch.setattr(state, "service", lambda: small)
+    monkeypatch.setattr(state, "current_photo", lambda: PHOTO)
+    monkeypatch.setattr(state, "follow_view", lambda: None)
+    pages: list[AppTest] = []
+
+    def run(view: str, **options: Any) -> AppTest:
+        test = AppTest.from_file(str(VIEWS / view / "page.py"), default_timeout=60)
+        for name, value in {"why__methods": (), **options}.items():
+            test.session_state[f"scope.option.{name.replace('__', '.')}"] = value
+        pages.append(test)
+        return good(test.run())
+
+    yield run
+    for page in pages:  # what nobody waits for must not keep the next test waiting
+        for work in page.session_state["scope.works"].values() if "scope.works" in page.session_state else ():
+            work.cancel.set()
+
+
+def good(test: AppTest) -> AppTest:
+    assert not test.exception, test.exception[0].message
+    return test
+
+
+def done(test: AppTest, slot: str) -> AppTest:
+    """Looks again until the work of that place on the page is done."""
+    deadline = time.monotonic() + 90
+    while any(button.key == f"cancel-{slot}" for button in test.button):
+        assert time.monotonic() < deadline, "still calculating"
+        time.sleep(0.05)
+        good(test.run())
+    return test
+
+
+def words(test: AppTest) -> str:
+    """Everything that the page draws as HTML, without tags."""
+    return re.sub(r"<style>.*?</style>|<[^>]+>", " ", " ".join(e.proto.body for e in test.get("html")), flags=re.S)
+
+
+def question(method: str, target: Target, **changes: Any) -> attribution.Question:
+    return attribution.ask(method, "main", target, "5b", "black", changes)
+
+
+def recalled(small: InferenceService, key: object) -> Any:
+    return small.recall((PHOTO.sha256, key))
+
+
+def best(small: InferenceService) -> Target:
+    return Target.parse("auto", small.classifier.checkpoint.labels, small.look(PHOTO).trace.logits("main"))
+
+
+def test_a_map_is_the_librarys_and_its_numbers_are_on_the_page(
+    small: InferenceService, opened: Callable[..., AppTest], relative: Callable[..., float]
+) -> None:
+    page = done(opened("why", why__method="integrated_gradients", why__baseline="blur", **{
+        name.replace(".", "__"): value for name, value in FAST.items()
+    }), "why-map")  # fmt: skip
+    asked = dataclasses.replace(question("integrated_gradients", best(small), steps=4), baseline="blur")
+    found: Attribution = recalled(small, asked.key)
+    x = small.classifier.prepare(PHOTO.image)
+    wanted = explain(small.classifier, x, "integrated_gradients", baseline="blur", options={"steps": 4})
+    assert relative(found.values, wanted.values) < 1e-5
+    text = words(page)
+    assert f"What speaks for {found.target.name}" in text
+    assert f"{signed(wanted.score)} logits for {found.target.name} at main" in text
+    assert f"{signed(wanted.total)}: all values" in text
+    assert f"{wanted.completeness_error:.2%} off" in text
+    assert METHODS["integrated_gradients"].reading in text
+    assert "As long as 8 forward passes" in text
+
+
+def test_the_gallery_shows_every_method(small: InferenceService, opened: Callable[..., AppTest]) -> None:
+    fast = {name.replace(".", "__"): value for name, value in FAST.items()}
+    page = opened("why", why__method="saliency", why__methods=tuple(METHODS), why__shared=True, **fast)
+    if any(button.label.startswith("Compare") for button in page.button):
+        page.button(key="start-why-gallery").click().run()
+    done(page, "why-gallery")
+    for name in METHODS:
+        options = {
+            option.name: FAST.get(f"why.{name}.{option.name}", option.default) for option in METHODS[name].options
+        }
+        assert recalled(small, question(name, best(small), **options).key) is not None, name
+    assert set(PAPERS) == set(METHODS)
+
+
+def test_the_heads_side_by_side_are_the_trained_ones(small: InferenceService, opened: Callable[..., AppTest]) -> None:
+    page = done(opened("why", why__gallery="heads"), "why-gallery")
+    target = best(small)
+    assert "aux2, main" in words(page)
+    for head, layer in (("aux2", "4d"), ("main", "5b")):
+        found = recalled(small, attribution.ask("gradcam", head, target, layer, "black").key)  # type: ignore[arg-type]
+        assert (found.head, found.layer, found.target.index) == (head, layer, target.index)
+
+
+def test_a_head_that_was_never_trained_is_named_and_refused(opened: Callable[..., AppTest]) -> None:
+    page = opened("why", why__head="aux1")
+    assert "aux1 (never trained)" in page.button_group(key="why-head").options
+    assert "was never trained" in page.warning[0].value
+    assert "What speaks for thing" not in words(page)
+
+
+def test_a_contrast_is_explained_as_a_difference(small: InferenceService, opened: Callable[..., AppTest]) -> None:
+    page = opened("why", why__target="contrast", why__class="2", why__minus="5")
+    page.selectbox(key="why-minus").select("4")
+    done(good(page.run()), "why-map")
+    logits = small.look(PHOTO).trace.logits("main")[0]
+    found = recalled(small, question("gradcam", Target(2, 4, "thing 2 − thing 4")).key)
+    assert found.score == pytest.approx(float(logits[2] - logits[4]), abs=1e-4)
+    assert "What speaks for thing 2 − thing 4" in words(page)
+    split = exact_split(small.classifier, small.look(PHOTO).trace, Target(2, 4))
+    assert all(signed(value) in words(page) for value in split.branches[0].tolist())
+
+
+@pytest.mark.parametrize(("typed", "heading"), [("thing 3", "thing 3"), ("n00000003", "thing 3"), ("3-1", "thing 3 −")])
+def test_a_class_can_be_typed(opened: Callable[..., AppTest], typed: str, heading: str) -> None:
+    page = opened("why", why__target="class", why__class=typed)
+    assert f"What speaks for {heading}" in words(page)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"why__class": "unicorn"}, "no class 'unicorn'"),
+        ({"why__class": "77"}, "class 77 is not there; allowed: 0 to 6"),
+        ({"why__target": "contrast", "why__class": "3", "why__minus": "3"}, "its score is always 0"),
+    ],
+)
+def test_a_bad_class_gets_one_clear_sentence(
+    opened: Callable[..., AppTest], options: dict[str, str], says: str
+) -> None:
+    page = opened("why", **{"why__target": "class", **options})
+    assert len(page.warning) == 1
+    assert says in page.warning[0].value
+
+
+def test_a_long_method_can_be_cancelled_and_frees_its_worker(
+    small: InferenceService, opened: Callable[..., AppTest]
+) -> None:
+    page = opened(
+        "why", why__method="integrated_gradients", why__baseline="noise", why__integrated_gradients__steps=500
+    )
+    page.button(key="cancel-why-map").click()
+    good(page.run())
+    assert "Cancelled" in words(page)
+    deadline = time.monotonic() + 60
+    while small.load != (0, 0):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    asked = dataclasses.replace(question("integrated_gradients", best(small), steps=500), baseline="noise")
+    assert recalled(small, asked.key) is None
+    good(page.run())
+    assert page.button(key="start-why-map").label == "Start again"
+    assert small.load == (0, 0)
+
+
+def test_what_is_known_is_not_calculated_again(opened: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch) -> None:
+    done(done(opened("why", why__method="saliency"), "why-map"), "why-map-quick")
+
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("calculated again")
+
+    for name in ("explain", "evidence", "exact_split"):
+        monkeypatch.setattr(attribution, name, refuse)
+    page = opened("why", why__method="saliency")
+    assert not any(button.label == "Cancel" for button in page.button)
+    assert "all values of the map added up" in words(page)
+
+
+def test_the_badge_opens_into_evidence(small: InferenceService, opened: Callable[..., AppTest]) -> None:
+    page = done(opened("why", why__method="guided_backprop"), "why-map")
+    asked = question("guided_backprop", best(small))
+    assert recalled(small, attribution.check_key(asked, "randomisation")) is None
+    page.button(key="start-why-map-randomisation").click()
+    done(done(good(page.run()), "why-map-randomisation"), "why-map-quick")
+    text = re.sub(r"\s+", " ", words(page))
+    for name in ("completeness", "insertion", "deletion", "randomisation"):
+        found = recalled(small, attribution.check_key(asked, name))
+        assert f"{name}: {trust_badge.verdict(found)}" in text
+        assert found.sentence in text.replace("&#x27;", "'")
+    assert "sensitivity: not run" in text
+    assert set(trust_badge.PAPERS) == set(CHECKS)
+
+
+def test_ledger_and_sweep_come_on_request(small: InferenceService, opened: Callable[..., AppTest]) -> None:
+    page = done(opened("why", why__head="aux2", why__ledger__steps=10), "why-map")
+    assert "The score of" not in words(page)  # only main ends in an average and a linear layer
+    page.button(key="start-why-ledger").click()
+    done(good(page.run()), "why-ledger")
+    page.button(key="start-why-sweep").click()
+    done(good(page.run()), "why-sweep")
+    x = small.classifier.preprocessing(PHOTO.image)
+    target = Target.parse("auto", small.classifier.checkpoint.labels, small.look(PHOTO).trace.logits("aux2"))
+    black = baseline("black", x, small.classifier.preprocessing)
+    ledger = credit_ledger(small.classifier, x, black, target, "aux2", steps=10)
+    text = words(page)
+    assert f"Every row adds up to {signed(ledger.total)} logits" in text
+    assert all(signed(value) in text for value in ledger.table.flatten().tolist())
+    assert "aux2 needs" in text
+
+
+@pytest.mark.parametrize("fill", ["zero", "mean"])
+def test_branches_are_switched_off_on_the_module_page(
+    small: InferenceService, opened: Callable[..., AppTest], fill: str
+) -> None:
+    page = opened("module", ablation__fill=fill)
+    module = "4d"
+    page.button_group(key="ablation-off").set_value([f"{module}:1x1", f"{module}:pool"])
+    good(page.run())
+    trace, classifier = small.look(PHOTO).trace, small.classifier
+    x = classifier.preprocessing(PHOTO.image)
+    means = attribution.channel_means(classifier, baseline("blur", x, classifier.preprocessing))
+    ablation = Ablation.parse([f"{module}:1x1", f"{module}:pool"], classifier.network.spec, fill)
+    result = ablate(classifier, trace, ablation, means)
+    text = re.sub(r"\s+", " ", words(page))
+    assert "Without 1×1, pool of 4d: 3 modules ran again" in text
+    assert "aux1 does not see this: 0" in text
+    for change in result.top("main"):
+        assert signed(change.delta) in text
+    page.button_group(key="ablation-off").set_value([])
+    assert "pick one and see" in words(good(page.run()))
+
+
+def test_the_map_lies_on_what_the_network_saw(
+    small: InferenceService, opened: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened("why")
+    x = small.classifier.prepare(PHOTO.image)
+    known = explain(small.classifier, x, "saliency")
+    red = dataclasses.replace(known, heatmap=torch.ones(224, 224))
+    image = np.asarray(attribution_map.picture(red, 1.0, 1.0, 640))
+    view = small.classifier.preprocessing.view(PHOTO.size)
+    assert np.array_equal(image[:, : int(view.left) - 1], PIXELS[:, : int(view.left) - 1])
+    inside = image[int(view.top) + 3 : int(view.bottom) - 3, int(view.left) + 3 : int(view.right) - 3]
+    assert (inside == image[100, 160]).all()
+    negative = dataclasses.replace(known, heatmap=-torch.ones(7, 7), layer="5b")
+    assert "Every position of this map is negative" in attribution_map.facts(negative)["all negative"]
+    spiky = dataclasses.replace(known, heatmap=torch.ones(224, 224).index_fill(0, torch.tensor([0]), 50.0))
+    assert attribution_map.scale_of(spiky, "99%") == 1.0
+    assert attribution_map.scale_of(spiky, "largest") == 50.0

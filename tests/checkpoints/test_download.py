@@ -1,0 +1,336 @@
+"""Fetching published files, from a server on this machine that behaves and misbehaves."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torchvision.models import GoogLeNet_Weights
+
+from inception_model import cli
+from inception_model.checkpoints import checkpoint, download
+from inception_model.checkpoints.checkpoint import CheckpointError
+from inception_model.checkpoints.download import CACHE_VARIABLE, PUBLISHED, Published, fetch, local_file
+from inception_model.checkpoints.store import load
+from inception_model.progress import Cancelled
+from tests.weight_files import expanded, torchvision_network
+
+CONTENT = bytes(range(256)) * 4096  # 1 MiB: four chunks
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@dataclass
+class Server:
+    """What the loopback server answers, and the ranges it was asked for."""
+
+    content: bytes = CONTENT
+    status: int = 200
+    ranges: bool = True
+    stop_after: int | None = None
+    length: bool = True
+    asked: list[str | None] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        asked = handler.headers.get("Range")
+        self.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
+        body = self.content[start:]
+        status = 416 if start and not body else 206 if start else self.status
+        handler.send_response(status)
+        if self.length and status < 400:
+            handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        if status < 400:
+            handler.wfile.write(body[: self.stop_after])
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server on a free port of the loopback interface."""
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.answer(self)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        state.url = f"http://127.0.0.1:{http.server_address[1]}/weights.bin"
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield state
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def entry(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
+    """A published file on that server, with an empty cache."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    like = PUBLISHED["caffe-imagenet"]
+    return replace(like, url=server.url, file_name="weights.bin", megabytes=1.05, digest=("sha256", SHA256))
+
+
+def part_of(entry: Published) -> Path:
+    """Where an unfinished download lies."""
+    return local_file(entry).with_name("weights.bin.part")
+
+
+def test_a_file_is_fetched_once_and_found_from_then_on(entry: Published, server: Server) -> None:
+    seen: list[tuple[int, int]] = []
+    path = fetch(entry, progress=lambda done, total: seen.append((done, total)))
+    assert path == local_file(entry)
+    assert path.read_bytes() == CONTENT
+    assert seen[0] == (0, len(CONTENT))
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert [file.name for file in path.parent.iterdir()] == ["weights.bin"]
+    assert fetch(entry) == path == download.fetched(entry)
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_names_no_length(entry: Published, server: Server) -> None:
+    server.length = False
+    assert fetch(entry).read_bytes() == CONTENT
+
+
+def test_a_broken_download_goes_on_where_it_stopped(entry: Published, server: Server) -> None:
+    server.stop_after = 300_000
+    with pytest.raises(CheckpointError, match=r"ended after 0\.3 of 1\.0 MB; fetch again to go on"):
+        fetch(entry)
+    assert not local_file(entry).exists()
+    assert part_of(entry).read_bytes() == CONTENT[:300_000]
+    server.stop_after = None
+    seen: list[int] = []
+    assert fetch(entry, progress=lambda done, _: seen.append(done)).read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=300000-"]
+    assert seen[0] == 300_000
+
+
+def test_a_server_without_ranges_starts_again(entry: Published, server: Server) -> None:
+    server.ranges = False
+    part_of(entry).parent.mkdir()
+    part_of(entry).write_bytes(b"x" * 5000)
+    assert fetch(entry).read_bytes() == CONTENT
+
+
+def test_a_download_that_only_lacked_its_name_is_not_repeated(entry: Published, server: Server) -> None:
+    part_of(entry).parent.mkdir()
+    part_of(entry).write_bytes(CONTENT)
+    assert fetch(entry).read_bytes() == CONTENT
+    assert server.asked == [f"bytes={len(CONTENT)}-"]
+
+
+def test_parts_are_never_joined_without_a_hash_to_check_them(entry: Published, server: Server) -> None:
+    part_of(entry).parent.mkdir()
+    part_of(entry).write_bytes(b"x" * 5000)
+    assert fetch(replace(entry, digest=None)).read_bytes() == CONTENT
+    assert server.asked == [None]
+
+
+def test_a_file_without_a_published_hash_is_remembered_by_its_own(entry: Published) -> None:
+    entry = replace(entry, digest=None)
+    path = fetch(entry)
+    assert path.with_name("weights.bin.sha256").read_text().strip() == SHA256
+    assert download.fetched(entry) == path
+    path.write_bytes(b"something else")
+    with pytest.raises(CheckpointError, match=f"expected {SHA256}"):
+        download.fetched(entry)
+
+
+def test_a_wrong_file_is_thrown_away(entry: Published, server: Server) -> None:
+    server.content = b"another file"
+    found = hashlib.sha256(server.content).hexdigest()
+    with pytest.raises(CheckpointError, match=f"its sha256 is {found}, expected {SHA256}"):
+        fetch(entry)
+    assert list(local_file(entry).parent.iterdir()) == []
+
+
+def test_a_wrong_file_put_there_by_hand_is_refused(entry: Published) -> None:
+    local_file(entry).parent.mkdir()
+    local_file(entry).write_bytes(b"another file")
+    for ask in (fetch, download.fetched):
+        with pytest.raises(CheckpointError, match="is not the published caffe-imagenet"):
+            ask(entry)
+
+
+def assert_tells_what_to_do(message: str, entry: Published) -> None:
+    """The address, and the exact place for the file."""
+    assert entry.url in message
+    assert str(local_file(entry)) in message
+
+
+def test_not_found(entry: Published, server: Server) -> None:
+    server.status = 404
+    with pytest.raises(CheckpointError, match="answers 404 Not Found") as caught:
+        fetch(entry)
+    assert_tells_what_to_do(str(caught.value), entry)
+    assert list(local_file(entry).parent.iterdir()) == []
+
+
+def test_no_network(entry: Published) -> None:
+    entry = replace(entry, url="http://127.0.0.1:9/weights.bin")
+    with pytest.raises(CheckpointError, match=r"can't be reached \(.*refused") as caught:
+        fetch(entry)
+    assert_tells_what_to_do(str(caught.value), entry)
+
+
+def test_a_server_that_falls_silent(entry: Published, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", 0.1)
+    release = threading.Event()
+    monkeypatch.setattr(server, "answer", lambda handler: release.wait(10))
+    try:
+        with pytest.raises(CheckpointError, match=r"can't be reached \(timed out"):
+            fetch(entry)
+    finally:
+        release.set()
+
+
+def test_a_cancelled_download_keeps_what_it_has(entry: Published, server: Server) -> None:
+    cancel = threading.Event()
+    with pytest.raises(Cancelled):
+        fetch(entry, progress=lambda done, _: cancel.set() if done > 300_000 else None, cancel=cancel)
+    have = part_of(entry).stat().st_size
+    assert 300_000 < have < len(CONTENT)
+    assert fetch(entry).read_bytes() == CONTENT
+    assert server.asked == [None, f"bytes={have}-"]
+
+
+def test_a_server_that_offers_or_sends_too_much(entry: Published, server: Server) -> None:
+    entry = replace(entry, megabytes=0.2)
+    with pytest.raises(CheckpointError, match=r"offers 1\.0 MB, where about 0\.2 are expected"):
+        fetch(entry)
+    server.length = False
+    with pytest.raises(CheckpointError, match=r"goes on after 0\.4 MB, twice what is expected"):
+        fetch(entry)
+
+
+def test_a_full_disk_is_seen_before_it_is_full(entry: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=500_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(CheckpointError, match=r"the disk is full: 1\.0 MB needed, 0\.5 MB free") as caught:
+        fetch(entry)
+    assert CACHE_VARIABLE in str(caught.value)
+
+
+def test_a_disk_that_fills_up_on_the_way(entry: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_up(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download, "_copy", fill_up)
+        with pytest.raises(CheckpointError, match="the disk is full: No space left on device"):
+            fetch(entry)
+    assert not local_file(entry).exists()
+    assert fetch(entry).read_bytes() == CONTENT
+
+
+def test_a_cache_that_is_no_folder(entry: Published, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file in the way")
+    with pytest.raises(CheckpointError, match=r"the file can't be written: .*set INCEPTIONSCOPE_CACHE to another"):
+        fetch(entry)
+
+
+def test_two_browsers_that_ask_at_once(entry: Published) -> None:
+    refused: list[str] = []
+
+    def ask_again(done: int, total: int) -> None:
+        if done == 0:
+            with pytest.raises(CheckpointError, match="is already being fetched") as caught:
+                fetch(entry)
+            refused.append(str(caught.value))
+
+    assert fetch(entry, progress=ask_again).read_bytes() == CONTENT
+    assert len(refused) == 1
+
+
+# --- names: what `load` and the command line do with them
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_loading_what_is_not_there_says_how_to_get_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    with pytest.raises(CheckpointError, match=f"python -m inception_model checkpoints fetch {name}") as caught:
+        load(name)
+    assert_tells_what_to_do(str(caught.value), PUBLISHED[name])
+
+
+def test_the_published_hashes_are_those_in_the_files_names_and_torchvision() -> None:
+    entry = PUBLISHED["torchvision-imagenet"]
+    weights = GoogLeNet_Weights.IMAGENET1K_V1
+    assert entry.url == weights.url
+    assert entry.digest is not None
+    assert entry.file_name == f"googlenet-{entry.digest[1]}.pth" == weights.url.rsplit("/", 1)[1]
+    published = weights.meta["_metrics"]["ImageNet-1K"]
+    assert entry.accuracy["main"] == pytest.approx({"top1": published["acc@1"] / 100, "top5": published["acc@5"] / 100})
+    assert abs(entry.megabytes / (weights.meta["_file_size"] * 1.048576) - 1) < 0.05
+
+
+@pytest.fixture
+def fetched_torchvision(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
+    """torchvision's entry, moved to the loopback server, with a file of the published structure there."""
+    torch.save(expanded(torchvision_network().state_dict()), tmp_path / "weights.pth")
+    server.content = (tmp_path / "weights.pth").read_bytes()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    digest = ("sha256", hashlib.sha256(server.content).hexdigest()[:8])
+    entry = replace(PUBLISHED["torchvision-imagenet"], url=server.url, digest=digest)
+    monkeypatch.setitem(PUBLISHED, entry.name, entry)
+    return entry
+
+
+def test_the_command_line_fetches_shows_and_lists(
+    fetched_torchvision: Published, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = fetched_torchvision.name
+
+    def ask(*arguments: str) -> Any:
+        assert cli.main(["checkpoints", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert not ask("show", name)["available"]
+    first, second = ask("fetch", name), ask("fetch", name)
+    assert (first["fetched"], second["fetched"]) == (True, False)
+    shown = ask("show", name)
+    assert shown["sha256"] == first["sha256"] == checkpoint.file_sha256(local_file(fetched_torchvision))
+    assert shown["heads_trained"] == ["main"]
+    assert shown["heads_untrained"] == ["aux1", "aux2"]
+    assert shown["true_5x5"] is False
+    assert shown["parameters"] == 13_004_888
+    assert shown["labels"] == 1000
+    listed = {row["name"]: row["available"] for row in ask("list")["checkpoints"]}
+    assert listed == {"tiny-imagenet": True, name: True, "caffe-imagenet": False, "inception5h": False}
+
+
+def test_the_command_line_says_in_words_what_torchvisions_heads_are(
+    fetched_torchvision: Published, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fetch(fetched_torchvision)
+    for arguments in (["list"], ["show", fetched_torchvision.name]):
+        assert cli.main(["checkpoints", *arguments]) == 0
+        text = capsys.readouterr().out
+        assert "never trained" in text
+        assert "5x5 is a 3x3 convolution" in text
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_checkpoint_has_a_card_with_its_address_hash_and_limits(name: str) -> None:
+    entry = PUBLISHED[name]
+    assert entry.file_name in entry.card
+    assert entry.digest is None or entry.digest[1] in entry.card
+    assert "**Limits**" in entry.card
+    assert "**Licence**" in entry.card

@@ -1,0 +1,103 @@
+"""The command explain on a real photo with the bundled checkpoint: three files, honest numbers, clear refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from inception_model.attribution import METHODS
+from inception_model.checkpoints.store import load
+from inception_model.cli import main
+
+
+@pytest.fixture(scope="module")
+def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos") / "cat.png"
+    Image.fromarray(skimage.data.chelsea()).save(path)
+    return path
+
+
+def ask(cat: Path, out: Path, *more: str) -> int:
+    return main(["explain", str(cat), "--device", "cpu", "--out", str(out), *more])
+
+
+def test_gradcam_of_a_branch_writes_overlay_arrays_and_numbers(
+    cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--method", "gradcam", "--layer", "4d:5x5", "--head", "aux2", "--target", "3-7", "--json")
+    assert ask(cat, tmp_path / "maps", *arguments) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["method"], answer["head"], answer["layer"]) == ("gradcam", "aux2", "4d:5x5")
+    assert (answer["target"]["index"], answer["target"]["minus"]) == (3, 7)
+    assert (answer["baseline"], answer["baseline_score"], answer["completeness_error"]) == (None, None, None)
+    with np.load(answer["files"]["npz"]) as arrays:
+        assert arrays["values"].shape == (64, 14, 14)
+        assert arrays["values"].sum() == pytest.approx(answer["sum"], rel=1e-3)
+        assert np.allclose(arrays["heatmap"], arrays["values"].sum(0), atol=1e-5)
+    with Image.open(answer["files"]["png"]) as overlay, Image.open(cat) as photo:
+        assert overlay.size == photo.size
+        view = load("tiny-imagenet").preprocessing.view(photo.size)
+        changed = (np.asarray(overlay.convert("RGB")) != np.asarray(photo.convert("RGB"))).any(2)
+        assert changed[:, int(view.left) + 2 : int(view.right) - 2].mean() > 0.9
+        assert not changed[:, : int(view.left) - 1].any()
+    written = json.loads(Path(answer["files"]["json"]).read_text())
+    assert written["score"] == answer["score"]
+    assert written["files"] == answer["files"]
+
+
+def test_integrated_gradients_says_what_its_sum_misses(
+    cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--method", "integrated_gradients", "--baseline", "blur", "--option", "steps=10")
+    assert ask(cat, tmp_path, *arguments) == 0
+    text = capsys.readouterr().out
+    answer = json.loads(next(tmp_path.glob("*.json")).read_text())
+    assert answer["options"] == {"steps": 10, "precision": "network"}
+    missed = answer["sum"] - (answer["score"] - answer["baseline_score"])
+    assert answer["completeness_error"] == pytest.approx(
+        abs(missed) / abs(answer["score"] - answer["baseline_score"]), rel=1e-3
+    )
+    assert answer["completeness_error"] < 0.05
+    assert answer["seconds"] > 0
+    assert "completeness error" in text
+    assert answer["target"]["name"] in text
+    with np.load(next(tmp_path.glob("*.npz"))) as arrays:
+        assert arrays["baselines"].shape == (1, 3, 224, 224)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--method", "magic"), METHODS),
+        (("--head", "neck"), ("aux1", "aux2", "main")),
+        (("--target", "unicorn"), ("unicorn", "WordNet id")),
+        (("--method", "gradcam", "--layer", "9z"), ("3a", "5b")),
+        (("--baseline", "pink"), ("black", "mean", "blur", "noise")),
+        (("--option", "steps"), ("NAME=VALUE",)),
+        (("--option", "steps=5", "--option", "steps=6"), ("NAME=VALUE",)),
+        (("--option", "stride=5"), ("steps", "precision")),
+        (("--option", "steps=none"), ("2 to 500",)),
+    ],
+)
+def test_unknown_names_list_the_allowed_ones(
+    arguments: tuple[str, ...], words: tuple[str, ...], cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(cat, tmp_path / "none", *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert all(word in error for word in words)
+    assert not (tmp_path / "none").exists()
+
+
+def test_help_lists_every_method_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["explain", "--help"])
+    text = capsys.readouterr().out
+    for method in METHODS.values():
+        assert f"  {method.name}  (about" in text
+        assert all(f"{option.name}={option.default}" in text for option in method.options)

@@ -1,0 +1,174 @@
+"""The commands ablate and ledger on a real photo with the bundled checkpoint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from inception_model.analysis.ablation import Ablation, ablate, channel_means
+from inception_model.architecture.spec import BRANCHES
+from inception_model.cli import main
+from inception_model.images.baselines import baseline
+from inception_model.images.decode import Photo
+from inception_model.inference.classifier import Classifier
+from inception_model.inference.trace import Trace, capture
+
+
+@pytest.fixture(scope="module")
+def path(photo_paths: dict[str, Path]) -> str:
+    return str(photo_paths["cat"])
+
+
+@pytest.fixture(scope="module")
+def x(bundled_classifier: Classifier, cat: Photo) -> torch.Tensor:
+    return bundled_classifier.preprocessing(cat.image)
+
+
+@pytest.fixture(scope="module")
+def trace(bundled_classifier: Classifier, x: torch.Tensor) -> Trace:
+    return capture(bundled_classifier, x)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main([*arguments, "--device", "cpu", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main([*arguments, "--device", "cpu"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_ablate_says_what_the_library_says(
+    path: str, trace: Trace, bundled_classifier: Classifier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "ablate", path, "--off", "4d:5x5", "--off", "5b:pool", "--top", "3")
+    expected = ablate(bundled_classifier, trace, Ablation.parse(["4d:5x5", "5b:pool"], bundled_classifier.network.spec))
+    assert found["sha256"] == bundled_classifier.checkpoint.sha256
+    assert (found["off"], found["fill"], found["rerun"]) == (["4d:5x5", "5b:pool"], "zero", ["4e", "5a", "5b"])
+    assert list(found["heads"]) == ["aux1", "aux2", "main"]
+    for head, said in found["heads"].items():
+        assert said["trained"] is True
+        assert said["top"][0]["rank"]["before"] == 1
+        for row, change in zip(said["top"], expected.top(head, 3), strict=True):
+            assert row["label"] == bundled_classifier.checkpoint.label(row["index"]).words
+            assert row["index"] == change.index
+            assert (row["rank"]["before"], row["rank"]["after"]) == change.rank
+            assert (row["probability"]["before"], row["probability"]["after"]) == pytest.approx(change.probability)
+            assert row["delta"] == pytest.approx(change.delta, abs=1e-5)
+    assert all(row["delta"] == 0 for row in found["heads"]["aux1"]["top"])
+    assert all(row["delta"] != 0 for head in ("aux2", "main") for row in found["heads"][head]["top"])
+
+
+def test_ablate_to_the_mean_of_a_reference(
+    path: str,
+    x: torch.Tensor,
+    trace: Trace,
+    bundled_classifier: Classifier,
+    photo_paths: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    preprocessing = bundled_classifier.preprocessing
+    espresso = str(photo_paths["espresso"])
+    references = {
+        ("--fill", "mean-blur"): baseline("blur", x, preprocessing),
+        ("--fill", "mean"): baseline("mean", x, preprocessing),
+        ("--fill", "mean", "--reference", espresso): None,
+    }
+    logits = set()
+    for options, reference in references.items():
+        found = answer(capsys, "ablate", path, "--off", "4e", *options)["heads"]["main"]["top"][0]
+        logits.add(found["logit"]["after"])
+        if reference is not None:
+            ablation = Ablation.parse(["4e"], bundled_classifier.network.spec, "mean")
+            after = ablate(bundled_classifier, trace, ablation, channel_means(bundled_classifier, reference)).after.main
+            assert found["logit"]["after"] == pytest.approx(float(after[0, found["index"]]), abs=1e-4)
+    assert len(logits) == 3
+
+
+def test_the_sweep_has_every_branch(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
+    best = int(trace.logits("main").argmax())
+    found = answer(capsys, "ablate", path, "--sweep")
+    assert found["target"]["index"] == best
+    assert list(found["sweep"]) == ["aux1", "aux2", "main"]
+    for rows in found["sweep"].values():
+        assert [row["module"] for row in rows] == ["3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"]
+        assert all(list(row["branches"]) == list(BRANCHES) for row in rows)
+    single = answer(capsys, "ablate", path, "--off", "4c:3x3", "--top", "1")["heads"]["main"]["top"][0]
+    assert found["sweep"]["main"][4]["branches"]["3x3"] == pytest.approx(single["delta"], abs=1e-4)
+
+
+def test_the_ledger_closes(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "ledger", path, "--steps", "8", "--target", "auto-3", "--baseline", "mean")
+    best = int(trace.logits("main").argmax())
+    assert (found["target"]["index"], found["target"]["minus"]) == (best, 3)
+    assert found["score"] == pytest.approx(float(trace.heads.main[0, best] - trace.heads.main[0, 3]), abs=1e-4)
+    assert found["total"] == found["score"] - found["baseline_score"]
+    assert [row["module"] for row in found["modules"]] == ["3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"]
+    for row in found["modules"]:
+        assert row["sum"] == pytest.approx(sum(row["branches"].values()))
+        assert row["sum"] + row["residual"] == pytest.approx(found["total"])
+        assert abs(row["relative_residual"]) < 0.25
+    exact = found["exact"]
+    assert sum(exact["branches"].values()) + exact["bias"] == pytest.approx(exact["score"], abs=1e-5)
+    assert abs(found["modules"][-1]["relative_residual"]) < 1e-4
+
+
+def test_the_ledger_of_an_auxiliary_head(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "ledger", path, "--steps", "2", "--head", "aux1")
+    assert found["baseline"] == "black"  # as on the page and in reports
+    assert found["target"]["index"] == int(trace.logits("aux1").argmax())
+    assert [row["module"] for row in found["modules"]] == ["3a", "3b", "4a"]
+    assert "exact" not in found
+
+
+def test_tables_for_readers(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["ablate", path, "--off", "5b"], ["ablate", path, "--sweep"], ["ledger", path, "--steps", "1"]):
+        assert main([*arguments, "--device", "cpu"]) == 0
+        text = capsys.readouterr().out
+        assert "{" not in text
+        assert max(map(len, text.splitlines()[1:])) <= 120
+        assert all(kind in text for kind in BRANCHES) or "no module ran again" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ablate", "--off", "6a"], "allowed: 3a, 3b, 4a, 4b, 4c, 4d, 4e, 5a, 5b"),
+        (["ablate", "--off", "4d:7x7"], "allowed: 1x1, 3x3, 5x5, pool"),
+        (["ablate", "--off", "4d:5x5:64"], "4d:5x5 has channels 0 to 63"),
+        (["ablate", "--off", "4d", "--top", "0"], "--top must be at least 1"),
+        (["ablate", "--off", "4d", "--reference", "x.png"], "--reference goes with --fill mean"),
+        (["ledger", "--target", "200"], "allowed: 0 to 199"),
+        (["ledger", "--target", "unicorn"], "no class 'unicorn'"),
+        (["ledger", "--steps", "0"], "steps must be at least 1"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    path: str, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in refusal(capsys, arguments[0], path, *arguments[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["ablate", "--off", "4d", "--fill", "grey"], ("zero", "mean-blur", "mean")),
+        (["ledger", "--head", "aux3"], ("aux1", "aux2", "main")),
+        (["ledger", "--baseline", "white"], ("black", "mean", "blur")),
+    ],
+)
+def test_unknown_choices_list_the_allowed_ones(
+    path: str, arguments: list[str], allowed: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([arguments[0], path, *arguments[1:]])
+    said = capsys.readouterr().err
+    assert all(name in said for name in allowed)

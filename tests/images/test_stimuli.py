@@ -1,0 +1,223 @@
+"""Stimuli against Fourier transforms and counts; selectivity against analytic filters whose preference is known."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+
+from inception_model.analysis import selectivity
+from inception_model.architecture.spec import BRANCHES
+from inception_model.architecture.variants import tiny
+from inception_model.images import stimuli
+from inception_model.images.geometry import Box
+from inception_model.images.preprocessing import Preprocessing
+from inception_model.inference.classifier import Classifier
+from inception_model.inference.trace import NODES, capture
+
+
+def grey(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB"), float)[..., 0] / 255 - 0.5
+
+
+@pytest.mark.parametrize(("orientation", "frequency"), [(0, 8), (90, 12), (45, 10 * 2**0.5), (90, 28)])
+def test_a_grating_has_one_peak_in_fourier_space(orientation: float, frequency: float) -> None:
+    pattern = grey(stimuli.Grating(orientation, frequency, contrast=0.8).image())
+    power = np.abs(np.fft.fft2(pattern)) ** 2
+    power[0, 0] = 0
+    row, column = np.unravel_index(power.argmax(), power.shape)
+    cycles = [min(i, 224 - i) for i in (row, column)]
+    assert np.hypot(*cycles) == pytest.approx(frequency, abs=0.2)
+    # Orientation 0 has horizontal stripes: all its change is along rows.
+    assert np.rad2deg(np.arctan2(cycles[1], cycles[0])) == pytest.approx(orientation, abs=2)
+    assert power.max() * 2 / power.sum() > 0.95
+    assert pattern.std() == pytest.approx(0.4 / 2**0.5, abs=0.01)
+
+
+def test_colour_axes_keep_the_grey_level() -> None:
+    for axis in ("red-green", "blue-yellow"):
+        pixels = np.asarray(stimuli.Grating(axis=axis).image(), float)  # type: ignore[arg-type]
+        assert np.ptp(pixels.mean(axis=2)) < 1.5
+        assert np.ptp(pixels[..., 2 if axis == "blue-yellow" else 0]) > 200
+
+
+def test_dots_checkers_edges_and_patches_are_what_they_say() -> None:
+    dots = grey(stimuli.Dots(radius=10, spacing=56).image()) > 0.25
+    assert dots.mean() == pytest.approx(np.pi * 100 / 56**2, rel=0.03)
+    board = grey(stimuli.Checkerboard(8).image())
+    assert board.mean() == pytest.approx(0, abs=0.01)
+    assert (board[:28, :28] == board[0, 0]).all()
+    assert board[0, 28] == -board[0, 0]
+    edge = grey(stimuli.Edge(90).image())
+    assert (edge[:, :100] < -0.4).all()
+    assert (edge[:, -100:] > 0.4).all()
+    soft = grey(stimuli.Edge(90, blur=0.2).image())
+    assert len(np.unique(soft)) > 50
+    pixel = stimuli.Patch(200, 0.5, 0.4).image().getpixel((5, 5))
+    assert np.allclose(np.asarray(pixel) / 255, colorsys.hls_to_rgb(200 / 360, 0.4, 0.5), atol=0.01)
+
+
+def test_everything_shown_in_the_gallery_is_square_and_varied() -> None:
+    for image in stimuli.SAMPLE_STIMULI.values():
+        assert (image.mode, image.size) == ("RGB", (224, 224))
+    assert len({image.tobytes() for image in stimuli.SAMPLE_STIMULI.values()}) == len(stimuli.SAMPLE_STIMULI)
+
+
+@pytest.mark.parametrize("family", list(stimuli.FAMILIES))
+def test_ranges_hold_for_every_parameter(family: str) -> None:
+    for name, allowed in stimuli.FAMILIES[family].RANGES.items():
+        row = stimuli.stimulus_set(family, name, 5)
+        assert [value for value, _ in row] == sorted({value for value, _ in row})
+        assert all(stimulus.image(32).size == (32, 32) for _, stimulus in row)
+        with pytest.raises(ValueError, match="allowed"):
+            stimuli.make(family, **{name: allowed.high + 1})
+        with pytest.raises(ValueError, match="allowed"):
+            stimuli.make(family, **{name: float("nan")})
+
+
+def test_steps_are_octaves_where_ratios_count() -> None:
+    values = np.asarray(stimuli.FAMILIES["grating"].RANGES["frequency"].values(8))
+    assert (values[0], values[-1]) == (0.5, 56)
+    assert np.ptp(np.diff(np.log2(values))) < 1e-9
+    assert stimuli.FAMILIES["edge"].RANGES["orientation"].values(4) == (0, 90, 180, 270)
+
+
+@pytest.mark.parametrize(
+    "preprocessing", [Preprocessing(), Preprocessing(resize=224), Preprocessing(size=64, resize=80)]
+)
+def test_the_network_sees_exactly_the_stimulus_on_its_photo(preprocessing: Preprocessing) -> None:
+    stimulus = stimuli.Grating(30, 9, axis="red-green")
+    photo = stimuli.as_photo(stimulus, preprocessing)
+    assert photo.size == (preprocessing.resize, preprocessing.resize)
+    wanted = np.asarray(stimulus.image(preprocessing.size))
+    assert np.array_equal(np.asarray(preprocessing.crop(photo.image)), wanted)
+    assert photo.name == "grating (orientation 30, frequency 9, phase 0, contrast 1, red-green)"
+    assert stimuli.describe(stimuli.Patch(28, 0.9, 0.5)) == "patch (hue 28, saturation 0.9, lightness 0.5)"
+    assert photo.sha256 != stimuli.as_photo(stimuli.Grating(31, 9), preprocessing).sha256
+
+
+def test_what_stimuli_refuse() -> None:
+    with pytest.raises(KeyError, match="allowed: grating, edge"):
+        stimuli.make("plaid")
+    with pytest.raises(TypeError, match="it has: orientation"):
+        stimuli.make("grating", wobble=1)
+    with pytest.raises(KeyError, match="allowed: hue"):
+        stimuli.stimulus_set("patch", "axis")
+    with pytest.raises(ValueError, match="allowed: grey"):
+        stimuli.Grating(axis="infrared")  # type: ignore[arg-type]
+    assert len(stimuli.stimulus_set("grating", "orientation", [10, 20], frequency=4)) == 2
+
+
+def gabor_energy(degrees: float, cycles: float, colour: tuple[float, float, float], side: int = 64) -> np.ndarray:
+    """A quadrature pair of Gabor filters (2, 3, side, side), tuned to stripes of that orientation and frequency."""
+    y, x = np.mgrid[:side, :side] / side - 0.5
+    angle = np.deg2rad(degrees)
+    waves = np.exp(2j * np.pi * cycles * (x * np.sin(angle) + y * np.cos(angle)))
+    window = np.exp(-(x**2 + y**2) / (2 * 0.12**2))
+    pair = np.stack([(waves * window).real, (waves * window).imag])
+    return pair[:, None] * np.asarray(colour)[None, :, None, None]
+
+
+def test_selectivity_finds_what_analytic_filters_prefer() -> None:
+    tuned = [(0.0, 4.0), (30.0, 8.0), (90.0, 8.0), (120.0, 16.0), (150.0, 4.0)]
+    bank = [gabor_energy(*preference, (1, 1, 1)) for preference in tuned]
+    bank.append(gabor_energy(60.0, 8.0, (1, -1, 0)))
+    pictures = np.stack([np.asarray(p, float) for p in selectivity.grating_set(64)]).transpose(0, 3, 1, 2) / 255 - 0.5
+    answers = [np.sqrt((np.tensordot(pictures, pair, axes=([1, 2, 3], [1, 2, 3])) ** 2).sum(axis=1)) for pair in bank]
+    blind = np.zeros(len(pictures))
+    found = selectivity.selectivity_from(np.stack([*answers, blind], axis=1))
+    assert found.preferred_orientation[:5] == pytest.approx([p[0] for p in tuned], abs=3)
+    assert found.preferred_frequency[:5].tolist() == [p[1] for p in tuned]
+    assert (found.orientation[:5] > 0.5).all()
+    assert (found.frequency[:5] > 0.5).all()
+    assert (found.colour[:5] < 0.1).all()
+    assert found.colour[5] > 0.9
+    assert found.silent == 1
+    assert np.isnan(found.colour[-1])
+
+
+def test_indices_at_their_ends() -> None:
+    degrees = (0, 45, 90, 135)
+    index, preferred = selectivity.orientation_index(np.array([[1.0, 0], [1, 3], [1, 0], [1, 0]]), degrees)
+    assert index == pytest.approx([0, 1], abs=1e-9)
+    assert preferred[1] == pytest.approx(45)
+    index, best = selectivity.peak_index(np.array([[2.0, 0], [2, 5], [2, 0]]), (1, 2, 4))
+    assert index == pytest.approx([0, 1])
+    assert best[1] == 2
+
+
+def test_responses_are_the_means_of_a_captured_trace(tiny_classifier: Classifier) -> None:
+    pictures = [stimulus.image() for _, stimulus in stimuli.stimulus_set("grating", "orientation", 3)]
+    steps: list[tuple[int, int]] = []
+    found = selectivity.module_responses(
+        tiny_classifier, "4b", pictures, batch=2, progress=lambda done, total: steps.append((done, total))
+    )
+    x = torch.cat([tiny_classifier.preprocessing(p, Box(0, 0, 224, 224)) for p in pictures])
+    trace = capture(tiny_classifier, x).block("4b")
+    for kind in BRANCHES:
+        theirs = trace.branches[kind].output.mean(dim=(2, 3)).numpy()
+        assert np.linalg.norm(found[kind] - theirs) <= 1e-5 * np.linalg.norm(theirs)
+    assert steps == [(0, 3), (2, 3)]
+    curve = selectivity.tuning_curve(tiny_classifier, "4b", "3x3", 1, "grating", "orientation", 3)
+    assert curve.responses == pytest.approx(found["3x3"][:, 1].tolist(), rel=1e-4)
+    assert curve.best == curve.values[int(np.argmax(curve.responses))]
+    with pytest.raises(IndexError, match="there is no channel 99"):
+        selectivity.tuning_curve(tiny_classifier, "4b", "3x3", 99, "grating", "orientation", 3)
+    assert not any(module._forward_hooks for module in tiny_classifier.network.modules())
+
+
+def test_every_node_of_a_module_is_tuned(tiny_classifier: Classifier) -> None:
+    tuning = selectivity.tune(tiny_classifier, "4d", "dots", "radius", [4, 20], spacing=64.0)
+    shown = [stimuli.Dots(4, 64), stimuli.Dots(20, 64), stimuli.MIDDLE_GREY]
+    x = torch.cat([tiny_classifier.preprocessing(s.image(), Box(0, 0, 224, 224)) for s in shown])
+    trace = capture(tiny_classifier, x).block("4d")
+    maps = selectivity.node_maps(tiny_classifier, "4d", shown[1].image())
+    assert set(tuning.responses) == set(maps) == set(NODES)
+    for node in NODES:
+        theirs = trace.node(node).numpy()
+        means = theirs.mean(axis=(2, 3))
+        assert np.linalg.norm(tuning.responses[node] - means) <= 1e-5 * np.linalg.norm(means)
+        assert np.linalg.norm(maps[node] - theirs[1]) <= 1e-5 * np.linalg.norm(theirs[1])
+        curve = tuning.curve(node, 1)
+        assert [*curve.responses, curve.grey] == pytest.approx(means[:, 1].tolist(), rel=1e-3, abs=1e-6)
+    assert (curve.parameter, curve.unit, curve.values) == ("radius", "pixels", (4, 20))
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_rank_effects_are_kruskal_and_walliss(groups: int) -> None:
+    random = np.random.default_rng(groups)
+    # Whole numbers: many are tied.
+    drawn = [random.integers(0, 12, 40 + 30 * i) + (i == 0) * 2.0 for i in range(groups)]
+    found = selectivity.rank_effect([np.append(group, np.nan) for group in drawn])
+    count = sum(map(len, drawn))
+    assert found.share * (count - 1) == pytest.approx(stats.kruskal(*drawn).statistic, rel=1e-9)
+    assert found.limit * (count - 1) == pytest.approx(stats.chi2.ppf(0.95, groups - 1), abs=1e-3)
+    shuffled = [random.permutation(np.concatenate(drawn)) for _ in range(2000)]
+    ends = np.cumsum([len(group) for group in drawn])[:-1]
+    by_chance = [selectivity.rank_effect(np.split(values, ends)).share for values in shuffled]
+    assert np.mean(by_chance) == pytest.approx(found.chance, rel=0.1)
+    assert np.quantile(by_chance, 0.95) == pytest.approx(found.limit, rel=0.15)
+
+
+def test_rank_effects_at_their_ends() -> None:
+    low, high = np.arange(5.0), np.arange(10.0, 15)
+    assert selectivity.rank_effect([low, low]).share == pytest.approx(0)
+    # Two groups that do not overlap: ranks 0..4 and 5..9, 62.5 of 82.5.
+    assert selectivity.rank_effect([low, high]).share == pytest.approx(62.5 / 82.5)
+    assert selectivity.rank_effect([np.zeros(9), np.ones(9)]).share == pytest.approx(1)
+    for nothing in ([low], [low, np.full(3, np.nan)], [np.zeros(3), np.zeros(3)], []):
+        assert np.isnan(selectivity.rank_effect(nothing).share)
+
+
+def test_every_branch_gets_a_summary(tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectivity, "ORIENTATIONS", (0, 90))
+    monkeypatch.setattr(selectivity, "FREQUENCIES", (4.0, 16.0))
+    summary = selectivity.branch_selectivity(tiny_classifier, "3a")
+    assert set(selectivity.branch_differences(summary)) == set(selectivity.COMPARED)
+    for kind in BRANCHES:
+        assert summary[kind].orientation.shape == (tiny().block("3a").width(kind),)
+        assert np.nanmax(summary[kind].orientation, initial=0) <= 1 + 1e-9

@@ -1,0 +1,307 @@
+"""The service: exclusive twins, a bounded queue, cancellation that frees its place, remembered answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from inception_model.images.decode import Photo
+from inception_model.inference.classifier import Classifier
+from inception_model.progress import Cancelled, Progress
+from inception_model.serving.cache import Memo
+from inception_model.serving.service import BusyError, InferenceService, hook_count
+
+Relative = Callable[[Tensor, Tensor], float]
+
+
+@pytest.fixture
+def service(tiny_classifier: Classifier) -> Iterator[InferenceService]:
+    service = InferenceService(tiny_classifier, twins=1, queue=2)
+    yield service
+    service.close()
+
+
+def guided(classifier: Classifier, x: Tensor, barrier: threading.Barrier | None = None) -> Tensor:
+    """A gradient through hooks that change it: what goes wrong when two threads share hooks."""
+    handles = [
+        unit.relu.register_full_backward_hook(lambda _, grad, __: (grad[0].clamp_min(0),))
+        for _, unit in classifier.network.conv_units()
+    ]
+    if barrier is not None:
+        barrier.wait(timeout=20)
+    try:
+        x = x.clone().requires_grad_()
+        classifier.network(x).max().backward()
+        assert x.grad is not None
+        return x.grad
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def forever(classifier: Classifier, started: threading.Event) -> None:
+    """Never ends by itself: one forward pass after the other."""
+    started.set()
+    while True:
+        classifier.network(torch.zeros(1, 3, 224, 224))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+def occupy(service: InferenceService, release: threading.Event) -> list[threading.Thread]:
+    """Takes the only twin and every place in the queue until released."""
+    threads = [threading.Thread(target=service.run, args=(lambda _: release.wait(20),)) for _ in range(3)]
+    threads[0].start()
+    wait_until(lambda: service.load == (1, 0))
+    for waiting, thread in enumerate(threads[1:], 1):
+        thread.start()
+        wait_until(lambda waiting=waiting: service.load == (1, waiting))
+    return threads
+
+
+def test_two_threads_with_hooks_equal_serial_results(
+    tiny_classifier: Classifier, images: Tensor, relative: Relative
+) -> None:
+    wanted = [guided(tiny_classifier.twin(), images[i : i + 1]) for i in range(2)]
+    assert relative(wanted[0], wanted[1]) > 0.1
+    service = InferenceService(tiny_classifier, twins=2)
+    barrier, found = threading.Barrier(2), dict[int, Tensor]()
+
+    def ask(i: int) -> None:
+        found[i] = service.run(guided, images[i : i + 1], barrier)
+
+    for _ in range(3):
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert max(relative(found[i], wanted[i]) for i in range(2)) < 1e-5
+    assert hook_count(tiny_classifier.network) == 0
+    service.close()
+
+
+def test_a_full_queue_is_said_and_recovers(service: InferenceService) -> None:
+    release = threading.Event()
+    threads = occupy(service, release)
+    with pytest.raises(BusyError, match="all 2 places"):
+        service.run(lambda _: None)
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert service.run(lambda _: "free again") == "free again"
+
+
+def test_cancelling_a_waiting_request_frees_its_place_at_once(service: InferenceService) -> None:
+    release, cancel = threading.Event(), threading.Event()
+    threads = occupy(service, release)[:2]
+    extra = threading.Event()
+    with service._changed:  # room for one more, as if a place had just been taken by a request with a cancel button
+        service._places = 3
+    outcome: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            service.run(lambda _: extra.set(), cancel=cancel)
+        except Cancelled as error:
+            outcome.append(error)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    wait_until(lambda: service.load == (1, 3))
+    cancel.set()
+    asker.join(timeout=5)
+    assert service.load == (1, 2)
+    assert len(outcome) == 1
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert not extra.is_set(), "cancelled work must never start"
+
+
+def test_cancelling_running_work_frees_the_worker(service: InferenceService) -> None:
+    started, cancel = threading.Event(), threading.Event()
+    threading.Thread(target=lambda: (started.wait(20), cancel.set())).start()
+    with pytest.raises(Cancelled):
+        service.run(forever, started, cancel=cancel)
+    assert service.run(lambda _: "next", timeout=20) == "next"
+
+
+def test_a_timeout_frees_the_worker(service: InferenceService) -> None:
+    with pytest.raises(TimeoutError, match=r"not done after 0\.2 s"):
+        service.run(forever, threading.Event(), timeout=0.2)
+    assert service.run(lambda _: "next", timeout=20) == "next"
+
+
+def test_a_caller_that_is_interrupted_frees_the_worker(service: InferenceService) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    def steps(classifier: Classifier, progress: Progress) -> None:
+        while True:
+            progress(1, 2)
+
+    with pytest.raises(KeyboardInterrupt):
+        service.run(steps, progress=stop)
+    assert service.run(lambda _: "next", timeout=20) == "next"
+
+
+def test_progress_comes_in_the_callers_thread(service: InferenceService) -> None:
+    told: list[tuple[int, int, int]] = []
+    seen = threading.Event()
+
+    def steps(classifier: Classifier, progress: Progress) -> str:
+        progress(1, 2)
+        assert seen.wait(20)
+        return threading.current_thread().name
+
+    def note(done: int, total: int) -> None:
+        told.append((done, total, threading.get_ident()))
+        seen.set()
+
+    assert service.run(steps, progress=note) != threading.current_thread().name
+    assert told == [(1, 2, threading.get_ident())]
+
+
+def test_work_that_fails_leaves_no_hooks_to_the_next(service: InferenceService) -> None:
+    def leave_hooks(classifier: Classifier) -> None:
+        classifier.network.classifier.register_forward_hook(lambda *_: None)
+        raise ZeroDivisionError("on purpose")
+
+    def count(classifier: Classifier) -> int:
+        assert classifier.network is not service.classifier.network
+        # The service's own: one on the network and one on each of its parts.
+        return hook_count(classifier.network) - 1 - len(list(classifier.network.children()))
+
+    with pytest.raises(ZeroDivisionError, match="on purpose"):
+        service.run(leave_hooks)
+    assert service.run(count) == 0
+    assert hook_count(service.classifier.network) == 0
+
+
+def test_a_closed_service_says_so(tiny_classifier: Classifier) -> None:
+    service = InferenceService(tiny_classifier)
+    service.close()
+    with pytest.raises(Cancelled, match="closed"):
+        service.run(lambda _: None)
+
+
+def test_leaving_stops_what_runs_and_what_waits(tiny_classifier: Classifier) -> None:
+    service, started, said = InferenceService(tiny_classifier, twins=1), threading.Event(), list[str]()
+
+    def ask(work: Callable[[Classifier], object]) -> None:
+        try:
+            service.run(work)
+        except Cancelled as error:
+            said.append(str(error))
+
+    works = (lambda twin: forever(twin, started), lambda _: None)
+    asked = [threading.Thread(target=ask, args=(work,)) for work in works]
+    asked[0].start()
+    assert started.wait(20)
+    asked[1].start()
+    wait_until(lambda: service.load == (1, 1))
+    service.leave()
+    for thread in asked:
+        thread.join(20)
+    assert not any(worker.is_alive() for worker in service._workers)
+    assert sorted(said) == ["nobody waits for this result any more", "the service was closed"]
+
+
+def test_polite_work_waits_for_the_rest(tiny_classifier: Classifier) -> None:
+    service, order, busy, release = InferenceService(tiny_classifier), list[str](), threading.Event(), threading.Event()
+
+    def urgent(twin: Classifier) -> None:
+        busy.set()
+        release.wait(20)
+        order.append("urgent")
+
+    def patient(twin: Classifier) -> None:
+        twin.network(torch.zeros(1, 3, 224, 224))
+        order.append("polite")
+
+    threads = [
+        threading.Thread(target=service.run, args=(urgent,)),
+        threading.Thread(target=service.run, args=(patient,), kwargs={"polite": True}),
+    ]
+    threads[0].start()
+    assert busy.wait(20)
+    threads[1].start()
+    wait_until(lambda: service.load == (2, 0))
+    threads[1].join(0.3)
+    assert order == []
+    release.set()
+    for thread in threads:
+        thread.join(20)
+    assert order == ["urgent", "polite"]
+    service.close()
+
+
+def test_urgent_work_is_taken_first(tiny_classifier: Classifier) -> None:
+    service, order, release = InferenceService(tiny_classifier, twins=1), list[str](), threading.Event()
+    holder = threading.Thread(target=service.run, args=(lambda _: release.wait(20),))
+    holder.start()
+    wait_until(lambda: service.load == (1, 0))
+    threads = [holder]
+    for waiting, polite in enumerate((True, False), 1):
+        threads.append(
+            threading.Thread(
+                target=service.run,
+                args=(lambda _, name="polite" if polite else "urgent": order.append(name),),
+                kwargs={"polite": polite},
+            )
+        )
+        threads[-1].start()
+        wait_until(lambda waiting=waiting: service.load == (1, waiting))
+    release.set()
+    for thread in threads:
+        thread.join(20)
+    assert order == ["urgent", "polite"]
+    service.close()
+
+
+def test_looks_are_remembered_by_the_photos_hash(service: InferenceService, cat: Photo) -> None:
+    assert service.look(cat) is service.look(Photo(cat.image, cat.sha256, "another name"))
+    assert service.look(cat).trace.heads.main.shape == (1, 7)
+
+
+def test_memo_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
+    memo, calls, barrier = Memo(2), list[str](), threading.Barrier(6)
+
+    def slow() -> str:
+        calls.append("computed")
+        time.sleep(0.05)
+        return "answer"
+
+    def ask() -> None:
+        barrier.wait(timeout=20)
+        assert memo.get("key", slow) == "answer"
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls == ["computed"]
+    for key in "abc":
+        memo.get(key, lambda: "x")
+    assert len(memo) == 2
+    assert memo.get("key", slow) == "answer"
+    assert len(calls) == 2
+
+
+def test_memo_does_not_remember_failures() -> None:
+    memo = Memo(2)
+    with pytest.raises(ZeroDivisionError):
+        memo.get("key", lambda: 1 // 0)
+    assert memo.get("key", lambda: 1) == 1
