@@ -12,11 +12,11 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 STREAMLIT_BROWSER_GATHER_USAGE_STATS=false
 WORKDIR /srv/inceptionscope
 
-# Two layers: torch alone changes rarely and is by far the largest.
-COPY requirements.txt ./
+# Torch comes from an index that holds little else, so what it needs comes with the rest.
+COPY requirements.txt constraints.txt ./
 RUN grep -E '^(torch|torchvision)[<>=~ ]' requirements.txt > torch.txt \
-    && pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r torch.txt \
-    && pip install -r requirements.txt \
+    && pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --no-deps -r torch.txt -c constraints.txt \
+    && pip install -r requirements.txt -c constraints.txt \
     && rm torch.txt
 
 COPY . .

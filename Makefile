@@ -9,13 +9,15 @@ PORT ?= 8501
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
+# The exact versions that were tested; `make newest` installs whatever the ranges allow instead.
+EXACT ?= --constraint constraints.txt
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 # Tests start threads and a server of their own: a few threads for each network are enough.
 check: export OMP_NUM_THREADS ?= 2
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 
-.PHONY: help app test check lint format bench bench-app gpu-check screenshots browser clean
+.PHONY: help app test check lint format newest constraints wheel bench bench-app gpu-check screenshots browser clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +39,16 @@ format: $(VENV)/.dev  ## puts the code into the house's form
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
+newest:  ## every test with the newest versions that the ranges allow, in an environment of its own
+	@$(MAKE) --no-print-directory VENV=.venv-newest EXACT=--upgrade test
+
+constraints: $(VENV)/.dev  ## constraints.txt anew, from what is installed: only after the tests have passed with it
+	@$(PY) scripts/constraints.py > constraints.txt
+
+wheel: $(VENV)/.dev  ## dist/*.whl with library, app, checkpoint and labels
+	@$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls -l dist/*.whl
+
 bench: $(VENV)/.dev  ## speed beside torchvision's network on this machine
 	@$(PY) -m tests.benchmarks
 
@@ -53,7 +65,7 @@ browser: $(VENV)/.dev
 	@$(PY) -m tests.e2e.browser --install
 
 clean:  ## removes the environment and every cache
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	rm -rf $(VENV) .venv-newest .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps make a second call start at once; they are older than a requirements file that has changed.
@@ -74,12 +86,12 @@ $(VENV)/bin/python:
 	fi; \
 	exit 1
 
-$(VENV)/.app: requirements.txt | $(VENV)/bin/python
+$(VENV)/.app: requirements.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing requirements.txt (PyTorch is large: this takes some minutes the first time) ..."
-	@$(PIP) -r requirements.txt
+	@$(PIP) -r requirements.txt $(EXACT)
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/.app
+$(VENV)/.dev: requirements-dev.txt requirements.txt constraints.txt $(VENV)/.app
 	@echo "Installing requirements-dev.txt ..."
-	@$(PIP) -r requirements-dev.txt
+	@$(PIP) -r requirements.txt -r requirements-dev.txt $(EXACT)
 	@touch $@

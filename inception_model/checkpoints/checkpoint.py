@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ from ..architecture.network import GoogLeNet, fold_batch_norm
 from ..architecture.spec import HeadName, NetworkSpec
 from ..images.preprocessing import Preprocessing
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+def _assets() -> Path:
+    """The folder of checkpoints and labels: inside the package where it is installed, beside it in a checkout."""
+    installed = resources.files("inception_model") / "assets"
+    return Path(str(installed)) if installed.is_dir() else Path(__file__).resolve().parents[2] / "assets"
+
+
+ASSETS = _assets()
 BUNDLED = "tiny-imagenet"
 """The checkpoint that comes with the project: `load` reads it from `assets/checkpoints`."""
 

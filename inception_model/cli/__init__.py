@@ -13,6 +13,7 @@ from ..inference.classifier import DeviceError
 from ..training.data import DatasetError
 
 COMMANDS = (
+    "app",
     "predict",
     "inspect",
     "explain",
@@ -28,18 +29,24 @@ COMMANDS = (
 )
 """Modules of this package, in the order of `--help`."""
 
+PROGRAM = "inceptionscope"
+"""What the command line calls itself; `python -m inception_model` is the same without having been installed."""
+
 USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, KeyError, ValueError, OSError)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m inception_model", description="Look inside a trained GoogLeNet (Inception v1)."
-    )
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Look inside a trained GoogLeNet (Inception v1).")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         importlib.import_module(f".{name}", __name__).add_parser(subparsers)
     return parser
+
+
+def console() -> int:
+    """What the installed command `inceptionscope` runs: the app, unless a command is named."""
+    return main(sys.argv[1:] or ["app"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -40,6 +40,24 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path, s
 
 
 @contextmanager
+def serving(
+    command: list[str], url: str, *, seconds: float = 120.0, cwd: Path = ROOT, env: dict[str, str] | None = None
+) -> Iterator[str]:
+    """Starts a command that serves the app at that address, yields the address, and ends the whole process group."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "app.log"
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+            )
+        try:
+            _wait_until_healthy(url, process, log, seconds)
+            yield url
+        finally:
+            _end(process)
+
+
+@contextmanager
 def running_app(script: str = "app/main.py", *, seconds: float = 120.0) -> Iterator[str]:
     """Starts Streamlit on a free port, yields the address, and ends the whole process group."""
     port = free_port()
@@ -54,17 +72,8 @@ def running_app(script: str = "app/main.py", *, seconds: float = 120.0) -> Itera
         "client.showErrorDetails": "full",
     }
     command += [f"--{name}={value}" for name, value in options.items()]
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "app.log"
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
-            )
-        try:
-            _wait_until_healthy(url, process, log, seconds)
-            yield url
-        finally:
-            _end(process)
+    with serving(command, url, seconds=seconds):
+        yield url
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

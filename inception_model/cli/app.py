@@ -1,0 +1,67 @@
+"""`app`: starts the app on this machine and opens it in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import subprocess
+import sys
+import threading
+import urllib.request
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(__file__).resolve().parents[2] / "app" / "main.py"
+"""The app's package lies beside this one, in a checkout as well as where both are installed."""
+
+SECONDS = 120.0
+"""How long the server may take to answer before the browser is not opened any more."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Registers the command."""
+    parser = subparsers.add_parser("app", help="start the app and open it in the browser (what no command at all does)")
+    parser.add_argument("--host", default="localhost", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=8501, help="port to listen on (default 8501)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the server until it is stopped; returns its status."""
+    if not 0 < args.port < 65536:
+        raise ValueError(f"--port must be from 1 to 65535; got {args.port}")
+    url = f"http://{'localhost' if args.host in ('0.0.0.0', '::') else args.host}:{args.port}"
+    with subprocess.Popen(command(args.host, args.port)) as server:
+        if not args.no_browser:
+            threading.Thread(target=_open_when_ready, args=(url, server), daemon=True).start()
+        try:
+            return server.wait()
+        except KeyboardInterrupt:  # the server got it as well and ends by itself
+            return server.wait()
+
+
+def command(host: str, port: int) -> list[str]:
+    """How the server is started; everything else is said in the configuration beside the app's script."""
+    settings = {
+        "server.address": host,
+        "server.port": port,
+        # Otherwise Streamlit asks for an e-mail address on the first start, and an outside service for its own address.
+        "server.headless": "true",
+        "browser.serverAddress": "localhost",
+    }
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags]
+
+
+def _open_when_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    waited = threading.Event()
+    for _ in range(int(SECONDS / 0.25)):
+        if server.poll() is not None:
+            return
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
+            if answer.status == 200:
+                webbrowser.open(url)
+                return
+        waited.wait(0.25)
