@@ -42,9 +42,8 @@ def answers(
     def known(job: Job) -> Any:
         return network.service().recall((about, job.key))
 
-    missing = [job for job in jobs if known(job) is None]
-    if missing:
-        work = background.work_of(slot)
+    work = background.work_of(slot)
+    if any(known(job) is None for job in jobs):
         # Of several jobs some may be done by now: the work that does the rest is still the one.
         if work is not None and work.wanted != background.wanted(jobs, about):
             work.cancel.set()

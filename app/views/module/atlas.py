@@ -29,8 +29,8 @@ _HERE = Path(__file__).parent
 _FIGURE = st.components.v2.component(
     "scope_module",
     html='<div class="figure" role="group" aria-label="the module, branch by branch"></div>\n',
-    css=(_HERE / "atlas_view.css").read_text(encoding="utf-8"),
-    js=(_HERE / "atlas_view.js").read_text(encoding="utf-8"),
+    css=(_HERE / "atlas.css").read_text(encoding="utf-8"),
+    js=(_HERE / "atlas.js").read_text(encoding="utf-8"),
 )
 
 

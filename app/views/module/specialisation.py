@@ -50,8 +50,8 @@ _HERE = Path(__file__).parent
 _DOTS = st.components.v2.component(
     "scope_specialisation",
     html='<div class="spec" role="group" aria-label="what the branches prefer"></div>\n',
-    css=(_HERE / "specialisation_view.css").read_text(encoding="utf-8"),
-    js=(_HERE / "specialisation_view.js").read_text(encoding="utf-8"),
+    css=(_HERE / "specialisation.css").read_text(encoding="utf-8"),
+    js=(_HERE / "specialisation.js").read_text(encoding="utf-8"),
 )
 
 
