@@ -13,7 +13,9 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import sidebar, state, theme  # noqa: E402
+from app import sidebar, theme  # noqa: E402
+from app.state import navigation, network, photos  # noqa: E402
+from app.state.panel import panels  # noqa: E402
 from app.widgets import copy_link, teach, tour  # noqa: E402
 
 PAGES = ("look", "module", "heads", "why", "cost", "model")
@@ -41,13 +43,13 @@ def main() -> None:
     page = st.navigation([*pages.values(), alias], position="top")
     if page == alias:
         st.switch_page(pages[PAGES[0]], query_params=st.query_params.to_dict())
-    destination = state.take_destination()
+    destination = navigation.take_destination()
     if destination in pages and pages[destination] != page:
         st.switch_page(pages[destination])
     name = page.url_path or PAGES[0]
     tour.begin(name)
     sidebar.show()
-    state.restore_view()
+    navigation.restore_view()
     sidebar.learning()
     tour.show(name)
     with st.container(key="teach-top"):
@@ -66,19 +68,19 @@ def _nothing() -> None:
 
 def _missing() -> None:
     """A link names uploaded photos, which only their owner can give."""
-    for known in state.missing_photos():
+    for known in photos.missing_photos():
         st.html(
             '<div class="scope-say" role="status">This link was made with an uploaded photo (its hash begins with '
             f"<code>{html.escape(known)}</code>). Uploads are never part of a link: drop the same file on the page "
             "Look and the view is complete. Until then everything here is about "
-            f"{html.escape(state.current_photo().name)}.</div>"
+            f"{html.escape(photos.first_photo().name)}.</div>"
         )
 
 
 def _status() -> None:
     """The line at the top right: device, precision, and how long the current photo's look took."""
-    _, device, precision = state.classifier_key()
-    milliseconds = state.look().seconds * 1000
+    _, device, precision = network.classifier_key()
+    milliseconds = panels()[0].look().seconds * 1000
     text = f"{device} · {precision} · {milliseconds:.{0 if milliseconds >= 10 else 1}f} ms"
     st.html(f'<div class="scope-status" role="status">{html.escape(text)}</div>')
     copy_link.show()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
+from app.state import network
 from app.widgets import teach, tour
 from inception_model.checkpoints.checkpoint import BUNDLED, CheckpointError
 from inception_model.checkpoints.download import PUBLISHED, local_file
@@ -29,13 +29,13 @@ def show() -> None:
             else ""
         )
         device = st.selectbox("Device", ["auto", *available_devices()], key="device", bind="query-params")
-        precision = st.selectbox("Precision", state.precisions(device), key="precision", bind="query-params")
+        precision = st.selectbox("Precision", network.precisions(device), key="precision", bind="query-params")
         wanted = (path.strip() if choice == FILE else choice, device, precision)
         if not wanted[0]:
             st.caption("Published weights are fetched on the Model page.")
-        elif wanted != state.settings():
+        elif wanted != network.settings():
             try:
-                state.set_settings(*wanted)
+                network.set_settings(*wanted)
             except (CheckpointError, DeviceError, ValueError, OSError) as error:
                 st.error(str(error))
 

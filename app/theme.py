@@ -7,14 +7,10 @@ The variables work in light and dark (`light-dark()` follows Streamlit's colour 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from inception_model.drawing.palette import BRANCH_NAMES as BRANCH_NAMES
 from inception_model.drawing.palette import COLOURS
 
 _VARIABLES = ";".join(f"--{name}:light-dark({light},{dark})" for name, (light, dark) in COLOURS.items())
@@ -104,31 +100,17 @@ def apply() -> None:
     st.html(f"<style>{_CSS.replace('VARIABLES', _VARIABLES)}</style>")
 
 
-_TITLES: ContextVar[Any] = ContextVar("titles", default=None)
+def heading(title: str, sentence: str = "", above: DeltaGenerator | None = None) -> None:
+    """A section heading and the one sentence under it that says what one sees (plain text).
 
-
-@contextmanager
-def titles_in(place: Any) -> Iterator[None]:
-    """Inside, a heading's title goes to `place` (an `st.empty()`), its sentence stays where it is drawn.
-
-    For two halves of a page that are drawn one after the other: the title stands once above both.
+    `above`: an `st.empty()` that takes the title, so that it stands once above two halves that each have a sentence.
     """
-    token = _TITLES.set(place)
-    try:
-        yield
-    finally:
-        _TITLES.reset(token)
-
-
-def heading(title: str, sentence: str = "") -> None:
-    """A section heading and the one sentence under it that says what one sees (plain text)."""
-    above, place = f"<h2>{html.escape(title)}</h2>", _TITLES.get()
-    below = f'<p class="scope-cap">{html.escape(sentence)}</p>' if sentence else ""
-    if place is not None:
-        place.html(above)
-        above = ""
-    if above or below:
-        st.html(above + below)
+    said, below = f"<h2>{html.escape(title)}</h2>", f'<p class="scope-cap">{html.escape(sentence)}</p>'
+    if above is not None:
+        above.html(said)
+    together = ("" if above is not None else said) + (below if sentence else "")
+    if together:
+        st.html(together)
 
 
 def key_values(rows: dict[str, str]) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 
-from app.figures.head_cards import percent, short
-from app.figures.ledger import signed
-from app.theme import BRANCH_NAMES
 from inception_model.analysis.ablation import AblationResult, RankChange, Sweep
 from inception_model.architecture.address import modules_seen
 from inception_model.architecture.spec import BRANCHES, HeadName, NetworkSpec
+from inception_model.drawing.numbers import percent, short, signed
+from inception_model.drawing.palette import BRANCH_NAMES
 from inception_model.inference.targets import Target
 
 STYLE = """<style>
@@ -75,7 +74,7 @@ def _row(change: RankChange, label: str) -> str:
 
 def sweep_html(sweep: Sweep, spec: NetworkSpec, trained: Sequence[HeadName], target: Target, image: int = 0) -> str:
     """A card per trained head: the change of the target's score when one branch is off, on one scale for all."""
-    changes = {head: sweep_changes(sweep, head, target, image) for head in trained}
+    changes = {head: sweep.score_changes(head, target, image) for head in trained}
     every = [value for rows in changes.values() for row in rows for value in row]
     low, high = min(0.0, *every), max(0.0, *every)
     cards = "".join(
@@ -86,16 +85,11 @@ def sweep_html(sweep: Sweep, spec: NetworkSpec, trained: Sequence[HeadName], tar
     return f'{STYLE}<div class="abl">{cards}</div>'
 
 
-def sweep_changes(sweep: Sweep, head: HeadName, target: Target, image: int = 0) -> list[list[float]]:
-    """(M, 4): change of the target's score at one head when that branch is off."""
-    return [[float(target.score(branch)[image]) for branch in module] for module in sweep.delta(head)]
-
-
 def sweep_in_words(sweep: Sweep, target: Target, head: HeadName = "main") -> str:
     """One plain sentence: the branch that the score needs most, and the one that holds it back."""
     flat = [
         (value, name, kind)
-        for name, row in zip(sweep.modules, sweep_changes(sweep, head, target), strict=True)
+        for name, row in zip(sweep.modules, sweep.score_changes(head, target), strict=True)
         for kind, value in zip(BRANCHES, row, strict=True)
     ]
     need, spare = min(flat), max(flat)

@@ -7,15 +7,15 @@ import html
 import numpy as np
 from PIL import Image
 
-from app import state
-from app.figures.ledger import signed
 from app.jobs.attribution import words_of
+from app.state import network
+from app.state.panel import Panel
 from app.widgets.inline_svg import draw
 from inception_model.attribution import METHODS, Attribution
 from inception_model.attribution.reading import unit_of
 from inception_model.drawing.colormaps import colour_bar, full_scale
 from inception_model.drawing.encoding import data_url, jpeg_bytes
-from inception_model.drawing.numbers import number
+from inception_model.drawing.numbers import number, signed
 from inception_model.drawing.overlay import map_on_photo
 
 ENDS = {"99%": "99% of values", "largest": "largest value"}
@@ -37,16 +37,23 @@ def scale_of(attribution: Attribution, ends: str) -> float:
     return full_scale(values) if ends == "largest" else float(np.quantile(values, 0.99, method="higher"))
 
 
-def picture(attribution: Attribution, scale: float, strength: float, side: int) -> Image.Image:
-    """The current photo in its own proportions, the signed map on the part that the network saw, and its frame."""
+def picture(panel: Panel, attribution: Attribution, scale: float, strength: float, side: int) -> Image.Image:
+    """The panel's photo in its own proportions, the signed map on the part that the network saw, and its frame."""
     return map_on_photo(
-        state.current_photo().image, attribution.heatmap.numpy(), state.checkpoint().preprocessing,
+        panel.photo.image, attribution.heatmap.numpy(), network.checkpoint().preprocessing,
         scale=scale, alpha=strength, side=side,
     )  # fmt: skip
 
 
 def show(
-    attribution: Attribution, title: str, key: str, *, scale: float, strength: float = 0.6, side: int = 640
+    panel: Panel,
+    attribution: Attribution,
+    title: str,
+    key: str,
+    *,
+    scale: float,
+    strength: float = 0.6,
+    side: int = 640,
 ) -> None:
     """The map with its title, its colour bar and what the colours leave out."""
     values = attribution.heatmap.numpy()
@@ -54,21 +61,21 @@ def show(
     over = float((np.abs(values) > scale).mean()) if scale else 0.0
     note = f"Largest {number(top)}; {over:.1%} of the map lies beyond the colours' ends." if over else ""
     says = (
-        f"{title}: a signed map on {state.current_photo().name}, "
+        f"{title}: a signed map on {panel.photo.name}, "
         f"{(values > 0).mean():.0%} of it speaks for {words_of(attribution.target)}, "
         f"{(values < 0).mean():.0%} against"
     )
-    source = state.remember(
+    source = panel.remember(
         ("why", "picture", key, attribution.method, attribution.head, attribution.target, attribution.layer,
          attribution.baseline, tuple(attribution.options.items()), scale, strength, side),
-        lambda: data_url(jpeg_bytes(picture(attribution, scale, strength, side), quality=88), "image/jpeg"),
+        lambda: data_url(jpeg_bytes(picture(panel, attribution, scale, strength, side), quality=88), "image/jpeg"),
     )  # fmt: skip
     head, _, rest = title.partition(" · ")
     draw(
         f'{STYLE}<figure class="why-map" style="--wide:{side}px"><h3>{html.escape(head)} '
         f'<small>{html.escape(rest)}</small></h3><img src="{source}" alt="{html.escape(says)}">'
         f"{colour_bar(scale, 'signed', unit_of(attribution.method))}<p>{note}</p></figure>",
-        key,
+        panel.widget_key(key),
     )
 
 

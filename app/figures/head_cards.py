@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import state
-from inception_model.analysis.timeline import entropy, head_modules
+from app.state import network
+from app.state.panel import Panel
+from inception_model.analysis.timeline import entropy
+from inception_model.architecture.address import head_modules
 from inception_model.architecture.spec import HeadName
 from inception_model.drawing.numbers import percent, short
 from inception_model.inference.classifier import Answer
@@ -45,11 +47,11 @@ class HeadView:
         return self.top[0]
 
 
-def head_views(count: int = 5) -> list[HeadView]:
+def head_views(panel: Panel, count: int = 5) -> list[HeadView]:
     """The heads that the network has, in the order in which the photo reaches them."""
-    classifier, trace = state.service().classifier, state.trace()
+    classifier, trace = network.service().classifier, panel.trace()
     views = []
-    for name, place in head_modules(classifier).items():
+    for name, place in head_modules(network.spec()).items():
         trained = name in classifier.trained_heads
         logits = trace.logits(name)[0]
         top = tuple(classifier.top(logits, count)) if trained else ()
@@ -118,8 +120,8 @@ def _against(view: HeadView, final: Answer) -> str:
     return f"{says} {where}."
 
 
-def show() -> None:
+def show(panel: Panel) -> None:
     """The cards and the sentence below them."""
-    views = head_views()
+    views = head_views(panel)
     st.html(cards_html(views))
     st.html(f'<div class="scope-say">{in_words(views)}</div>')

@@ -6,10 +6,10 @@ import html
 import math
 from collections.abc import Sequence
 
-from app.theme import BRANCH_NAMES
 from inception_model.analysis.conductance import CreditLedger, ExactSplit
 from inception_model.architecture.spec import BRANCHES
 from inception_model.drawing.numbers import signed
+from inception_model.drawing.palette import BRANCH_NAMES
 
 STYLE = """<style>
 .ledger-scroll { overflow-x: auto; }

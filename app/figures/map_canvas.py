@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -56,7 +56,7 @@ export default function({ parentElement, data, setTriggerValue }) {
 _CANVAS = st.components.v2.component("scope_map", html='<div class="scroll"></div>', css=_CSS, js=_JS)
 
 
-def canvas(svg: str, key: str, go: Callable[[str], None], height: int | str = "content") -> None:
+def canvas(svg: str, key: str, go: Callable[[str], None], height: int | Literal["content"] = "content") -> None:
     """Shows the drawing; in a callback, `go` gets the `data-go` of the part that was chosen."""
 
     def went() -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from typing import cast
 
 import streamlit as st
 
-from app import state
 from app.figures.map_canvas import canvas
-from app.views.cost import lab
-from inception_model.analysis.timeline import head_modules
+from app.state import navigation, network, options, selection, session
+from app.state.panel import panels
+from inception_model.architecture.address import head_modules
 from inception_model.architecture.spec import BRANCHES, BranchKind, HeadName, NetworkSpec
 from inception_model.attribution import METHODS, allowed_layers
 from inception_model.drawing.palette import BRANCH_NAMES
@@ -91,64 +90,61 @@ def _head(head: HeadName, after: str, centre: float, y: float, trained: bool, ch
 
 def _why() -> tuple[HeadName, tuple[str, ...]]:
     """The head of the page Why, and the modules that its method may look at: none where it takes no layer."""
-    classifier = state.service().classifier
+    classifier = network.service().classifier
     trained = classifier.trained_heads
-    head = state.option("why.head", trained[-1] if trained else "main")
-    takes_one = head in trained and "layer" in METHODS[state.option("why.method", "gradcam")].needs
-    return cast(HeadName, head), allowed_layers(classifier, head) if takes_one else ()
+    head = session.option(options.WHY_HEAD) or (trained[-1] if trained else "main")
+    takes_one = head in trained and "layer" in METHODS[session.option(options.WHY_METHOD)].needs
+    return head, allowed_layers(classifier, head) if takes_one else ()
 
 
 def place_of(page: str) -> Place:
     """What the page of that name looks at."""
     if page == "module":
-        return Place(state.selected_module(), state.selected_branch())
+        return Place(selection.module(), selection.branch())
     if page == "cost":
-        return Place(st.session_state.get("cost_module") or state.selected_module())
+        return Place(selection.cost_module())
     if page != "why":
         return Place()
     head, modules = _why()
     if not modules:
         return Place(head=head)
-    module, branch = state.option("why.module", modules[-1]), state.option("why.branch", None)
-    return Place(
-        module if module in modules else modules[-1], cast(BranchKind, branch) if branch in BRANCHES else None, head
-    )
+    module, branch = session.option(options.WHY_MODULE), session.option(options.WHY_BRANCH)
+    return Place(module if module in modules else modules[-1], branch if branch in BRANCHES else None, head)
 
 
 def go(page: str, where: str) -> None:
     """From a callback: the page takes what was chosen if it shows such a thing, else the page that does is opened."""
     first, _, rest = where.partition("/")
-    if first == "head" and rest in state.service().classifier.trained_heads:
-        _choose_head(page, cast(HeadName, rest))
-    elif first in state.spec().module_names and rest in BRANCHES:
-        _choose_branch(page, first, cast(BranchKind, rest))
+    if first == "head" and rest in network.trained_heads():
+        _choose_head(page, rest)
+    elif first in network.spec().module_names and rest in BRANCHES:
+        _choose_branch(page, first, rest)
 
 
 def _choose_head(page: str, head: HeadName) -> None:
-    state.set_option("why.head", head)
+    session.set_option(options.WHY_HEAD, head)
     if page == "heads":  # the head's own answer is the class that is followed
-        state.set_option("heads.class", int(state.trace().logits(head)[0].argmax()))
+        session.set_option(options.HEADS_CLASS, int(panels()[0].trace().logits(head)[0].argmax()))
     elif page != "why":
-        state.go_to("heads")
+        navigation.go_to("heads")
 
 
 def _choose_branch(page: str, module: str, kind: BranchKind) -> None:
     if page == "why" and module in _why()[1]:
-        state.set_option("why.module", module)
-        state.set_option("why.branch", kind)
+        session.set_option(options.WHY_MODULE, module)
+        session.set_option(options.WHY_BRANCH, kind)
         return
-    state.set_selected_module(module, kind)
+    selection.set_module(module, kind)
     if page == "cost":
-        st.session_state["cost_module"] = st.session_state[lab.PART] = module
+        selection.set_cost_module(module)
     elif page != "module":
-        state.go_to("module")
+        navigation.go_to("module")
 
 
 def show(page: str) -> None:
     """The line, with what the page looks at outlined."""
-    classifier = state.service().classifier
-    svg = line_svg(state.spec(), head_modules(classifier), tuple(classifier.trained_heads), place_of(page))
+    svg = line_svg(network.spec(), head_modules(network.spec()), network.trained_heads(), place_of(page))
     with st.container(key="network-line"):
         canvas(svg, "network-line-map", lambda where: go(page, where), height=78)
-    if state.leaves():
+    if navigation.leaves():
         st.rerun()  # a fragment can't change the page, a whole run does

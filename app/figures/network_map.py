@@ -1,4 +1,4 @@
-"""The network drawn to scale, coloured by a quantity of the current photo or of itself: the app's navigation."""
+"""The network drawn to scale, coloured by a quantity of a photo or of itself: the app's navigation."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from app import state, theme
-from app.figures import comparison
-from app.figures.head_cards import HeadView, head_views, percent, short
+from app.figures.head_cards import HeadView, head_views
 from app.figures.map_canvas import canvas
 from app.figures.thumbnails import Thumbnail, thumbnails
-from app.jobs.map_quantities import QUANTITIES, Quantity, Values, about, available
-from app.widgets.persistent_choice import kept
+from app.jobs.map_quantities import QUANTITIES, Computed, Quantity, Values, about, available
+from app.state import navigation, network, options, selection, session
+from app.state.panel import Panel, Panels
+from app.widgets import halves, progress
+from app.widgets.persistent_choice import persistent_choice
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind, NetworkSpec
 from inception_model.drawing.colormaps import TABLES
 from inception_model.drawing.colormaps import signed as signed_colours
-from inception_model.drawing.numbers import number
+from inception_model.drawing.numbers import number, percent, short
+from inception_model.drawing.palette import BRANCH_NAMES
 from inception_model.inference.trace import NODES
 
 _HEIGHT, _WIDTH, _MIDDLE, _THUMB, _REDUCE = 150.0, 66.0, 163.0, 40.0, 10.0
+PATIENCE = 1.0
+"""Seconds that the page waits for a quantity before it shows a progress bar."""
 _REDUCTIONS = tuple(node for node in NODES if node.endswith("_reduce"))
 
 
@@ -103,7 +107,7 @@ class _Pen:
     def thumbnail(self, name: str, thumb: Thumbnail) -> None:
         """The strongest channel of the module that comes next, above it."""
         words = (
-            f"strongest channel of {name}: {theme.BRANCH_NAMES[thumb.branch]} {thumb.channel}, "
+            f"strongest channel of {name}: {BRANCH_NAMES[thumb.branch]} {thumb.channel}, "
             f"mean {number(thumb.mean)}, peak {number(thumb.peak)}; colours end at its own peak"
         )
         self.parts.append(
@@ -137,7 +141,7 @@ class _Pen:
         self.x += _WIDTH
 
     def _reduction(self, block: BlockSpec, kind: BranchKind, channels: int, middle: float) -> str:
-        words = f"{block.name} {theme.BRANCH_NAMES[kind]} reduce: {block.in_channels} channels become {channels}"
+        words = f"{block.name} {BRANCH_NAMES[kind]} reduce: {block.in_channels} channels become {channels}"
         height = _HEIGHT * channels / block.out_channels
         return (
             f'<g role="button" tabindex="0" data-go="{block.name}/{kind}_reduce" aria-label="{words}">'
@@ -149,7 +153,7 @@ class _Pen:
     def _lane(self, name: str, kind: BranchKind, channels: int, top: float, height: float, inset: float) -> str:
         value = self.values.get(name, {}).get(kind)
         said = "lies behind this head" if value is None else f"{self.quantity.write(value)} {self.quantity.one}"
-        words = f"{name} {theme.BRANCH_NAMES[kind]}: {channels} channels, {said}"
+        words = f"{name} {BRANCH_NAMES[kind]}: {channels} channels, {said}"
         high, x, wide = max(height - 1.5, 1), self.x + inset, _WIDTH - inset
         return (
             f'<g role="button" tabindex="0" data-go="{name}/{kind}" aria-label="{words}"><title>{words}</title>'
@@ -190,77 +194,77 @@ class _Pen:
         )
 
 
-def current_svg(name: str, values: Values, chosen: str | None = None, ends: tuple[float, float] | None = None) -> str:
-    """The drawing for the current photo and network, coloured by a quantity."""
-    trace, spec = state.trace(), state.spec()
+def panel_svg(
+    panel: Panel, name: str, values: Values, chosen: str | None = None, ends: tuple[float, float] | None = None
+) -> str:
+    """The drawing for a panel's photo and the network, coloured by a quantity."""
+    trace = panel.trace()
     sides = {module: block.output.shape[-1] for module, block in trace.blocks.items()}
-    thumbs = state.remember(("map", "thumbnails"), lambda: thumbnails(trace))
-    return map_svg(spec, QUANTITIES[name], values, sides, head_views(), thumbs, chosen, ends)
+    thumbs = panel.remember(("map", "thumbnails"), lambda: thumbnails(trace))
+    return map_svg(network.spec(), QUANTITIES[name], values, sides, head_views(panel), thumbs, chosen, ends)
 
 
 def go(where: str) -> None:
     """From a callback: what a click on the map's part `where` (its `data-go`) means; anything else means nothing."""
     first, *rest = where.split("/")
     if first == "head":
-        if rest and rest[0] in state.service().classifier.trained_heads:
-            state.set_option("why.head", rest[0])
-        state.go_to("heads")
-    elif first in state.spec().module_names and rest and rest[0] in (*BRANCHES, *_REDUCTIONS):
+        if rest and rest[0] in network.trained_heads():
+            session.set_option(options.WHY_HEAD, rest[0])
+        navigation.go_to("heads")
+    elif first in network.spec().module_names and rest and rest[0] in (*BRANCHES, *_REDUCTIONS):
         kind: BranchKind = rest[0].removesuffix("_reduce")  # type: ignore[assignment]
-        state.set_selected_module(first, kind)
+        selection.set_module(first, kind)
         if rest[0] in _REDUCTIONS:
-            state.set_selected_node(rest[0])
+            selection.set_node(rest[0])
         if len(rest) == 2 and rest[1].isdecimal():
-            state.set_selected_node(BRANCH_UNIT[kind], int(rest[1]))
-        state.go_to("module")
+            selection.set_node(BRANCH_UNIT[kind], int(rest[1]))
+        navigation.go_to("module")
 
 
 def colour_choice() -> str:
     """The switch between quantities; returns the chosen one's name."""
     names = available()
-    chosen: str = kept(
-        st.segmented_control, "Colour by", "look.colour", names[0], names,
+    return persistent_choice(
+        st.segmented_control, "Colour by", options.LOOK_COLOUR.otherwise(names[0]), names,
         options=names, format_func=lambda name: QUANTITIES[name].label, required=True, wrap=True,
     )  # fmt: skip
-    return chosen
 
 
-def show(name: str, key: str = "map", chosen: str | None = None) -> None:
+def show(panels: Panels, name: str, key: str = "map", chosen: str | None = None) -> None:
     """Legend and map, coloured by the quantity of that name, or by activation while it is being calculated.
 
     A click (or Enter) opens the Module page on that module, branch and channel; a head opens the Heads page. Of two
     photos, the maps stand one above the other, so that their columns meet, and share one scale.
     """
-    found = _found(name)
-    if None in found.values():
+    found = [_found(panel, name) for panel in panels]
+    if None in found:
         name = "activation"  # always known
-        found = _found(name)
-    lows, highs = zip(
-        *(value_range(values, QUANTITIES[name].signed) for values in found.values() if values), strict=True
-    )
+        found = [_found(panel, name) for panel in panels]
+    signed = QUANTITIES[name].signed
+    lows, highs = zip(*(value_range(values, signed) for values in found if values), strict=True)
     ends = min(lows), max(highs)
-
-    def draw() -> None:
-        comparison.name()
-        values = found[state.current_photo().sha256]
-        if state.half_key(key) == key or QUANTITIES[name].signed:  # signed ones speak of each photo's own answer
-            legend(name, ends)
-        canvas(current_svg(name, values or {}, chosen, ends), state.half_key(key), go)
-
-    state.of_each(draw)
+    for panel, values in zip(panels, found, strict=True):
+        halves.name(panels, panel)
+        if panel.first or signed:  # signed ones speak of each photo's own answer
+            legend(panel, name, ends)
+        canvas(panel_svg(panel, name, values or {}, chosen, ends), panel.widget_key(key), go)
 
 
-def _found(name: str) -> dict[str, Values | None]:
-    """The quantity of the photo (of both) by its hash."""
-    return dict(state.of_each(lambda: (state.current_photo().sha256, QUANTITIES[name].find())))
+def _found(panel: Panel, name: str) -> Values | None:
+    """The quantity of the panel's photo; None, with its progress on the page, as long as it is on its way."""
+    source = QUANTITIES[name].source
+    if not isinstance(source, Computed):
+        return source(panel)
+    known = progress.answer(panel, f"map-{name}", source.job(panel), source.title, patience=PATIENCE)
+    return None if known is None else source.read(panel, known)
 
 
-def legend(name: str, ends: tuple[float, float]) -> None:
+def legend(panel: Panel, name: str, ends: tuple[float, float]) -> None:
     """The four branch colours, and where the colours of the quantity begin and end."""
     quantity = QUANTITIES[name]
     reduction = "color-mix(in srgb,var(--b3x3) 40%,transparent)"
     marks = "".join(
-        f'<span><i style="background:var(--b{kind})"></i>{label}</span>' for kind, label in theme.BRANCH_NAMES.items()
+        f'<span><i style="background:var(--b{kind})"></i>{label}</span>' for kind, label in BRANCH_NAMES.items()
     )
     marks += f'<span><i style="background:{reduction}"></i>light, in front: its 1×1 reduction</span>'
     low, high = (quantity.write(value) for value in ends)
@@ -270,5 +274,5 @@ def legend(name: str, ends: tuple[float, float]) -> None:
         else "color-mix(in srgb,var(--ink) 20%,transparent),var(--ink)"
     )
     bar = f'<i style="width:90px;margin:0 6px;background:linear-gradient(90deg,{colours})"></i>'
-    of = html.escape(f"{quantity.one}{f', {about(name)}' if quantity.signed else ''}")
+    of = html.escape(f"{quantity.one}{f', {about(panel, name)}' if quantity.signed else ''}")
     st.html(f'<div class="scope-leg">{marks}<span class="scope-scale">{low}{bar}{high} {of}</span></div>')

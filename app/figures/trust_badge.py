@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import state
-from app.jobs import background
-from app.jobs.attribution import Question, check_key, checking, known_badge
-from app.widgets import teach
+from app.jobs.attribution import Question, check_job, known_badge
+from app.state.panel import Panel
+from app.widgets import progress, teach
 from app.widgets.inline_svg import draw
 from inception_model.attribution import Attribution
 from inception_model.drawing.numbers import number
@@ -52,15 +51,15 @@ def state_words(badge: Badge) -> str:
     return f"{badge.state}, {left} not run" if passes and left else badge.state
 
 
-def show(question: Question, attribution: Attribution, slot: str, *, auto: bool = False) -> Badge:
+def show(panel: Panel, question: Question, attribution: Attribution, slot: str, *, auto: bool = False) -> Badge:
     """The badge as a button that opens into its evidence; with `auto` the quick checks run without being asked for."""
-    badge = known_badge(question, attribution, tuple(CHECKS))
-    with st.popover(f"Trust: {state_words(badge)}", key=state.half_key(f"trust-{slot}")):
+    badge = known_badge(panel, question, attribution, tuple(CHECKS))
+    with st.popover(f"Trust: {state_words(badge)}", key=panel.widget_key(f"trust-{slot}")):
         st.html(
             '<p class="scope-cap">How far can this map be believed? Each check asks one thing, says what it found, '
             "and can fail.</p>"
         )
-        _quick(question, attribution, slot, badge, auto)
+        _quick(panel, question, attribution, slot, badge, auto)
         for name, check in CHECKS.items():
             found = badge.find(name)
             says = "" if found is None else f"<br>{html.escape(found.sentence)}"
@@ -69,25 +68,26 @@ def show(question: Question, attribution: Attribution, slot: str, *, auto: bool 
                 f"({PAPERS[name]}.)</span>{says}"
             )
             if found is not None:
-                _draw(found, f"{slot}-{name}-drawing")
+                _draw(found, panel.widget_key(f"{slot}-{name}-drawing"))
             elif name not in QUICK:
-                background.answer(
+                progress.answer(
+                    panel,
                     f"{slot}-{name}",
-                    check_key(question, name),
-                    checking(attribution, name),
+                    check_job(panel, question, attribution, name),
                     name.capitalize(),
                     ask=f"Run {name}",
                 )
-        teach.note("trust")
+        if panel.first:
+            teach.note("trust")
     return badge
 
 
-def _quick(question: Question, attribution: Attribution, slot: str, badge: Badge, auto: bool) -> None:
+def _quick(panel: Panel, question: Question, attribution: Attribution, slot: str, badge: Badge, auto: bool) -> None:
     missing: Sequence[str] = [name for name in QUICK if badge.find(name) is None]
     if missing:
-        jobs = {check_key(question, name): checking(attribution, name) for name in QUICK[1:]}
+        jobs = [check_job(panel, question, attribution, name) for name in QUICK[1:]]
         ask = "" if auto else "Run the quick checks"
-        background.answers(f"{slot}-quick", jobs, "Quick checks", ask=ask, patience=0, polite=auto)
+        progress.answers(panel, f"{slot}-quick", jobs, "Quick checks", ask=ask, patience=0, low_priority=auto)
 
 
 def _draw(found: Evidence, key: str) -> None:

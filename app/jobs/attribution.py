@@ -1,4 +1,4 @@
-"""What the page Why asks the library: questions as plain, comparable data, and the calculations that answer them."""
+"""What the page Why asks the library: questions as plain, comparable data, the maps that answer them, their checks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from app import state
-from app.figures.head_cards import short
-from app.jobs.background import Compute
-from inception_model.analysis.ablation import Fill, channel_means, sweep
-from inception_model.analysis.conductance import ExactSplit, credit_ledger, exact_split
+from app.jobs.background import Job
+from app.state import network, options, session
+from app.state.panel import Panel
 from inception_model.architecture.spec import HeadName
 from inception_model.attribution import METHODS, Attribution, baseline_images, explain
 from inception_model.attribution.explaining import NOISE_IMAGES
-from inception_model.images.baselines import baseline
+from inception_model.drawing.numbers import short
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.progress import Progress
@@ -28,23 +26,23 @@ QUICK_COST = 4
 """Forward passes that nobody notices: such a map appears at once."""
 
 
-def target_of(head: HeadName, kind: str) -> Target:
+def target_of(panel: Panel, head: HeadName, kind: str) -> Target:
     """What the choices of the page Why mean at a head: `auto` its answer, `class` the named class, `contrast` that one
     rather than the other; unnamed ones are its first and second. Raises TargetError for what names no class."""
-    logits, labels = state.trace().logits(head)[0], state.checkpoint().labels
+    logits, labels = panel.trace().logits(head)[0], network.checkpoint().labels
     if kind == "auto":
         return Target.parse("auto", labels, logits)
     best, second = (str(index) for index in logits.topk(2).indices.tolist())
-    first = Target.parse(state.option("why.class", None) or best, labels, logits)
+    first = Target.parse(session.option(options.WHY_CLASS) or best, labels, logits)
     if kind == "class" or first.minus is not None:
         return first
-    other = Target.parse(state.option("why.minus", None) or second, labels, logits)
+    other = Target.parse(session.option(options.WHY_MINUS) or second, labels, logits)
     return Target.parse(f"{first.index}-{other.index}", labels, logits)
 
 
 @dataclass(frozen=True)
 class Question:
-    """Everything that decides a map of the current photo; what the method does not need is None."""
+    """Everything that decides a map of a photo; what the method does not need is None."""
 
     method: str
     head: HeadName
@@ -62,7 +60,7 @@ class Question:
     def cost(self) -> float:
         """In forward passes of one image; a noisy baseline is several images."""
         times = NOISE_IMAGES if self.baseline == "noise" else 1
-        return times * METHODS[self.method].cost(dict(self.options), state.checkpoint().preprocessing.size)
+        return times * METHODS[self.method].cost(dict(self.options), network.checkpoint().preprocessing.size)
 
     @property
     def quick(self) -> bool:
@@ -91,9 +89,9 @@ def ask(
     )
 
 
-def explaining(question: Question) -> Compute:
-    """The calculation of a map of the current photo."""
-    image = state.current_photo().image
+def attribution_job(panel: Panel, question: Question) -> Job:
+    """The map of a panel's photo."""
+    image = panel.photo.image
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Attribution:
         return explain(
@@ -109,7 +107,7 @@ def explaining(question: Question) -> Compute:
             cancel=cancel,
         )
 
-    return compute
+    return Job(question.key, compute)
 
 
 def check_key(question: Question, name: str) -> tuple[Any, ...]:
@@ -117,84 +115,42 @@ def check_key(question: Question, name: str) -> tuple[Any, ...]:
     return "why", "check", question, name
 
 
-def checking(attribution: Attribution, name: str) -> Compute:
-    """The calculation of one check of a map of the current photo."""
-    image = state.current_photo().image
+def check_job(panel: Panel, question: Question, attribution: Attribution, name: str) -> Job:
+    """One check of a map of a panel's photo."""
+    image = panel.photo.image
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Evidence:
         x = twin.prepare(image)
         return evidence(twin, x, attribution, (name,), progress=progress, cancel=cancel).evidence[0]
 
-    return compute
+    return Job(check_key(question, name), compute)
 
 
-def known_badge(question: Question, attribution: Attribution, names: tuple[str, ...]) -> Badge:
+def known_badge(panel: Panel, question: Question, attribution: Attribution, names: tuple[str, ...]) -> Badge:
     """The checks of a map that are known by now; completeness always is, it needs no pass through the network."""
-    classifier = state.service().classifier
-    state.remember(
+    classifier = network.service().classifier
+    panel.remember(
         check_key(question, "completeness"),
-        lambda: evidence(
-            classifier, classifier.prepare(state.current_photo().image), attribution, ("completeness",)
-        ).evidence[0],
+        lambda: evidence(classifier, classifier.prepare(panel.photo.image), attribution, ("completeness",)).evidence[0],
     )
-    found = (state.recall(check_key(question, name)) for name in names)
+    found = (panel.recall(check_key(question, name)) for name in names)
     return Badge(tuple(piece for piece in found if piece is not None))
 
 
-def split_of(target: Target) -> ExactSplit:
-    """5b's exact split of the main score."""
-    return state.remember(
-        ("why", "split", target), lambda: exact_split(state.service().classifier, state.trace(), target)
-    )
-
-
-def keeping(head: HeadName, target: Target, baseline_name: str, steps: int) -> Compute:
-    """The calculation of the credit ledger of the current photo; of noise, one image is the baseline."""
-    image = state.current_photo().image
-
-    def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Any:
-        x = twin.preprocessing(image)
-        start = baseline(baseline_name, x, twin.preprocessing)
-        return credit_ledger(twin, x, start, target, head, steps=steps, progress=progress, cancel=cancel)
-
-    return compute
-
-
-def sweeping(fill: Fill) -> Compute:
-    """The calculation that switches off every branch, one at a time."""
-    trace, means = state.trace(), blurred_means() if fill == "mean" else None
-
-    def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Any:
-        return sweep(twin, trace, fill, means, progress=progress, cancel=cancel)
-
-    return compute
-
-
-def blurred_means() -> Any:
-    """Module -> every channel's mean over the blurred photo: what the fill `mean` puts in."""
-    image = state.current_photo().image
-
-    def means(twin: Classifier) -> Any:
-        x = twin.preprocessing(image)
-        return channel_means(twin, baseline("blur", x, twin.preprocessing))
-
-    return state.remember(("ablation", "means"), lambda: state.service().run(means))
-
-
-def baseline_picture(name: str, side: int = 112) -> Image.Image:
-    """A baseline of the current photo as one sees it; of noise, the first image."""
+def baseline_picture(panel: Panel, name: str, side: int = 112) -> Image.Image:
+    """A baseline of a panel's photo as one sees it; of noise, the first image."""
 
     def draw() -> Image.Image:
-        classifier = state.service().classifier
-        x = classifier.preprocessing(state.current_photo().image)
+        classifier = network.service().classifier
+        x = classifier.preprocessing(panel.photo.image)
         pixels = classifier.preprocessing.denormalise(baseline_images(name, x, classifier)[:1].float().cpu())[0]
         square = (pixels.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
         return Image.fromarray(square).resize((side, side), Image.Resampling.BILINEAR)
 
-    return state.remember(("why", "baseline", name, side), draw)
+    return panel.remember(("why", "baseline", name, side), draw)
 
 
 def words_of(target: Target) -> str:
     """A target with the first synonym of each class: `tabby`, or `tabby − Egyptian cat`."""
     labels = [target.index] if target.minus is None else [target.index, target.minus]
-    return " − ".join(short(state.checkpoint().label(index).words) for index in labels)
+    return " − ".join(short(network.label(index)) for index in labels)

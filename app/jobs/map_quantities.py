@@ -1,33 +1,40 @@
 """What the network map can be coloured by: one number per branch of every module, from the photo or from the network.
 
-Two of them need a calculation of their own (`computed`): the same answers, under the same keys, as on the page Why.
+Two of them need a calculation of their own (`Computed`): the same answers, under the same keys, as on the page Why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import cast
+from typing import Any
 
-from app import state
-from app.figures.ablation import sweep_changes
-from app.figures.ledger import signed
-from app.jobs import background
-from app.jobs.attribution import keeping, sweeping, words_of
-from app.views.cost.tables import amount
+from app.jobs.ablation import sweep_job
+from app.jobs.attribution import words_of
+from app.jobs.background import Job
+from app.jobs.conductance import conductance_job
+from app.state import network, options, session
+from app.state.panel import Panel
 from inception_model.analysis.ablation import Sweep
 from inception_model.analysis.conductance import CreditLedger
 from inception_model.analysis.receptive_field import receptive_field
 from inception_model.architecture.spec import BRANCHES, BranchKind, HeadName, NetworkSpec
 from inception_model.cost.report import compute_report
-from inception_model.drawing.numbers import number
+from inception_model.drawing.numbers import amount, number, signed
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import Trace
 
 Values = Mapping[str, Mapping[BranchKind, float]]
 """Module -> branch -> number. Modules behind the head that is explained are left out."""
-PATIENCE = 1.0
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A long way to a quantity: what is calculated about a panel's photo, its title, and the values read off it."""
+
+    title: str
+    job: Callable[[Panel], Job]
+    read: Callable[[Panel, Any], Values]
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,13 @@ class Quantity:
     """A quantity: its name on the switch, what one number is in words, how it is written, and how to read the map.
 
     `signed` ones are drawn from blue to red about zero, all others as strong in the branch's colour as they are large.
-    `find` gives None as long as the answer is on its way; it has drawn its progress then.
+    `source`: its values for a panel at once, or the calculation that they need.
     """
 
     label: str
     one: str
     reading: str
-    find: Callable[[], Values | None]
+    source: Callable[[Panel], Values] | Computed
     write: Callable[[float], str] = number
     signed: bool = False
 
@@ -86,39 +93,27 @@ def credits_of(ledger: CreditLedger) -> Values:
 
 def effects_of(sweep: Sweep, head: HeadName, target: Target) -> Values:
     """Change of the target's score at a head when a branch is off; of the modules that the head sees."""
-    rows = zip(sweep.modules, sweep_changes(sweep, head, target), strict=True)
+    rows = zip(sweep.modules, sweep.score_changes(head, target), strict=True)
     return {name: dict(zip(BRANCHES, row, strict=True)) for name, row in rows}
 
 
-def explained() -> tuple[HeadName, Target]:
+def explained(panel: Panel) -> tuple[HeadName, Target]:
     """The deepest trained head and its answer: what credit and effect are about."""
-    head = state.service().classifier.trained_heads[-1]
-    return head, Target.parse("auto", state.checkpoint().labels, state.trace().logits(head)[0])
+    head = network.trained_heads()[-1]
+    return head, Target.parse("auto", network.checkpoint().labels, panel.trace().logits(head)[0])
 
 
-def _credit() -> Values | None:
-    head, target = explained()
-    baseline, steps = state.option("why.baseline", "black"), state.option("why.ledger.steps", 50)
-    key = ("why", "ledger", head, target, baseline, steps)
-    found = background.answer(
-        "map-credit", key, keeping(head, target, baseline, steps), "Credit ledger", patience=PATIENCE
-    )
-    return None if found is None else credits_of(cast(CreditLedger, found))
+def _credit_job(panel: Panel) -> Job:
+    baseline, steps = session.option(options.WHY_BASELINE), session.option(options.WHY_LEDGER_STEPS)
+    return conductance_job(panel, *explained(panel), baseline, steps)
 
 
-def _effect() -> Values | None:
-    head, target = explained()
-    fill = state.option("ablation.fill", "zero")
-    found = background.answer("map-effect", ("ablation", "sweep", fill), sweeping(fill), "Sweep", patience=PATIENCE)
-    return None if found is None else effects_of(cast(Sweep, found), head, target)
+def _effect_job(panel: Panel) -> Job:
+    return sweep_job(panel, session.option(options.ABLATION_FILL))
 
 
 def _costs(what: str) -> Values:
-    return costs(state.spec(), state.checkpoint().preprocessing.size, what)
-
-
-def _logits(value: float) -> str:
-    return signed(value)
+    return costs(network.spec(), network.checkpoint().preprocessing.size, what)
 
 
 QUANTITIES: dict[str, Quantity] = {
@@ -126,50 +121,50 @@ QUANTITIES: dict[str, Quantity] = {
         "activation",
         "mean activation",
         "as strong in colour as their mean activation here",
-        lambda: mean_activations(state.trace()),
+        lambda panel: mean_activations(panel.trace()),
     ),
     "sparsity": Quantity(
         "sparsity",
         "zeros",
         "as strong in colour as the share of their values that is exactly zero on this photo",
-        lambda: sparsities(state.trace()),
+        lambda panel: sparsities(panel.trace()),
         lambda value: f"{value:.0%}",
     ),
     "credit": Quantity(
         "credit",
         "logits of credit",
         "red where they earned the answer's score on the way from the baseline to the photo, blue where they cost it",
-        _credit,
-        _logits,
+        Computed("Credit ledger", _credit_job, lambda panel, ledger: credits_of(ledger)),
+        signed,
         signed=True,
     ),
     "effect": Quantity(
         "effect of ablation",
         "logits when switched off",
         "blue where the answer's score falls when they alone are switched off, red where it rises",
-        _effect,
-        _logits,
+        Computed("Sweep", _effect_job, lambda panel, found: effects_of(found, *explained(panel))),
+        signed,
         signed=True,
     ),
     "macs": Quantity(
         "MACs",
         "MACs",
         "as strong in colour as the multiply-adds they take, their 1×1 reduction included",
-        partial(_costs, "macs"),
+        lambda panel: _costs("macs"),
         amount,
     ),
     "params": Quantity(
         "parameters",
         "parameters",
         "as strong in colour as the parameters they hold, their 1×1 reduction included",
-        partial(_costs, "params"),
+        lambda panel: _costs("params"),
         amount,
     ),
     "field": Quantity(
         "receptive field",
         "pixels across",
         "as strong in colour as the side of what one unit can see",
-        lambda: fields(state.spec()),
+        lambda panel: fields(network.spec()),
         lambda value: f"{value:.0f}",
     ),
 }
@@ -178,13 +173,13 @@ QUANTITIES: dict[str, Quantity] = {
 
 def available() -> list[str]:
     """Names of the quantities that make sense here: without a trained head there is no answer to explain."""
-    trained = bool(state.service().classifier.trained_heads)
+    trained = bool(network.trained_heads())
     return [name for name, quantity in QUANTITIES.items() if trained or not quantity.signed]
 
 
-def about(name: str) -> str:
+def about(panel: Panel, name: str) -> str:
     """Of which answer a quantity speaks, in words; empty where it speaks of none."""
     if not QUANTITIES[name].signed:
         return ""
-    head, target = explained()
+    head, target = explained(panel)
     return f"{words_of(target)} at {head}"

@@ -15,10 +15,11 @@ from typing import Any
 import streamlit as st
 import torch
 
+from app.state import options
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
 from inception_model.attribution import METHODS
 from inception_model.checkpoints.checkpoint import Checkpoint
-from inception_model.cost.layers import unit_widths
+from inception_model.cost.layers import node_widths
 from inception_model.images.baselines import BASELINES
 from inception_model.images.decode import Photo
 from inception_model.inference.targets import Target, TargetError
@@ -56,9 +57,7 @@ def _channel(text: str, checkpoint: Checkpoint, view: View) -> int | None:
     module, node = view.get("module"), view.get("node") or BRANCH_UNIT.get(view.get("branch", ""))
     if module is None or node is None or not re.fullmatch("[0-9]{1,5}", text):
         return None
-    block = checkpoint.spec.block(module)
-    widths = {**unit_widths(block), "input": block.in_channels, "output": block.out_channels}
-    return int(text) if int(text) < widths[node] else None
+    return int(text) if int(text) < node_widths(checkpoint.spec.block(module))[node] else None
 
 
 def _trained(text: str, checkpoint: Checkpoint, view: View) -> str | None:
@@ -95,21 +94,21 @@ LINKS: tuple[Link, ...] = (
     Link("branch", "branch", _one_of(*BRANCHES)),
     Link("node", "node", _one_of(*NODES)),
     Link("channel", "channel", _channel),
-    Link("head", "option.why.head", _trained),
-    Link("method", "option.why.method", _one_of(*METHODS)),
-    Link("explain", "option.why.target", _one_of("auto", "class", "contrast")),
-    Link("target", "option.why.class", _class),
-    Link("minus", "option.why.minus", _class),
-    Link("at", "option.why.module", _module),
-    Link("through", "option.why.branch", _one_of(*BRANCHES)),
-    Link("baseline", "option.why.baseline", _one_of(*BASELINES)),
-    Link("class", "option.heads.class", _index),
+    Link("head", options.WHY_HEAD.state_name, _trained),
+    Link("method", options.WHY_METHOD.state_name, _one_of(*METHODS)),
+    Link("explain", options.WHY_TARGET.state_name, _one_of("auto", "class", "contrast")),
+    Link("target", options.WHY_CLASS.state_name, _class),
+    Link("minus", options.WHY_MINUS.state_name, _class),
+    Link("at", options.WHY_MODULE.state_name, _module),
+    Link("through", options.WHY_BRANCH.state_name, _one_of(*BRANCHES)),
+    Link("baseline", options.WHY_BASELINE.state_name, _one_of(*BASELINES)),
+    Link("class", options.HEADS_CLASS.state_name, _index),
     Link(
         "colour",
-        "option.look.colour",
+        options.LOOK_COLOUR.state_name,
         _one_of("activation", "sparsity", "credit", "effect", "macs", "params", "field"),
     ),
-    Link("teach", "option.teach", _switch),
+    Link("teach", options.TEACH.state_name, _switch),
 )
 """Everything but the photos, in the order in which it is read."""
 

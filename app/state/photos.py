@@ -1,53 +1,35 @@
-"""The session's photos: what is in the filmstrip, which one is looked at, and which one stands beside it.
-
-Pages reach all of this through `state`. With a second photo (`beside_photo`), a page draws its main picture twice:
-inside `looking_at(photo)` everything that `state` says (trace, remembered answers, ...) is about that photo.
-"""
+"""The session's photos: what is in the filmstrip, which one is chosen, and which one stands beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import cast
 
-from app.state.session import get, named_photos, put
+from app.state import session
 from inception_model.images.decode import Photo, read_photo
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 MAX_UPLOADS = 24
 """Photos kept per session; the oldest goes when another comes."""
 
-_LOOKING: ContextVar[Photo | None] = ContextVar("looking_at", default=None)
-
 
 def uploads() -> list[Photo]:
     """This session's own photos, newest first."""
-    return cast(list[Photo], get("uploads", []))
+    return cast(list[Photo], session.get("uploads", []))
 
 
 def photos() -> list[Photo]:
     """The filmstrip: this session's photos, newest first, then the samples and the generated pictures."""
-    return [*uploads(), *named_photos()]
+    return [*uploads(), *session.named_photos()]
 
 
 def _kept(name: str) -> Photo | None:
     """The photo whose hash begins as the one kept under this name."""
-    chosen = get(name, None)
+    chosen = session.get(name, None)
     return next((photo for photo in photos() if chosen and photo.sha256.startswith(chosen)), None)
 
 
 def first_photo() -> Photo:
     """The chosen photo, else the first of the samples; what every page looks at, or its left half."""
-    return _kept("photo") or named_photos()[0]
-
-
-def current_photo() -> Photo:
-    """The photo that is looked at: the chosen one, or inside `looking_at` the one named there."""
-    return _LOOKING.get() or first_photo()
+    return _kept("photo") or session.named_photos()[0]
 
 
 def beside_photo() -> Photo | None:
@@ -58,7 +40,7 @@ def beside_photo() -> Photo | None:
 
 def missing_photos() -> list[str]:
     """The beginnings of the hashes of photos that a link names and this session does not have."""
-    return [get(name, None) for name in ("photo", "beside") if get(name, None) and _kept(name) is None]
+    return [session.get(name, None) for name in ("photo", "beside") if session.get(name, None) and _kept(name) is None]
 
 
 def select_photo(sha256: str) -> None:
@@ -66,8 +48,8 @@ def select_photo(sha256: str) -> None:
     if any(photo.sha256 == sha256 for photo in photos()):
         second = beside_photo()
         if second is not None and second.sha256 == sha256:
-            put("beside", first_photo().sha256)
-        put("photo", sha256)
+            session.put("beside", first_photo().sha256)
+        session.put("photo", sha256)
 
 
 def set_beside(sha256: str | None) -> None:
@@ -77,49 +59,7 @@ def set_beside(sha256: str | None) -> None:
         if second is not None:
             select_photo(second.sha256)
     elif sha256 is None or any(photo.sha256 == sha256 for photo in photos()):
-        put("beside", sha256)
-
-
-@contextmanager
-def looking_at(photo: Photo) -> Iterator[None]:
-    """Inside, `current_photo` and all that follows from it speak of this photo."""
-    token = _LOOKING.set(photo)
-    try:
-        yield
-    finally:
-        _LOOKING.reset(token)
-
-
-def half_key(key: str) -> str:
-    """A widget's key, a background slot or an option's name; another one inside the second photo's half."""
-    photo = _LOOKING.get()
-    return key if photo is None or photo.sha256 == first_photo().sha256 else f"beside-{key}"
-
-
-def of_each(ask: Callable[[], T]) -> list[T]:
-    """What `ask` says about the photo; about both, in their order, where two are compared."""
-    second = beside_photo()
-    if second is None:
-        return [ask()]
-    found = []
-    for photo in (first_photo(), second):
-        with looking_at(photo):
-            found.append(ask())
-    return found
-
-
-def here(call: Callable[P, T]) -> Callable[P, T]:
-    """The same call for later (a callback, a download), about the photo that is looked at now."""
-    photo = _LOOKING.get()
-    if photo is None:
-        return call
-
-    @wraps(call)
-    def later(*args: P.args, **options: P.kwargs) -> T:
-        with looking_at(photo):
-            return call(*args, **options)
-
-    return later
+        session.put("beside", sha256)
 
 
 def add_upload(data: bytes, name: str) -> Photo:
@@ -132,11 +72,11 @@ def add_photo(photo: Photo) -> Photo:
 
     A photo that a link asked for as the second one takes its place beside the first.
     """
-    wanted, second = get("beside", None), _kept("beside")
+    wanted, second = session.get("beside", None), _kept("beside")
     if all(known.sha256 != photo.sha256 for known in photos()):
-        put("uploads", [photo, *uploads()][:MAX_UPLOADS])
+        session.put("uploads", [photo, *uploads()][:MAX_UPLOADS])
     if second is not None and _kept("beside") is None:
-        put("beside", None)  # it was the oldest
+        session.put("beside", None)  # it was the oldest
     if second is not None or wanted is None or not photo.sha256.startswith(wanted):
         select_photo(photo.sha256)
     return photo
@@ -144,24 +84,24 @@ def add_photo(photo: Photo) -> Photo:
 
 def upload_round() -> int:
     """Counts the uploads taken: a part of the uploader's key, so that it is empty again after each."""
-    return int(get("round", 0))
+    return int(session.get("round", 0))
 
 
 def next_upload_round() -> None:
     """The uploader's photos are taken over; it starts empty."""
-    put("round", upload_round() + 1)
+    session.put("round", upload_round() + 1)
 
 
 def problems() -> list[str]:
     """One sentence for each file of the last upload that could not be used."""
-    return cast(list[str], get("problems", []))
+    return cast(list[str], session.get("problems", []))
 
 
 def add_problem(sentence: str) -> None:
     """Says what was wrong with an upload."""
-    put("problems", [*problems(), sentence])
+    session.put("problems", [*problems(), sentence])
 
 
 def forget_problems() -> None:
     """The user did something else."""
-    put("problems", [])
+    session.put("problems", [])

@@ -1,18 +1,18 @@
-"""What one visitor's session keeps between runs and pages, and the address that follows it.
-
-Only `state` and `photos` use this: pages ask them.
-"""
+"""What one visitor's session keeps between runs and pages, and the address that follows it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
 from app.state import links
+from app.state.options import Option
 from inception_model.images.decode import Photo
 from inception_model.images.samples import sample_photos
 from inception_model.images.stimuli import sample_stimuli
+
+T = TypeVar("T")
 
 
 def get(name: str, default: Any) -> Any:
@@ -25,6 +25,16 @@ def put(name: str, value: Any) -> None:
     st.session_state[f"scope.{name}"] = value
     if name in links.NAMES:
         follow_view()
+
+
+def option(wanted: Option[T]) -> T:
+    """A choice on one page, or its default as long as nothing was chosen."""
+    return cast(T, get(wanted.state_name, wanted.default))
+
+
+def set_option(chosen: Option[T], value: T) -> None:
+    """Keeps a choice made on one page."""
+    put(chosen.state_name, value)
 
 
 def follow_view() -> None:

@@ -10,16 +10,14 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
-from app import state
 from app.jobs import background
-from app.widgets.persistent_choice import kept
+from app.state import network, options, photos, session
+from app.state.panel import Panel
+from app.widgets.persistent_choice import persistent_choice
 from inception_model.images.decode import ImageError, Photo
 from inception_model.images.geometry import Box
 from inception_model.images.samples import credit_of
 from inception_model.images.stimuli import sample_stimuli
-
-CONTACT_SHEET = "look.sheet"
-"""The option that says whether all photos are shown at a glance."""
 
 _PHOTO_CSS = """<style>
 .scope-photo { margin: 0; text-align: center; }
@@ -127,17 +125,17 @@ def photo_html(photo: Photo, view: Box, note: str = "") -> str:
     )
 
 
-def show() -> None:
+def show(panel: Panel) -> None:
     """Photo, filmstrip, uploader and camera: everything that chooses what is looked at."""
-    picture()
+    picture(panel)
     strip()
     upload()
 
 
-def picture() -> None:
-    """The photo that is looked at, with its credit or name."""
-    photo = state.current_photo()
-    preprocessing = state.checkpoint().preprocessing
+def picture(panel: Panel) -> None:
+    """A panel's photo, with its credit or name."""
+    photo = panel.photo
+    preprocessing = network.checkpoint().preprocessing
     seen = f"{preprocessing.size}×{preprocessing.size} px"
     made = f"{photo.name}, a generated picture" if photo in sample_stimuli() else photo.name
     note = f"{credit_of(photo) or made}. In the square: what the network sees, {seen}."
@@ -146,8 +144,8 @@ def picture() -> None:
 
 def strip(key: str = "film") -> None:
     """The filmstrip; a click chooses the photo for every page. Its switch puts a second photo beside the first."""
-    photos = [{"sha": p.sha256, "name": p.name, "src": data_uri(p, 96)} for p in state.photos()]
-    second = state.beside_photo()
+    film = [{"sha": p.sha256, "name": p.name, "src": data_uri(p, 96)} for p in photos.photos()]
+    second = photos.beside_photo()
 
     def clicked(name: str) -> str:
         chosen: Any = st.session_state.get(key)
@@ -155,17 +153,17 @@ def strip(key: str = "film") -> None:
 
     def picked() -> None:
         if clicked("pick"):
-            state.forget_problems()
-            state.select_photo(clicked("pick"))
+            photos.forget_problems()
+            photos.select_photo(clicked("pick"))
 
     def put_beside() -> None:
         background.stop("beside-")  # what the second photo before was asked: nobody looks at it now
         if clicked("beside"):
-            state.set_beside({"none": None, "any": next_photo()}.get(clicked("beside"), clicked("beside")))
+            photos.set_beside({"none": None, "any": next_photo()}.get(clicked("beside"), clicked("beside")))
 
     _STRIP(
         key=key,
-        data={"photos": photos, "chosen": state.first_photo().sha256, "beside": second.sha256 if second else ""},
+        data={"photos": film, "chosen": photos.first_photo().sha256, "beside": second.sha256 if second else ""},
         on_pick_change=picked,
         on_beside_change=put_beside,
         height=112 if second else 54,
@@ -174,24 +172,24 @@ def strip(key: str = "film") -> None:
 
 def next_photo() -> str | None:
     """The hash of the photo that follows the chosen one in the filmstrip: what a comparison begins with."""
-    hashes = [photo.sha256 for photo in state.photos()]
-    place = hashes.index(state.first_photo().sha256)
+    hashes = [photo.sha256 for photo in photos.photos()]
+    place = hashes.index(photos.first_photo().sha256)
     return (hashes * 2)[place + 1] if len(hashes) > 1 else None
 
 
 def upload() -> None:
     """Uploader and camera; what can't be used is named in one sentence each, and the photos stay as they were."""
-    key = f"upload-{state.upload_round()}"  # a fresh key empties the widget: the filmstrip lists the photos already
+    key = f"upload-{photos.upload_round()}"  # a fresh key empties the widget: the filmstrip lists the photos already
 
     def received() -> None:
-        state.forget_problems()
+        photos.forget_problems()
         taken = [_take(file.getvalue(), file.name) for file in reversed(st.session_state[key] or [])]
         if sum(taken) > 1:
-            state.set_option(CONTACT_SHEET, True)
-        state.next_upload_round()
+            session.set_option(options.LOOK_CONTACT_SHEET, True)
+        photos.next_upload_round()
 
     def photographed() -> None:
-        state.forget_problems()
+        photos.forget_problems()
         if (picture := st.session_state["camera_picture"]) is not None:
             _take(picture.getvalue(), "camera")
 
@@ -203,20 +201,20 @@ def upload() -> None:
             on_change=received,
             label_visibility="collapsed",
         )
-    for problem in state.problems():
+    for problem in photos.problems():
         st.error(problem)
     with st.container(key="photo-switches", horizontal=True, gap="medium"):
         # Behind a switch, so that the browser asks for the camera only when it is wanted.
         camera = st.toggle("Camera", key="camera")
-        kept(st.toggle, "Contact sheet", CONTACT_SHEET, False, help="All photos at a glance")
+        persistent_choice(st.toggle, "Contact sheet", options.LOOK_CONTACT_SHEET, help="All photos at a glance")
     if camera:
         st.camera_input("Take a photo", key="camera_picture", on_change=photographed, label_visibility="collapsed")
 
 
 def _take(data: bytes, name: str) -> bool:
     try:
-        state.add_upload(data, name)
+        photos.add_upload(data, name)
     except ImageError as error:
-        state.add_problem(str(error))
+        photos.add_problem(str(error))
         return False
     return True

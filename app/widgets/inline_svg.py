@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
-
 _JS = """
 export default function({ parentElement, data }) {
   const box = parentElement.querySelector(".drawing");
@@ -27,4 +25,4 @@ def draw(html: str, key: str) -> None:
 
     Every text that comes from outside (names, labels) must be escaped already.
     """
-    _DRAWING(key=state.half_key(key), data={"html": html})
+    _DRAWING(key=key, data={"html": html})

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
-from app import state
+from app.state import session
+from app.state.options import Option
+
+T = TypeVar("T")
 
 
-def kept(
-    widget: Callable[..., Any],
-    label: str,
-    option: str,
-    default: Any,
-    allowed: Collection[Any] | None = None,
-    **settings: Any,
-) -> Any:
-    """Draws `widget(label, ...)` with the choice kept under `option` (start it with the page's name); returns it.
+def persistent_choice(
+    widget: Callable[..., Any], label: str, option: Option[T], allowed: Collection[Any] | None = None, **settings: Any
+) -> T:
+    """Draws `widget(label, ...)` with the choice kept as that option of the session; returns it.
 
     With `allowed`, a kept choice that is no longer among them gives way to the default.
     """
-    key = option.replace(".", "-")
+    key = option.name.replace(".", "-")
 
     def changed() -> None:
-        state.set_option(option, st.session_state[key])
+        session.set_option(option, st.session_state[key])
 
-    chosen = state.option(option, default)
+    chosen = session.option(option)
     if allowed is not None and chosen not in allowed:
-        chosen = default
+        chosen = option.default
     st.session_state[key] = chosen
-    return widget(label, key=key, on_change=changed, **settings)
+    found: T = widget(label, key=key, on_change=changed, **settings)
+    return found

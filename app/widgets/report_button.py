@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import html
-import threading
 from pathlib import Path
 
 import streamlit as st
 
-from app import state, theme
-from app.jobs import background
+from app import theme
 from app.jobs.attribution import Question
-from app.jobs.background import Compute
-from app.views.heads import probes as probe_view
-from app.widgets.persistent_choice import kept
+from app.jobs.report import report_job
+from app.state import network, options, selection, session
+from app.state.panel import Panel
+from app.widgets import progress
+from app.widgets.persistent_choice import persistent_choice
 from inception_model.analysis.probes import Probes
 from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.images.decode import Photo
-from inception_model.inference.classifier import Classifier
-from inception_model.progress import Progress
-from inception_model.report import Findings, Settings, collect, render
+from inception_model.report import Findings, Settings, render
 
 
-def show(question: Question | None = None) -> None:
+def show(panel: Panel, question: Question | None = None) -> None:
     """The button, how far the report is, and the download. `question`: the page Why's; else the report's defaults."""
-    trained = state.service().classifier.trained_heads
-    if not trained:
+    if not network.trained_heads():
         return
     theme.heading(
         "Take it with you",
@@ -33,34 +30,33 @@ def show(question: Question | None = None) -> None:
         "credit ledger, every branch off, the costs, and the settings and versions that make it again. "
         "(Paper, sections 4 and 5.)",
     )
-    chosen, probes = settings(question), _probes()
-    findings: Findings | None = background.answer(
+    findings: Findings | None = progress.answer(
+        panel,
         f"report-{'look' if question is None else 'why'}",
-        ("report", chosen, probes),
-        collecting(chosen, probes),
+        report_job(panel, settings(question), _probes()),
         "Report",
         ask="Make a report",
     )
     if findings is not None:
-        _offer(findings, state.current_photo())
+        _offer(findings, panel.photo)
 
 
 def settings(question: Question | None) -> Settings:
     """What the page is about: its head, target and method, or the last head's own answer with the usual maps."""
-    module, checkpoint = state.selected_module(), Path(state.settings()[0]).name
+    module, checkpoint = selection.module(), Path(network.settings()[0]).name
     if question is None:
-        trained = state.service().classifier.trained_heads
+        trained = network.trained_heads()
         return Settings(head="main" if "main" in trained else trained[-1], module=module, checkpoint=checkpoint)
     return Settings(
         head=question.head,
         target=question.target,
         methods=(question.method,),
         layer=question.layer,
-        baseline=question.baseline or state.option("why.baseline", "black"),
+        baseline=question.baseline or session.option(options.WHY_BASELINE),
         options=question.options,
         module=module,
-        steps=state.option("why.ledger.steps", 50),
-        fill=state.option("ablation.fill", "zero"),
+        steps=session.option(options.WHY_LEDGER_STEPS),
+        fill=session.option(options.ABLATION_FILL),
         checkpoint=checkpoint,
     )
 
@@ -68,26 +64,16 @@ def settings(question: Question | None) -> Settings:
 def _probes() -> Probes | None:
     """The checkpoint's probes where there are good ones; the page Heads says what is wrong with others."""
     try:
-        return probe_view.find()
+        return network.probes()
     except CheckpointError:
         return None
-
-
-def collecting(chosen: Settings, probes: Probes | None) -> Compute:
-    """The calculation of everything that the report says about the current photo."""
-    photo = state.current_photo()
-
-    def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Findings:
-        return collect(twin, photo, chosen, probes=probes, progress=progress, cancel=cancel)
-
-    return compute
 
 
 @st.fragment
 def _offer(findings: Findings, photo: Photo) -> None:
     """The download, with or without the photo; the page is put together when it is asked for."""
     with st.container(key="report-offer", horizontal=True, gap="medium", vertical_alignment="center"):
-        private = kept(st.toggle, "Without the photo and its name", "report.private", False)
+        private = persistent_choice(st.toggle, "Without the photo and its name", options.REPORT_PRIVATE)
         name = "report.html" if private else f"{Path(photo.name).stem}-report.html"
         st.download_button(
             "Download the report",

@@ -13,14 +13,12 @@ from functools import cache
 
 import streamlit as st
 
-from app import state
+from app.state import session
+from app.state.options import TEACH
 from inception_model.analysis.receptive_field import receptive_field
 from inception_model.architecture.variants import get_spec
 from inception_model.cost.report import compute_report
 from inception_model.drawing.numbers import amount
-
-TEACH = "teach"
-"""The option that says whether the sentences are shown; they are until somebody switches them off."""
 
 
 @dataclass(frozen=True)
@@ -215,13 +213,13 @@ def numbers() -> dict[str, str]:
 
 def is_on() -> bool:
     """Whether the sentences are shown."""
-    return state.option(TEACH, True)
+    return session.option(TEACH)
 
 
 def note(figure: str) -> None:
-    """The lesson of a figure, below it: nothing while teach mode is off, and only once for two photos."""
+    """The lesson of a figure, below it: nothing while teach mode is off. Of two photos, it stands below both."""
     place, lesson = st.empty(), LESSONS[figure]  # an empty place, so that what follows stays where it was
-    if is_on() and state.half_key(figure) == figure:
+    if is_on():
         words = f"{html.escape(lesson.sentence)} <cite>({html.escape(lesson.source)}.)</cite>"
         place.html(f'<p class="scope-teach" role="note">{words}</p>')
 
@@ -230,7 +228,7 @@ def switch(key: str, label: str, help: str | None = None) -> None:
     """A switch for the sentences; several may stand on a page, each with a key of its own."""
 
     def changed() -> None:
-        state.set_option(TEACH, st.session_state[key])
+        session.set_option(TEACH, st.session_state[key])
 
     st.session_state[key] = is_on()
     st.toggle(label, key=key, on_change=changed, help=help)

@@ -12,7 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
+from app.state import navigation, session
+from app.state.options import TOUR_ASKED, TOUR_STEP
 
 KEY = "tour"
 
@@ -75,26 +76,26 @@ _TOUR = st.components.v2.component(
 
 def begin(page: str) -> None:
     """At a session's first run: offers the tour to who comes to the first page by no link. Call it in every run."""
-    if state.option("tour.step", None) is None:
-        state.set_option("tour.step", 1 if page == STEPS[0].page and not st.query_params else 0)
+    if session.option(TOUR_STEP) is None:
+        session.set_option(TOUR_STEP, 1 if page == STEPS[0].page and not st.query_params else 0)
 
 
 def follow(step: int, page: str) -> int:
     """The step to show on a page: the nearest one that speaks of it, or the same where none does. 0: no tour."""
-    here = [number for number, known in enumerate(STEPS, 1) if known.page == page]
-    return min(here, key=lambda number: abs(number - step)) if step and here else step
+    its_own = [number for number, known in enumerate(STEPS, 1) if known.page == page]
+    return min(its_own, key=lambda number: abs(number - step)) if step and its_own else step
 
 
 def take() -> None:
     """From a callback: starts the tour, also where this browser has left it before."""
-    state.set_option("tour.asked", True)
+    session.set_option(TOUR_ASKED, True)
     _go(1)
 
 
 def _go(step: int) -> None:
-    state.set_option("tour.step", step)
+    session.set_option(TOUR_STEP, step)
     if step:
-        state.go_to(STEPS[step - 1].page)
+        navigation.go_to(STEPS[step - 1].page)
 
 
 def show(page: str) -> None:
@@ -105,13 +106,14 @@ def show(page: str) -> None:
         if isinstance(answer, int) and 0 <= answer <= len(STEPS):
             _go(answer)
 
-    step = follow(state.option("tour.step", 0), page)
-    if step != state.option("tour.step", 0):
-        state.set_option("tour.step", step)
+    before = session.option(TOUR_STEP) or 0
+    step = follow(before, page)
+    if step != before:
+        session.set_option(TOUR_STEP, step)
     steps = [{"title": known.title, "text": known.text, "about": known.about} for known in STEPS]
     with st.container(key="tour-corner"):
         _TOUR(
             key=KEY,
-            data={"steps": steps, "step": step, "asked": state.option("tour.asked", False)},
+            data={"steps": steps, "step": step, "asked": session.option(TOUR_ASKED)},
             on_go_change=answered,
         )

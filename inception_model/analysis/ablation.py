@@ -137,17 +137,16 @@ class Sweep:
         before = self.before.of(head)
         return self.after[head] - before
 
+    def score_changes(self, head: HeadName | str, target: Target, image: int = 0) -> list[list[float]]:
+        """(M, 4): change of the target's score at one head for one image when that branch is off, in logits."""
+        return [[float(target.score(branch)[image]) for branch in module] for module in self.delta(head)]
+
     def as_dict(self, target: Target, heads: Sequence[HeadName], image: int = 0) -> dict[str, Any]:
         """Head -> module -> branch: the change of one image's score without it, ready for JSON. `heads`: trained."""
         return {
             head: [
-                {
-                    "module": name,
-                    "branches": {
-                        kind: float(target.score(branch)[image]) for kind, branch in zip(BRANCHES, module, strict=True)
-                    },
-                }
-                for name, module in zip(self.modules, self.delta(head), strict=True)
+                {"module": name, "branches": dict(zip(BRANCHES, changes, strict=True))}
+                for name, changes in zip(self.modules, self.score_changes(head, target, image), strict=True)
             ]
             for head in heads
         }

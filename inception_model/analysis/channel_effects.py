@@ -16,7 +16,7 @@ from ..inference.trace import NODES, BlockTrace
 
 
 @dataclass(frozen=True)
-class Effects:
+class ChannelEffects:
     """How much every channel of a module pushes some classes of one head, on one image.
 
     `values[node]` is (classes, channels): the sum over positions of activation times gradient of the class's logit.
@@ -30,7 +30,9 @@ class Effects:
     exact: bool
 
 
-def channel_effects(classifier: Classifier, block: BlockTrace, head: HeadName, classes: Sequence[int]) -> Effects:
+def channel_effects(
+    classifier: Classifier, block: BlockTrace, head: HeadName, classes: Sequence[int]
+) -> ChannelEffects:
     """Pushes of all channels of a module's eight nodes towards `classes` of `head`, for the first image of the trace.
 
     Raises ValueError where the head hangs before the module. Runs from the module's input on and leaves no hooks.
@@ -50,7 +52,7 @@ def channel_effects(classifier: Classifier, block: BlockTrace, head: HeadName, c
         for i, name in enumerate(NODES)
     }
     last = block.name == network.spec.module_names[-1]
-    return Effects(head, tuple(classes), {name: v.float().cpu() for name, v in values.items()}, last)
+    return ChannelEffects(head, tuple(classes), {name: v.float().cpu() for name, v in values.items()}, last)
 
 
 def _run_block(block: InceptionBlock, x: Tensor) -> dict[str, Tensor]:

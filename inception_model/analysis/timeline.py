@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..architecture.address import head_modules
 from ..architecture.spec import HeadName
 from ..inference.classifier import Answer, Classifier
 from ..inference.trace import Trace
@@ -135,12 +136,6 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
     return (entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2).clamp_min(0)
 
 
-def head_modules(classifier: Classifier) -> dict[HeadName, str]:
-    """The module on which each head of the network hangs, in the order of depth (Figure 3)."""
-    spec = classifier.checkpoint.spec
-    return {**{aux.name: aux.after for aux in spec.aux}, "main": spec.module_names[-1]}
-
-
 def timeline(
     classifier: Classifier, trace: Trace, index: int | None = None, *, count: int = 5, probes: Probes | None = None
 ) -> Timeline:
@@ -149,7 +144,7 @@ def timeline(
     `count`: classes in each head's `top`. `probes`: this checkpoint's, to be read too. Raises ValueError for a class
     that isn't there, or where no head was trained.
     """
-    modules = head_modules(classifier)
+    modules = head_modules(classifier.checkpoint.spec)
     trained = [head for head in modules if head in classifier.trained_heads]
     if not trained:
         raise ValueError(f"no head of {classifier.checkpoint.name} was ever trained, so there is no answer to follow")

@@ -46,9 +46,14 @@ class Part:
         return ":".join(str(value) for value in (self.module, self.branch, self.channel) if value is not None)
 
 
+def head_modules(spec: NetworkSpec) -> dict[HeadName, str]:
+    """The module on which each head of the network hangs, in the order of depth (Figure 3)."""
+    return {**{aux.name: aux.after for aux in spec.aux}, "main": spec.module_names[-1]}
+
+
 def modules_seen(spec: NetworkSpec, head: HeadName) -> tuple[str, ...]:
     """The modules that a head depends on: all nine for main, 3a to 4a for aux1, 3a to 4d for aux2 (Figure 3)."""
-    after = {aux.name: aux.after for aux in spec.aux} | {"main": spec.module_names[-1]}
+    after = head_modules(spec)
     if head not in after:
         raise KeyError(f"no head {head!r} in this network; it has: {', '.join(spec.heads)}")
     return spec.module_names[: spec.module_names.index(after[head]) + 1]
@@ -56,5 +61,4 @@ def modules_seen(spec: NetworkSpec, head: HeadName) -> tuple[str, ...]:
 
 def reaches(spec: NetworkSpec, module: str, head: HeadName) -> bool:
     """Whether a head's answer depends on that module: aux1 stops at 4a, aux2 at 4d."""
-    after = {aux.name: aux.after for aux in spec.aux}.get(head, spec.module_names[-1])
-    return spec.module_names.index(module) <= spec.module_names.index(after)
+    return module in modules_seen(spec, head)

@@ -61,6 +61,11 @@ def unit_widths(block: BlockSpec) -> dict[str, int]:
     return {unit: getattr(block, field) for unit, field in _FIELDS.items()}
 
 
+def node_widths(block: BlockSpec) -> dict[str, int]:
+    """Channels of all nodes of a module: its input, its six convolutions and their concatenation (`output`)."""
+    return {**unit_widths(block), "input": block.in_channels, "output": block.out_channels}
+
+
 def with_widths(spec: NetworkSpec, module: str, widths: Mapping[str, int]) -> NetworkSpec:
     """The network with some widths of a module (names of UNITS) or of "stem" (STEM_UNITS) changed.
 

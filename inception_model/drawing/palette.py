@@ -1,4 +1,4 @@
-"""The one visual language of app and report: colours, names, and how numbers are written."""
+"""The one visual language of app and report: colours and names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ BRANCH_COLOURS = {"1x1": "#0072B2", "3x3": "#009E73", "5x5": "#D55E00", "pool": 
 
 BRANCH_NAMES = {"1x1": "1×1", "3x3": "3×3", "5x5": "5×5", "pool": "pool"}
 """The branches as printed in the paper."""
+
+
+def node_name(node: str) -> str:
+    """A node of a module in the paper's words: `3×3 reduce`, `5×5`, `pool`, `input`."""
+    kind, _, rest = node.partition("_")
+    return f"{BRANCH_NAMES.get(kind, kind)}{' reduce' if rest == 'reduce' else ''}"
+
 
 _GREYS = {
     "ink": ("#1b1f24", "#e8eaed"),

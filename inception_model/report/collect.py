@@ -18,7 +18,8 @@ from torch import Tensor
 from ..analysis.ablation import channel_means, sweep
 from ..analysis.conductance import credit_ledger, exact_split
 from ..analysis.probes import Probes
-from ..analysis.timeline import head_modules, timeline
+from ..analysis.timeline import timeline
+from ..architecture.address import head_modules
 from ..architecture.spec import UNITS, BranchKind, HeadName
 from ..attribution import METHODS, explain
 from ..attribution.reading import PAPERS, numbers, unit_of
@@ -206,7 +207,7 @@ def _image(classifier: Classifier, photo: Photo) -> dict[str, Any]:
 
 def _heads(classifier: Classifier, trace: Trace) -> dict[str, Any]:
     """The five best classes of every head; none of a head that was never trained: its logits are noise."""
-    trained, after = classifier.trained_heads, head_modules(classifier)
+    trained, after = classifier.trained_heads, head_modules(classifier.checkpoint.spec)
     return {
         head: {
             "after": after[head],

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Memo:
+class LRUCache:
     """Remembers the last `entries` answers by key; threads that ask for the same key at once share one computation."""
 
     def __init__(self, entries: int) -> None:

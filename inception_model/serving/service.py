@@ -22,7 +22,7 @@ from ..images.decode import Photo
 from ..inference.classifier import Classifier
 from ..inference.trace import Trace, capture
 from ..progress import Cancelled, Progress
-from .cache import Memo
+from .cache import LRUCache
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.02
@@ -35,7 +35,7 @@ class BusyError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Look:
+class ForwardResult:
     """One photo seen by one network: its Trace (one image), the photo's hash, and the seconds it took
     (preprocessing, forward pass and copying out)."""
 
@@ -50,7 +50,7 @@ class _Job:
 
     work: Callable[[Classifier, Progress], Any]
     waits: Callable[[], bool]
-    polite: bool = False
+    low_priority: bool = False
     finished: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)
     steps: tuple[int, int] | None = None
@@ -84,7 +84,7 @@ class InferenceService:
         self._closed = False
         self._running = set[_Job]()
         self._urgent = 0
-        self._looks, self._answers = Memo(looks), Memo(256)
+        self._looks, self._answers = LRUCache(looks), LRUCache(256)
         self._workers = [threading.Thread(target=self._serve, daemon=True, name=f"twin-{i}") for i in range(twins)]
         for worker in self._workers:
             worker.start()
@@ -102,20 +102,20 @@ class InferenceService:
 
         capture(self.classifier, self.classifier.prepare(Image.new("RGB", (256, 256), (128, 128, 128))))
 
-    def look(self, photo: Photo) -> Look:
+    def look(self, photo: Photo) -> ForwardResult:
         """The photo through the shared network; remembered by the photo's hash."""
 
-        def compute() -> Look:
+        def compute() -> ForwardResult:
             started = time.perf_counter()
             with self._first():
                 trace = capture(self.classifier, self.classifier.prepare(photo.image))
-            return Look(trace, photo.sha256, time.perf_counter() - started)
+            return ForwardResult(trace, photo.sha256, time.perf_counter() - started)
 
         return self._looks.get(photo.sha256, compute)
 
-    def known_look(self, sha256: str) -> Look | None:
+    def known_look(self, sha256: str) -> ForwardResult | None:
         """The look at the photo with this hash if it is still remembered; nothing is computed, nobody waits."""
-        found: Look | None = self._looks.peek(sha256)
+        found: ForwardResult | None = self._looks.peek(sha256)
         return found
 
     def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -133,21 +133,21 @@ class InferenceService:
         timeout: float | None = None,
         cancel: threading.Event | None = None,
         progress: Progress | None = None,
-        polite: bool = False,
+        low_priority: bool = False,
         **options: Any,
     ) -> T:
         """`work(twin, *args, **options)` on a twin that nobody else uses meanwhile; returns what it returns.
 
         With `progress`, the work also gets `progress=` and whatever it reports is passed on in the caller's thread.
         Raises BusyError when the queue is full, TimeoutError after `timeout` seconds, Cancelled once `cancel` is
-        set; in the last two cases the work stops at the next module it runs, and a waiting one never starts. What is
-        `polite` pauses while other work runs: two that share the cores would both take several times as long.
+        set; in the last two cases the work stops at the next module it runs, and a waiting one never starts. With
+        `low_priority` it pauses while other work runs: two that share the cores would both take several times as long.
         """
 
         def call(twin: Classifier, report: Progress) -> T:
             return work(twin, *args, **options, **({} if progress is None else {"progress": report}))
 
-        job = _Job(call, lambda: polite and self._urgent > 0, polite)
+        job = _Job(call, lambda: low_priority and self._urgent > 0, low_priority)
         self._enqueue(job)
         try:
             self._wait(job, timeout, cancel, progress)
@@ -169,7 +169,7 @@ class InferenceService:
             self._waiting.clear()
             self._changed.notify_all()
 
-    def leave(self) -> None:
+    def shutdown(self) -> None:
         """`close`, and what runs stops at the next module: returns once no worker is inside torch any more."""
         self.close()
         with self._changed:
@@ -212,7 +212,7 @@ class InferenceService:
 
     @contextlib.contextmanager
     def _first(self) -> Iterator[None]:
-        """Polite work pauses meanwhile."""
+        """Low-priority work pauses meanwhile."""
         with self._changed:
             self._urgent += 1
         try:
@@ -229,12 +229,12 @@ class InferenceService:
                     self._changed.wait()
                 if self._closed:
                     return
-                job = next((job for job in self._waiting if not job.polite), self._waiting[0])
+                job = next((job for job in self._waiting if not job.low_priority), self._waiting[0])
                 self._waiting.remove(job)
                 self._running.add(job)
             try:
                 twin = twin or self.classifier.twin()
-                first = contextlib.nullcontext() if job.polite else self._first()
+                first = contextlib.nullcontext() if job.low_priority else self._first()
                 with first, _stops_when_given_up(twin.network, job):
                     job.value = job.work(twin, job.report)
             except BaseException as error:  # handed to the caller, who raises it
@@ -248,10 +248,10 @@ class InferenceService:
 
 
 @atexit.register
-def _leave_all() -> None:
+def _shutdown_all() -> None:
     """A thread that is still inside torch when the interpreter goes would take the process down with an abort."""
     for service in list(_services):
-        service.leave()
+        service.shutdown()
 
 
 @contextlib.contextmanager

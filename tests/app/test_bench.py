@@ -12,11 +12,12 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app import state
 from app.jobs import credit_order
 from app.jobs import stimuli as module_answers
+from app.state import network, photos, session
+from app.state.panel import Panel
+from app.state.selection import Unit
 from app.views.module import ablation_panel, atlas, specialisation, tuning
-from app.views.module.channel_facts import Unit
 from inception_model.analysis import selectivity
 from inception_model.analysis.ablation import Ablation, ablate
 from inception_model.analysis.selectivity import Selectivity, TuningCurve
@@ -66,7 +67,7 @@ def test_the_bench_shows_answer_and_curve_of_the_picked_channel(
     # What is known is not asked again: neither another photo nor another channel runs the network.
     monkeypatch.setattr(module_answers, "tune", lambda *_: pytest.fail("asked again"))
     other = dataclasses.replace(PHOTO, sha256="another", name="another")
-    monkeypatch.setattr(state, "current_photo", lambda: other)
+    monkeypatch.setattr(photos, "first_photo", lambda: other)
     good(page.run())
     page.session_state["scope.channel"] = (channel + 1) % 2
     assert f"Stimulus bench for channel {(channel + 1) % 2} of 4d 5×5" in words(good(page.run()))
@@ -87,7 +88,7 @@ def test_a_stimulus_becomes_the_photo_of_every_page(
     small: InferenceService, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[Photo] = []
-    monkeypatch.setattr(state, "add_photo", taken.append)
+    monkeypatch.setattr(photos, "add_photo", taken.append)
     page = opened("module", bench__open=True, bench__family="checkerboard")
     next(button for button in page.button if button.label == "Look at this picture").click()
     good(page.run())
@@ -174,30 +175,30 @@ def test_credit_is_about_what_the_page_why_explains(small: InferenceService, ope
 def test_credits_are_shares_of_the_score(
     small: InferenceService, monkeypatch: pytest.MonkeyPatch, tiny_classifier: Classifier
 ) -> None:
-    session: dict[str, Any] = {}
-    monkeypatch.setattr(state, "service", lambda: small)
-    monkeypatch.setattr(state, "current_photo", lambda: PHOTO)
-    monkeypatch.setattr(state, "option", lambda name, default: session.get(name, default))
+    chosen: dict[str, Any] = {}
+    monkeypatch.setattr(network, "service", lambda: small)
+    monkeypatch.setattr(session, "get", lambda name, default: chosen.get(name, default))
+    panel = Panel(PHOTO)
     about = ("main", Target(2, 4, "a contrast"))
-    found = credit_order.credits_of("5b", about)
+    found = credit_order.credits_of(panel, "5b", about)
     # At 5b the score is the sum of all shares and the difference of the biases.
-    trace, network = small.look(PHOTO).trace, small.classifier.network
-    bias = network.classifier.bias[2] - network.classifier.bias[4]
+    trace, weights = small.look(PHOTO).trace, small.classifier.network
+    bias = weights.classifier.bias[2] - weights.classifier.bias[4]
     score = float(trace.logits("main")[0, 2] - trace.logits("main")[0, 4])
     assert found["output"].sum() + float(bias) == pytest.approx(score, rel=1e-4, abs=1e-5)
     view = atlas.View(credit=about)
-    data = atlas.figure_data("5b", view)["nodes"]
+    data = atlas.figure_data((panel,), panel, "5b", view)["nodes"]
     for kind, node in BRANCH_UNIT.items():
-        lane = state.spec().block("5b").channels(kind)
+        lane = network.spec().block("5b").channels(kind)
         assert found[node] == pytest.approx(found["output"][lane], rel=1e-4, abs=1e-6)
         assert (np.diff(found[node][list(data[node]["order"])]) <= 0).all()
         assert len(data[node]["credit"]) == len(found[node])
-    assert "exact share of the logit" in credit_order.in_words("5b", about)
+    assert "exact share of the logit" in credit_order.in_words(panel, "5b", about)
 
     # aux2 hangs after 4d: 5b can only speak of main. What names no class gives way to the answer.
-    session |= {"why.head": "aux2", "why.target": "class", "why.class": "no such thing"}
-    assert credit_order.asked("5b")[0] == "main"
-    head, target = credit_order.asked("4d")
+    chosen |= {"option.why.head": "aux2", "option.why.target": "class", "option.why.class": "no such thing"}
+    assert credit_order.asked(panel, "5b")[0] == "main"
+    head, target = credit_order.asked(panel, "4d")
     assert (head, target.index) == ("aux2", int(trace.logits("aux2")[0].argmax()))
 
 
@@ -223,7 +224,7 @@ def test_parts_of_several_modules_are_off_together(small: InferenceService, open
 def test_bench_answers_cover_every_node(
     small: InferenceService, monkeypatch: pytest.MonkeyPatch, relative: Callable[..., float]
 ) -> None:
-    monkeypatch.setattr(state, "service", lambda: small)
+    monkeypatch.setattr(network, "service", lambda: small)
     shown = stimuli.as_photo(stimuli.Edge(30), small.classifier.preprocessing)
     for node in NODES:
         found = module_answers.map_of(Unit("3b", node, 1, 0, 0), stimuli.Edge(30))

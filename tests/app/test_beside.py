@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import state
 from app.figures import network_map
 from app.jobs import attribution as why_answers
 from app.jobs.map_quantities import mean_activations
-from app.state import photos
+from app.state import network, photos, session
+from app.state.panel import Panel, panels
 from app.views.heads import timeline as timeline_view
 from app.views.look import contact_sheet
 from app.views.module import atlas
@@ -51,7 +51,7 @@ def small() -> Iterator[InferenceService]:
 @pytest.fixture
 def page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """`page("look", beside=HASH, option=value)`: a page alone on the tiny network, the cat chosen."""
-    monkeypatch.setattr(state, "service", lambda: small)
+    monkeypatch.setattr(network, "service", lambda: small)
 
     def run(name: str, beside: str | None = CUP.sha256, **options: Any) -> AppTest:
         test = AppTest.from_file(str(VIEWS / name / "page.py"), default_timeout=60)
@@ -65,13 +65,12 @@ def page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> Callable[.
 
 
 @pytest.fixture
-def session(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def kept(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the session keeps as a plain dictionary: the app's functions without a page; cat and cup are compared."""
     kept: dict[str, Any] = {"photo": CAT.sha256, "beside": CUP.sha256}
-    monkeypatch.setattr(state, "service", lambda: small)
-    for module, get, put in ((photos, "get", "put"), (state, "_get", "_set")):
-        monkeypatch.setattr(module, get, lambda name, default: kept.get(name, default))
-        monkeypatch.setattr(module, put, kept.__setitem__)
+    monkeypatch.setattr(network, "service", lambda: small)
+    monkeypatch.setattr(session, "get", lambda name, default: kept.get(name, default))
+    monkeypatch.setattr(session, "put", kept.__setitem__)
     return kept
 
 
@@ -104,7 +103,7 @@ def names(test: AppTest) -> list[str]:
 # What is compared
 
 
-def test_the_second_photo_comes_goes_and_changes_places(session: dict[str, Any]) -> None:
+def test_the_second_photo_comes_goes_and_changes_places(kept: dict[str, Any]) -> None:
     assert (photos.first_photo(), photos.beside_photo()) == (CAT, CUP)
     photos.select_photo(CUP.sha256)
     assert (photos.first_photo(), photos.beside_photo()) == (CUP, CAT)
@@ -118,11 +117,11 @@ def test_the_second_photo_comes_goes_and_changes_places(session: dict[str, Any])
     photos.set_beside(None)
     assert photos.beside_photo() is None
     assert filmstrip.next_photo() == sample_photo("astronaut").sha256
-    session["beside"] = rocket.sha256
+    kept["beside"] = rocket.sha256
     assert photos.beside_photo() is None, "a photo is not compared with itself"
 
 
-def test_a_second_photo_that_was_the_oldest_upload_goes_with_it(session: dict[str, Any]) -> None:
+def test_a_second_photo_that_was_the_oldest_upload_goes_with_it(kept: dict[str, Any]) -> None:
     def mine(number: int) -> Photo:
         return Photo(CAT.image, f"{number:064x}", str(number))
 
@@ -131,35 +130,34 @@ def test_a_second_photo_that_was_the_oldest_upload_goes_with_it(session: dict[st
     photos.set_beside(mine(0).sha256)
     assert photos.beside_photo() == mine(0)
     photos.add_photo(mine(99))
-    assert session["beside"] is None
+    assert kept["beside"] is None
     assert photos.first_photo() == mine(99)
     assert photos.missing_photos() == []
 
 
-@pytest.mark.usefixtures("session")
-def test_inside_a_half_everything_is_about_its_photo(small: InferenceService) -> None:
-    assert state.of_each(lambda: (state.trace(), state.half_key("key"))) == [
-        (small.look(CAT).trace, "key"),
-        (small.look(CUP).trace, "beside-key"),
-    ]
-    with state.looking_at(CUP):
-        later = state.here(lambda: state.current_photo().name)
-        assert state.remember(("test", "name"), later) == "espresso"
-    assert state.current_photo() is CAT
-    assert later() == "espresso"
-    assert state.recall(("test", "name")) is None
-    with pytest.raises(ZeroDivisionError), state.looking_at(CUP):
-        _ = 1 / 0
-    assert state.current_photo() is CAT
+@pytest.mark.usefixtures("kept")
+def test_everything_that_a_panel_says_is_about_its_photo(small: InferenceService) -> None:
+    cat, cup = panels()
+    assert (cat.photo, cup.photo) == (CAT, CUP)
+    assert (cat.first, cup.first) == (True, False)
+    assert cat.trace() is small.look(CAT).trace
+    assert cup.look() is small.look(CUP)
+    assert (cat.widget_key("key"), cup.widget_key("key")) == ("key", "beside-key")
+    assert cup.remember(("test", "name"), lambda: cup.photo.name) == "espresso"
+    assert cup.recall(("test", "name")) == "espresso"
+    assert cat.recall(("test", "name")) is None
+    photos.set_beside(None)
+    assert panels() == (Panel(CAT),)
 
 
-@pytest.mark.usefixtures("session")
+@pytest.mark.usefixtures("kept")
 def test_scales_are_those_of_both_photos(small: InferenceService) -> None:
     tops = [float(small.look(photo).trace.block("4d").output.max()) for photo in (CAT, CUP)]
     assert tops[0] != tops[1]
-    for scale in state.of_each(lambda: atlas.shared_scale("4d", "5x5")):
-        assert scale == pytest.approx(max(tops))
-    orders = state.of_each(lambda: atlas.figure_data("4d", View(sort="mean"))["nodes"]["3x3"]["order"])
+    both = panels()
+    assert atlas.shared_scale(both, "4d", "5x5") == pytest.approx(max(tops))
+    drawn = [atlas.figure_data(both, panel, "4d", View(sort="mean"))["nodes"]["3x3"] for panel in both]
+    orders = [node["order"] for node in drawn]
     means = small.look(CAT).trace.block("4d").node("3x3")[0].mean(dim=(1, 2))
     assert orders[0] == orders[1] == tuple(means.argsort(descending=True, stable=True).tolist())
 
@@ -309,7 +307,7 @@ def test_the_sheet_holds_every_photo_and_keeps_no_maps(
     test.file_uploader[0].set_value([(name, data, "image/png") for name, data in pictures])
     done(good(test.run()))
     assert "All photos at a glance" in words(test), "two uploads at once open it"
-    everything: list[Photo] = [*test.session_state["scope.uploads"], *state.named_photos()]
+    everything: list[Photo] = [*test.session_state["scope.uploads"], *session.named_photos()]
     found = [small.recall(("", ("sheet", photo.sha256))) for photo in everything]
     for photo, says in zip(everything, found, strict=True):
         heads = small.classifier.heads_of(small.classifier.prepare(photo.image))

@@ -199,12 +199,12 @@ def test_clicks_on_the_map_go_where_they_say() -> None:
     def script(where: str) -> None:
         import streamlit as st
 
-        from app import state
         from app.figures import network_map
+        from app.state import navigation, options, selection, session
 
         network_map.go(where)
-        place = (state.selected_module(), state.selected_branch(), state.selected_channel())
-        st.text(repr((state.take_destination(), *place, state.option("why.head", None))))
+        place = (selection.module(), selection.branch(), selection.channel())
+        st.text(repr((navigation.take_destination(), *place, session.option(options.WHY_HEAD))))
 
     for where, wanted in (
         ("4b/3x3", ("module", "4b", "3x3", 0, None)),

@@ -43,14 +43,14 @@ def chosen(page: str, where: str, **options: object) -> AppTest:
     def script(page: str, where: str, options: dict[str, object]) -> None:
         import streamlit as st
 
-        from app import state
         from app.figures import network_line
+        from app.state import navigation, selection, session
 
         for name, value in options.items():
-            state.set_option(name.replace("_", "."), value)
+            session.put(f"option.{name.replace('_', '.')}", value)
         network_line.go(page, where)
-        st.text(repr((network_line.place_of(page), state.selected_module(), state.selected_branch())))
-        st.text(str(state.take_destination()))
+        st.text(repr((network_line.place_of(page), selection.module(), selection.branch())))
+        st.text(str(navigation.take_destination()))
 
     at = AppTest.from_function(script, kwargs={"page": page, "where": where, "options": options}, default_timeout=60)
     at.run()

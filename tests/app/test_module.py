@@ -12,9 +12,12 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import state
+from app.jobs import channels
+from app.state import network, photos, selection
+from app.state import session as kept
+from app.state.panel import Panel
+from app.state.selection import Unit
 from app.views.module import atlas, channel, channel_facts
-from app.views.module.channel_facts import Unit
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
 from inception_model.architecture.variants import TABLE_1, get_spec, tiny
 from inception_model.images.decode import Photo
@@ -31,6 +34,9 @@ def photo(width: int, height: int) -> Photo:
     return Photo(Image.fromarray(pixels), f"{width}x{height}", f"{width} by {height}")
 
 
+PANEL = Panel(photo(320, 200))
+
+
 @pytest.fixture(scope="module")
 def small() -> Iterator[InferenceService]:
     """The tiny network behind a service; of its heads only main counts as trained, as in torchvision's file."""
@@ -43,17 +49,16 @@ def small() -> Iterator[InferenceService]:
 def at_work(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """The state's functions on the tiny network and a plain dictionary: what pages call, without a browser."""
     session: dict[str, object] = {}
-    monkeypatch.setattr(state, "service", lambda: small)
-    monkeypatch.setattr(state, "_get", lambda name, default: session.get(name, default))
-    monkeypatch.setattr(state, "_set", session.__setitem__)
-    monkeypatch.setattr(state, "current_photo", lambda: photo(320, 200))
+    monkeypatch.setattr(network, "service", lambda: small)
+    monkeypatch.setattr(kept, "get", lambda name, default: session.get(name, default))
+    monkeypatch.setattr(kept, "put", session.__setitem__)
     return session
 
 
 def page(small: InferenceService, monkeypatch: pytest.MonkeyPatch, shown: Photo, **session: object) -> AppTest:
     """The page alone on the tiny network."""
-    monkeypatch.setattr(state, "service", lambda: small)
-    monkeypatch.setattr(state, "current_photo", lambda: shown)
+    monkeypatch.setattr(network, "service", lambda: small)
+    monkeypatch.setattr(photos, "first_photo", lambda: shown)
     test = AppTest.from_file(str(ROOT / "app" / "views" / "module" / "page.py"), default_timeout=60)
     for name, value in session.items():
         test.session_state[f"scope.{name.replace('__', '.')}"] = value
@@ -117,85 +122,85 @@ def test_columns_make_areas_to_scale() -> None:
 @pytest.mark.usefixtures("at_work")
 def test_the_figure_holds_every_channel_of_the_trace() -> None:
     view = atlas.View(sort="max", opened=("output",))
-    data = atlas.figure_data("4a", view)
-    block = state.trace().block("4a")
+    data = atlas.figure_data((PANEL,), PANEL, "4a", view)
+    block = PANEL.trace().block("4a")
     assert set(data["nodes"]) == set(NODES) - {"input"}
     for name, node in data["nodes"].items():
         values = block.node(name)[0]
         assert sorted(node["order"]) == list(range(len(values)))
         strongest = node["order"][0]
         assert float(node["max"][strongest]) == pytest.approx(float(values.max()), rel=0.01, abs=1e-4)
-    tops = {atlas.shared_scale("4a", unit) for unit in BRANCH_UNIT.values()}
+    tops = {atlas.shared_scale((PANEL,), "4a", unit) for unit in BRANCH_UNIT.values()}
     assert tops == {float(block.output.max())}
     assert [share["channels"] for share in data["output"]["shares"]] == [
-        state.spec().block("4a").width(kind) for kind in BRANCHES
+        network.spec().block("4a").width(kind) for kind in BRANCHES
     ]
 
 
 @pytest.mark.usefixtures("at_work")
 def test_positions_follow_the_photo_and_stay_on_the_map() -> None:
-    state.set_selected_module("4c", "3x3")
-    state.set_selected_node("3x3_reduce")
-    unit = channel.current_unit()
-    node = state.trace().block("4c").node("3x3_reduce")[0]
+    selection.set_module("4c", "3x3")
+    selection.set_node("3x3_reduce")
+    unit = channel.current_unit((PANEL,), PANEL)
+    node = PANEL.trace().block("4c").node("3x3_reduce")[0]
     assert unit.channel == int(node.mean(dim=(1, 2)).argmax())
     heatmap = node[unit.channel]
     assert heatmap[unit.row, unit.column] == heatmap.max()
-    preprocessing = state.checkpoint().preprocessing
+    preprocessing = network.checkpoint().preprocessing
     for row, column in ((0, 0), (5, 9), (13, 13)):
         # The centre of a 14 x 14 unit is pixel 14 + 16 i of the network's square.
         x, y = preprocessing.to_photo((320, 200), 14 + 16 * column + 0.5, 14 + 16 * row + 0.5)
-        channel.go_to_spot(unit, x / 320, y / 200)
-        found = channel.current_unit()
+        channel.go_to_spot(PANEL, unit, x / 320, y / 200)
+        found = channel.current_unit((PANEL,), PANEL)
         assert (found.row, found.column) == (row, column)
     peak = f"{int(heatmap.argmax()) // 14}, column {int(heatmap.argmax()) % 14} of 14 × 14; "
-    assert peak in channel_facts.facts(channel.current_unit())["peak"]
-    assert "at the cross" in channel_facts.facts(channel.current_unit())["peak"]
-    channel.go_to_spot(unit, 0.0, 1.0)
-    assert (channel.current_unit().row, channel.current_unit().column) == (13, 0)
-    state.set_selected_module("4d")
-    assert channel.current_unit().module == "4d"
+    assert peak in channel_facts.facts(PANEL, channel.current_unit((PANEL,), PANEL))["peak"]
+    assert "at the cross" in channel_facts.facts(PANEL, channel.current_unit((PANEL,), PANEL))["peak"]
+    channel.go_to_spot(PANEL, unit, 0.0, 1.0)
+    assert (channel.current_unit((PANEL,), PANEL).row, channel.current_unit((PANEL,), PANEL).column) == (13, 0)
+    selection.set_module("4d")
+    assert channel.current_unit((PANEL,), PANEL).module == "4d"
 
 
 @pytest.mark.usefixtures("at_work")
 def test_picture_facts_and_support() -> None:
-    state.set_selected_module("3b", "1x1")
-    unit = channel.current_unit()
-    plain = channel_facts.picture(unit, 1.0, ())
-    mapped = channel_facts.picture(unit, 1.0, ("map", "receptive field", "measured support"))
+    selection.set_module("3b", "1x1")
+    unit = channel.current_unit((PANEL,), PANEL)
+    plain = channel_facts.picture(PANEL, unit, 1.0, ())
+    mapped = channel_facts.picture(PANEL, unit, 1.0, ("map", "receptive field", "measured support"))
     assert plain.size == mapped.size == (320, 200)
     assert np.abs(np.asarray(plain, int) - np.asarray(mapped, int)).mean() > 5
-    assert channel_facts.facts(unit)["can see"].startswith("59 px, one unit every 8 px")
-    assert channel_facts.support_of(unit).shape == (224, 224)
-    assert "of the gradient within" in channel_facts.support_words(unit)
+    assert channel_facts.facts(PANEL, unit)["can see"].startswith("59 px, one unit every 8 px")
+    assert channels.support_of(PANEL, unit).shape == (224, 224)
+    assert "of the gradient within" in channel_facts.support_words(PANEL, unit)
     # A concatenated channel sees what its branch sees; the input's is the module before; 3a's comes from the stem.
-    last = state.spec().block("3b").out_channels - 1
-    assert channel_facts.field_of(Unit("3b", "output", last, 0, 0)).size == 75
+    last = network.spec().block("3b").out_channels - 1
+    assert channels.field_of(Unit("3b", "output", last, 0, 0)).size == 75
     assert np.array_equal(
-        channel_facts.support_of(Unit("3b", "output", unit.channel, 3, 4)),
-        channel_facts.support_of(Unit("3b", "1x1", unit.channel, 3, 4)),
+        channels.support_of(PANEL, Unit("3b", "output", unit.channel, 3, 4)),
+        channels.support_of(PANEL, Unit("3b", "1x1", unit.channel, 3, 4)),
     )
-    assert channel_facts.support_of(Unit("3b", "input", 0, 3, 4)).any()
-    assert channel_facts.support_of(Unit("3a", "input", 0, 3, 4)) is None
-    assert channel_facts.support_words(Unit("4a", "input", 0, 3, 4)).startswith("not measured")
+    assert channels.support_of(PANEL, Unit("3b", "input", 0, 3, 4)).any()
+    assert channels.support_of(PANEL, Unit("3a", "input", 0, 3, 4)) is None
+    assert channel_facts.support_words(PANEL, Unit("4a", "input", 0, 3, 4)).startswith("not measured")
 
 
 @pytest.mark.usefixtures("at_work")
 def test_pushes_name_only_trained_heads_and_say_what_is_exact() -> None:
-    exact = channel_facts.pushes(Unit("5b", "3x3", 0, 0, 0))
+    exact = channel_facts.pushes(PANEL, Unit("5b", "3x3", 0, 0, 0))
     assert list(exact) == ["pushes main"]
     assert "exact share" in exact["pushes main"]
-    assert "by gradient" in channel_facts.pushes(Unit("5b", "3x3_reduce", 0, 0, 0))["pushes main"]
-    assert "by gradient" in channel_facts.pushes(Unit("4a", "3x3", 0, 0, 0))["pushes main"]
+    assert "by gradient" in channel_facts.pushes(PANEL, Unit("5b", "3x3_reduce", 0, 0, 0))["pushes main"]
+    assert "by gradient" in channel_facts.pushes(PANEL, Unit("4a", "3x3", 0, 0, 0))["pushes main"]
     assert "4b " in channel_facts.readers(Unit("4a", "pool_proj", 0, 0, 0))
 
 
 @pytest.mark.usefixtures("at_work")
 def test_downloads_are_what_the_trace_holds() -> None:
-    rows = list(csv.DictReader(io.StringIO(channel_facts.csv_text("4b", "5x5"))))
-    values = state.trace().block("4b").node("5x5")[0]
+    rows = list(csv.DictReader(io.StringIO(channel_facts.csv_text(PANEL, "4b", "5x5"))))
+    values = PANEL.trace().block("4b").node("5x5")[0]
     assert [float(row["mean"]) for row in rows] == pytest.approx(values.mean(dim=(1, 2)).tolist(), rel=1e-4)
-    arrays = np.load(io.BytesIO(channel_facts.npz_bytes("4b")))
+    arrays = np.load(io.BytesIO(channel_facts.npz_bytes(PANEL, "4b")))
     assert sorted(arrays) == sorted(f"4b/{name}" for name in NODES)
     assert np.array_equal(arrays["4b/5x5"], values.numpy())
 

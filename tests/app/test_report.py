@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import state
 from app.jobs.attribution import ask
+from app.state import network, photos, selection, session
 from app.widgets import report_button
 from inception_model.architecture.variants import tiny
 from inception_model.images.decode import Photo
@@ -31,23 +31,23 @@ PHOTO = Photo(
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[InferenceService]:
     """The tiny network behind a service, looking at noise."""
     service = InferenceService(random_classifier(tiny(), trained=("aux2", "main")))
-    monkeypatch.setattr(state, "service", lambda: service)
-    monkeypatch.setattr(state, "current_photo", lambda: PHOTO)
-    monkeypatch.setattr(state, "follow_view", lambda: None)
+    monkeypatch.setattr(network, "service", lambda: service)
+    monkeypatch.setattr(photos, "first_photo", lambda: PHOTO)
     yield service
     service.close()
 
 
 def page(*, head: str = "", steps: int = 0) -> None:
     """The control alone: as on Look, or with a head as on Why."""
-    from app import state
     from app.jobs.attribution import ask
+    from app.state import options, session
+    from app.state.panel import panels
     from app.widgets import report_button
     from inception_model.inference.targets import Target
 
-    state.set_option("why.ledger.steps", steps)
+    session.set_option(options.WHY_LEDGER_STEPS, steps)
     question = ask("saliency", head, Target(2, 5, "thing 2 − thing 5"), None, "blur") if head else None  # type: ignore[arg-type]
-    report_button.show(question)
+    report_button.show(panels()[0], question)
 
 
 def opened(**options: Any) -> AppTest:
@@ -83,11 +83,11 @@ def test_the_report_of_why_has_its_head_target_and_method(small: InferenceServic
 
 
 def test_settings_follow_the_page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "selected_module", lambda: "5a")
+    monkeypatch.setattr(selection, "module", lambda: "5a")
     assert report_button.settings(None) == Settings(module="5a", checkpoint="tiny-imagenet")
-    options = {"ablation.fill": "mean", "why.baseline": "blur", "why.ledger.steps": 20}
-    monkeypatch.setattr(state, "option", lambda name, default: options.get(name, default))
-    monkeypatch.setattr(state, "settings", lambda: ("~/private/mine.pth", "cpu", "float32"))
+    chosen = {"option.ablation.fill": "mean", "option.why.baseline": "blur", "option.why.ledger.steps": 20}
+    monkeypatch.setattr(session, "get", lambda name, default: chosen.get(name, default))
+    monkeypatch.setattr(network, "settings", lambda: ("~/private/mine.pth", "cpu", "float32"))
     target = Target(1, None, "thing 1")
     gradcam = report_button.settings(ask("gradcam", "main", target, "4d:5x5", "noise"))
     assert gradcam == Settings("main", target, ("gradcam",), "4d:5x5", "blur", (), "5a", 20, "mean", "mine.pth")

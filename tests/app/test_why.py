@@ -15,15 +15,16 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import state
 from app.figures import attribution_map, trust_badge
-from app.figures.ledger import signed
-from app.jobs import attribution
-from inception_model.analysis.ablation import Ablation, ablate
+from app.jobs import attribution, conductance
+from app.state import network, photos
+from app.state.panel import Panel
+from inception_model.analysis.ablation import Ablation, ablate, channel_means
 from inception_model.analysis.conductance import credit_ledger, exact_split
 from inception_model.architecture.variants import tiny
 from inception_model.attribution import METHODS, Attribution, explain
 from inception_model.attribution.reading import PAPERS
+from inception_model.drawing.numbers import signed
 from inception_model.images.baselines import baseline
 from inception_model.images.decode import Photo
 from inception_model.inference.targets import Target
@@ -56,9 +57,8 @@ def small() -> Iterator[InferenceService]:
 @pytest.fixture
 def opened(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """`opened("why", option=value, ...)`: the page on the tiny network with these choices, the gallery empty."""
-    monkeypatch.setattr(state, "service", lambda: small)
-    monkeypatch.setattr(state, "current_photo", lambda: PHOTO)
-    monkeypatch.setattr(state, "follow_view", lambda: None)
+    monkeypatch.setattr(network, "service", lambda: small)
+    monkeypatch.setattr(photos, "first_photo", lambda: PHOTO)
     pages: list[AppTest] = []
 
     def run(view: str, **options: Any) -> AppTest:
@@ -216,8 +216,8 @@ def test_what_is_known_is_not_calculated_again(opened: Callable[..., AppTest], m
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError("calculated again")
 
-    for name in ("explain", "evidence", "exact_split"):
-        monkeypatch.setattr(attribution, name, refuse)
+    for module, name in ((attribution, "explain"), (attribution, "evidence"), (conductance, "exact_split")):
+        monkeypatch.setattr(module, name, refuse)
     page = opened("why", why__method="saliency")
     assert not any(button.label == "Cancel" for button in page.button)
     assert "all values of the map added up" in words(page)
@@ -265,7 +265,7 @@ def test_branches_are_switched_off_on_the_module_page(
     good(page.run())
     trace, classifier = small.look(PHOTO).trace, small.classifier
     x = classifier.preprocessing(PHOTO.image)
-    means = attribution.channel_means(classifier, baseline("blur", x, classifier.preprocessing))
+    means = channel_means(classifier, baseline("blur", x, classifier.preprocessing))
     ablation = Ablation.parse([f"{module}:1x1", f"{module}:pool"], classifier.network.spec, fill)
     result = ablate(classifier, trace, ablation, means)
     text = re.sub(r"\s+", " ", words(page))
@@ -284,7 +284,7 @@ def test_the_map_lies_on_what_the_network_saw(
     x = small.classifier.prepare(PHOTO.image)
     known = explain(small.classifier, x, "saliency")
     red = dataclasses.replace(known, heatmap=torch.ones(224, 224))
-    image = np.asarray(attribution_map.picture(red, 1.0, 1.0, 640))
+    image = np.asarray(attribution_map.picture(Panel(PHOTO), red, 1.0, 1.0, 640))
     view = small.classifier.preprocessing.view(PHOTO.size)
     assert np.array_equal(image[:, : int(view.left) - 1], PIXELS[:, : int(view.left) - 1])
     inside = image[int(view.top) + 3 : int(view.bottom) - 3, int(view.left) + 3 : int(view.right) - 3]

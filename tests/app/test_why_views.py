@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from app.figures.ablation import result_html, sweep_html, sweep_in_words
-from app.figures.ledger import exact_html, in_words, ledger_html, signed
+from app.figures.ledger import exact_html, in_words, ledger_html
 from inception_model.analysis.ablation import Ablation, ablate, sweep
 from inception_model.analysis.conductance import CreditLedger, credit_ledger, exact_split
 from inception_model.architecture.spec import BRANCHES
+from inception_model.drawing.numbers import signed
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import Trace, capture

@@ -13,7 +13,7 @@ from torch import Tensor
 from inception_model.images.decode import Photo
 from inception_model.inference.classifier import Classifier
 from inception_model.progress import Cancelled, Progress
-from inception_model.serving.cache import Memo
+from inception_model.serving.cache import LRUCache
 from inception_model.serving.service import BusyError, InferenceService, hook_count
 
 Relative = Callable[[Tensor, Tensor], float]
@@ -211,14 +211,14 @@ def test_leaving_stops_what_runs_and_what_waits(tiny_classifier: Classifier) -> 
     assert started.wait(20)
     asked[1].start()
     wait_until(lambda: service.load == (1, 1))
-    service.leave()
+    service.shutdown()
     for thread in asked:
         thread.join(20)
     assert not any(worker.is_alive() for worker in service._workers)
     assert sorted(said) == ["nobody waits for this result any more", "the service was closed"]
 
 
-def test_polite_work_waits_for_the_rest(tiny_classifier: Classifier) -> None:
+def test_low_priority_work_waits_for_the_rest(tiny_classifier: Classifier) -> None:
     service, order, busy, release = InferenceService(tiny_classifier), list[str](), threading.Event(), threading.Event()
 
     def urgent(twin: Classifier) -> None:
@@ -228,11 +228,11 @@ def test_polite_work_waits_for_the_rest(tiny_classifier: Classifier) -> None:
 
     def patient(twin: Classifier) -> None:
         twin.network(torch.zeros(1, 3, 224, 224))
-        order.append("polite")
+        order.append("low_priority")
 
     threads = [
         threading.Thread(target=service.run, args=(urgent,)),
-        threading.Thread(target=service.run, args=(patient,), kwargs={"polite": True}),
+        threading.Thread(target=service.run, args=(patient,), kwargs={"low_priority": True}),
     ]
     threads[0].start()
     assert busy.wait(20)
@@ -243,7 +243,7 @@ def test_polite_work_waits_for_the_rest(tiny_classifier: Classifier) -> None:
     release.set()
     for thread in threads:
         thread.join(20)
-    assert order == ["urgent", "polite"]
+    assert order == ["urgent", "low_priority"]
     service.close()
 
 
@@ -253,12 +253,12 @@ def test_urgent_work_is_taken_first(tiny_classifier: Classifier) -> None:
     holder.start()
     wait_until(lambda: service.load == (1, 0))
     threads = [holder]
-    for waiting, polite in enumerate((True, False), 1):
+    for waiting, low_priority in enumerate((True, False), 1):
         threads.append(
             threading.Thread(
                 target=service.run,
-                args=(lambda _, name="polite" if polite else "urgent": order.append(name),),
-                kwargs={"polite": polite},
+                args=(lambda _, name="low_priority" if low_priority else "urgent": order.append(name),),
+                kwargs={"low_priority": low_priority},
             )
         )
         threads[-1].start()
@@ -266,7 +266,7 @@ def test_urgent_work_is_taken_first(tiny_classifier: Classifier) -> None:
     release.set()
     for thread in threads:
         thread.join(20)
-    assert order == ["urgent", "polite"]
+    assert order == ["urgent", "low_priority"]
     service.close()
 
 
@@ -275,8 +275,8 @@ def test_looks_are_remembered_by_the_photos_hash(service: InferenceService, cat:
     assert service.look(cat).trace.heads.main.shape == (1, 7)
 
 
-def test_memo_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
-    memo, calls, barrier = Memo(2), list[str](), threading.Barrier(6)
+def test_cache_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
+    cache, calls, barrier = LRUCache(2), list[str](), threading.Barrier(6)
 
     def slow() -> str:
         calls.append("computed")
@@ -285,7 +285,7 @@ def test_memo_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
 
     def ask() -> None:
         barrier.wait(timeout=20)
-        assert memo.get("key", slow) == "answer"
+        assert cache.get("key", slow) == "answer"
 
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
@@ -294,14 +294,14 @@ def test_memo_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
         thread.join()
     assert calls == ["computed"]
     for key in "abc":
-        memo.get(key, lambda: "x")
-    assert len(memo) == 2
-    assert memo.get("key", slow) == "answer"
+        cache.get(key, lambda: "x")
+    assert len(cache) == 2
+    assert cache.get("key", slow) == "answer"
     assert len(calls) == 2
 
 
-def test_memo_does_not_remember_failures() -> None:
-    memo = Memo(2)
+def test_cache_does_not_remember_failures() -> None:
+    cache = LRUCache(2)
     with pytest.raises(ZeroDivisionError):
-        memo.get("key", lambda: 1 // 0)
-    assert memo.get("key", lambda: 1) == 1
+        cache.get("key", lambda: 1 // 0)
+    assert cache.get("key", lambda: 1) == 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.state import selection
 from app.theme import heading
 from app.views.cost.tables import (
     STYLE,
     UNIT_OF,
     Quantity,
-    amount,
     bar_html,
     network_html,
     of,
@@ -23,11 +23,9 @@ from inception_model.architecture.spec import NetworkSpec
 from inception_model.cost.layers import STEM_UNITS, NaiveKind, unit_widths, with_widths
 from inception_model.cost.paper_figures import BUDGET_MACS
 from inception_model.cost.report import ComputeReport, compute_report
+from inception_model.drawing.numbers import amount
 
 _WIDTHS = "scope.cost.widths"
-
-PART = "lab_part"
-"""Key of the choice of module (or stem) whose sliders are shown."""
 
 
 def changes(network: str) -> dict[str, dict[str, int]]:
@@ -97,7 +95,12 @@ def show(network: str, spec: NetworkSpec, size: int, kind: NaiveKind, quantity: 
     changed = changes(network)
     title = st.empty()
     part = st.segmented_control(
-        "Part of the network", parts, key=PART, default=module, required=True, label_visibility="collapsed"
+        "Part of the network",
+        parts,
+        key=selection.LAB_PART,
+        default=module,
+        required=True,
+        label_visibility="collapsed",
     )
     published = widths_of(spec, part)
     for index, (unit, width) in enumerate(published.items()):

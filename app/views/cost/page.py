@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
 from app.figures import network_line
-from app.theme import BRANCH_NAMES, heading
+from app.jobs import timing
+from app.jobs.timing import RUNS
+from app.state import network, selection
+from app.theme import heading
 from app.views.cost import lab, tables
-from app.views.cost.tables import STYLE, UNIT_OF, Quantity, amount, of, times, typeset
+from app.views.cost.tables import STYLE, UNIT_OF, Quantity, of, times, typeset
 from app.widgets import teach
 from inception_model.architecture.spec import NetworkSpec
 from inception_model.architecture.variants import get_spec
 from inception_model.cost.layers import NAIVE, NaiveKind
 from inception_model.cost.paper_figures import PRINTED
 from inception_model.cost.report import ComputeReport, compute_report
-from inception_model.cost.timing import ModuleTiming, measure_modules
+from inception_model.cost.timing import ModuleTiming
+from inception_model.drawing.numbers import amount
+from inception_model.drawing.palette import BRANCH_NAMES
 from inception_model.progress import Cancelled
 from inception_model.serving.service import BusyError
 
@@ -26,8 +30,6 @@ NAIVE_LABELS: dict[NaiveKind, str] = {
     "no-projections": "no projections",
     "figure-2a": "Figure 2(a) stacked",
 }
-RUNS = 9
-_TIMINGS = "scope.cost.timings"
 
 
 def choices() -> tuple[str, NetworkSpec, int, NaiveKind, Quantity]:
@@ -43,8 +45,8 @@ def choices() -> tuple[str, NetworkSpec, int, NaiveKind, Quantity]:
         bind="query-params",
     )  # fmt: skip
     loaded = choice == LOADED
-    spec = state.spec() if loaded else get_spec(choice)
-    size = state.checkpoint().preprocessing.size if loaded else 224
+    spec = network.spec() if loaded else get_spec(choice)
+    size = network.checkpoint().preprocessing.size if loaded else 224
     return choice, spec, size, kind or "same-outputs", quantity or "macs"
 
 
@@ -91,7 +93,7 @@ def show_network(report: ComputeReport, quantity: Quantity) -> None:
 
 
 def _lab_follows() -> None:
-    st.session_state[lab.PART] = st.session_state["cost_module"]
+    st.session_state[selection.LAB_PART] = st.session_state[selection.COST_MODULE]
 
 
 def show_module(report: ComputeReport, quantity: Quantity) -> str:
@@ -99,11 +101,11 @@ def show_module(report: ComputeReport, quantity: Quantity) -> str:
     names = list(report.spec.module_names)
     title = st.empty()
     module = st.segmented_control(
-        "Module", names, default=state.selected_module() if state.selected_module() in names else names[0],
-        key="cost_module", required=True, label_visibility="collapsed", on_change=_lab_follows,
+        "Module", names, default=selection.module() if selection.module() in names else names[0],
+        key=selection.COST_MODULE, required=True, label_visibility="collapsed", on_change=_lab_follows,
     )  # fmt: skip
-    if module != state.selected_module():
-        state.set_selected_module(module)
+    if module != selection.module():
+        selection.set_module(module)
     best = max(report.of_module(module), key=lambda b: of(b.naive, quantity) / max(1, of(b.cost, quantity)))
     value, naive = of(best.cost, quantity), of(best.naive, quantity)
     with title.container():
@@ -137,17 +139,11 @@ def show_table_1(report: ComputeReport) -> None:
     teach.note("table-1")
 
 
-def timings(key: tuple[object, ...]) -> tuple[ModuleTiming, ...] | None:
-    """What this session has measured for these settings."""
-    found: dict[tuple[object, ...], tuple[ModuleTiming, ...]] = st.session_state.setdefault(_TIMINGS, {})
-    return found.get(key)
-
-
-def show_measurement(report: ComputeReport, key: tuple[object, ...]) -> None:
+def show_measurement(report: ComputeReport) -> None:
     """The clock: real modules against their naive twins, side by side, on a button."""
-    classifier = state.service().classifier
+    classifier = network.service().classifier
     where = f"{classifier.device.type} in {classifier.precision}"
-    measured = timings(key)
+    measured = timing.measured(report)
     if measured is None:
         heading(
             "Measured on this device",
@@ -166,24 +162,22 @@ def show_measurement(report: ComputeReport, key: tuple[object, ...]) -> None:
         st.html(STYLE + tables.timings_html(measured, report))
         teach.note("measured")
     if st.button("Measure again" if measured else "Measure all nine modules", key="measure"):
-        _measure(report, key)
+        _measure(report)
 
 
-def _measure(report: ComputeReport, key: tuple[object, ...]) -> None:
+def _measure(report: ComputeReport) -> None:
     bar = st.progress(0.0, "Measuring")
     names = [*report.spec.module_names, "done"]
+
+    def tell(done: int, total: int) -> None:
+        bar.progress(done / total, f"Measuring {names[done]}")
+
     try:
-        found = state.service().run(
-            lambda twin, progress: measure_modules(
-                report.spec, report.size, twin.device, kind=report.kind, dtype=twin.dtype, runs=RUNS, progress=progress
-            ),
-            progress=lambda done, total: bar.progress(done / total, f"Measuring {names[done]}"),
-        )
+        timing.measure(report, tell)
     except (BusyError, Cancelled) as error:
         bar.empty()
         st.warning(str(error))
         return
-    st.session_state.setdefault(_TIMINGS, {})[key] = found
     st.rerun()
 
 
@@ -192,12 +186,11 @@ def main() -> None:
     network_line.show("cost")
     choice, spec, size, kind, quantity = choices()
     report = compute_report(spec, size, kind)
-    key = (choice, kind, *state.classifier_key())
-    show_savings(report, quantity, timings(key))
+    show_savings(report, quantity, timing.measured(report))
     show_network(report, quantity)
     module = show_module(report, quantity)
     lab.show(choice, spec, size, kind, quantity, module)
-    show_measurement(report, key)
+    show_measurement(report)
     show_table_1(report)
 
 

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from app.theme import BRANCH_NAMES
 from inception_model.architecture.spec import BRANCHES, BranchKind
 from inception_model.cost.layers import Layer
 from inception_model.cost.paper_figures import BUDGET_MACS, DISAGREEMENTS
 from inception_model.cost.report import ComputeReport, Cost, Row
 from inception_model.cost.timing import ModuleTiming
 from inception_model.drawing.numbers import amount
+from inception_model.drawing.palette import BRANCH_NAMES
 
 Quantity = Literal["macs", "params"]
 UNIT_OF: dict[Quantity, str] = {"macs": "MACs", "params": "parameters"}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
 
 import streamlit as st
 
-from app import state
-from app.figures.head_cards import percent, short
-from inception_model.analysis.probes import Probes, load_probes, probes_path
+from app.state import network
+from inception_model.analysis.probes import Probes
 from inception_model.analysis.timeline import ProbeStep, Timeline
-from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError
+from inception_model.checkpoints.checkpoint import CheckpointError
+from inception_model.drawing.numbers import percent, short
 
 _TABLE_CSS = """<style>
 .probe-box { overflow-x: auto; }
@@ -35,24 +34,10 @@ _LEGEND_CSS = """<style>
 </style>"""
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _read(path: str, stamp: tuple[int, int], sha256: str, _checkpoint: Checkpoint) -> Probes:
-    return load_probes(Path(path), _checkpoint)
-
-
-def find() -> Probes | None:
-    """The chosen checkpoint's probes; None where no file lies beside it. Raises CheckpointError for a wrong file."""
-    path, checkpoint = probes_path(state.settings()[0]), state.checkpoint()
-    if not path.is_file():
-        return None
-    stat = path.stat()
-    return _read(str(path), (stat.st_mtime_ns, stat.st_size), checkpoint.sha256, checkpoint)
-
-
 def found() -> Probes | None:
-    """`find`, with a wrong file told in one sentence on the page."""
+    """The chosen checkpoint's probes; a wrong file is told in one sentence on the page."""
     try:
-        return find()
+        return network.probes()
     except CheckpointError as error:
         st.caption(f"Only the heads are shown: {error}")
         return None

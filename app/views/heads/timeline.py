@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from app.figures.head_cards import percent, short
 from inception_model.analysis.timeline import Divergence, Reading, Step, Timeline
+from inception_model.drawing.numbers import percent, short
 
 STYLE = """<style>
 .line-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(255px, 1fr)); gap: 14px; }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +14,14 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, theme
-from app.jobs import background
-from app.jobs.background import Compute
-from app.widgets import filmstrip, teach
+from app import theme
+from app.jobs.first_answers import first_answers_job
+from app.state import network, options, photos, session
+from app.widgets import filmstrip, progress, teach
 from inception_model.architecture.spec import HeadName
 from inception_model.drawing.numbers import percent, short
 from inception_model.images.decode import Photo
-from inception_model.inference.classifier import Answer, Classifier
-from inception_model.progress import Progress
+from inception_model.inference.classifier import Answer
 
 _CSS = """
 :host { display: block; font-size: 14px; line-height: 1.3; }
@@ -163,34 +161,17 @@ class Row:
         return list(self.says.values())[-1].probability
 
 
-def answering(photo: Photo) -> Compute:
-    """The calculation of a photo's row: from its look where that is known, else a forward pass of its own."""
-    service = state.service()
-
-    def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> dict[HeadName, Answer]:
-        known = service.known_look(photo.sha256)
-        heads = twin.heads_of(twin.prepare(photo.image)) if known is None else None
-        says = {}
-        for name in twin.trained_heads:
-            logits = known.trace.logits(name) if known else getattr(heads, name)
-            says[name] = twin.top(logits[0], 1)[0]
-        return says
-
-    return compute
-
-
 def rows() -> list[Row]:
     """The rows that are known by now, in the order of the filmstrip; the others are on their way."""
-    photos = state.photos()
-    keys = {photo.sha256: ("sheet", photo.sha256) for photo in photos}
-    jobs = {keys[photo.sha256]: answering(photo) for photo in photos}
-    found = background.answers("sheet", jobs, "Contact sheet", about="")
-    return [Row(photo, found[keys[photo.sha256]]) for photo in photos if keys[photo.sha256] in found]
+    film = photos.photos()
+    jobs = [first_answers_job(photo) for photo in film]
+    found = progress.answers(None, "sheet", jobs, "Contact sheet")
+    return [Row(photo, found[job.key]) for photo, job in zip(film, jobs, strict=True) if job.key in found]
 
 
 def show(key: str = "sheet") -> None:
     """The sheet where its switch is on; a click looks at that photo."""
-    if not state.option(filmstrip.CONTACT_SHEET, False) or not state.service().classifier.trained_heads:
+    if not session.option(options.LOOK_CONTACT_SHEET) or not network.trained_heads():
         return
     place = st.container()
     found = rows()
@@ -199,14 +180,14 @@ def show(key: str = "sheet") -> None:
 
     def clicked() -> None:
         value: Any = st.session_state.get(key)
-        state.forget_problems()
-        state.select_photo(str((value or {}).get("look") or ""))
+        photos.forget_problems()
+        photos.select_photo(str((value or {}).get("look") or ""))
 
     if found:
         data = {
             "rows": [_row_data(place, row) for place, row in enumerate(found)],
             "heads": list(found[0].says),
-            "here": state.first_photo().sha256,
+            "here": photos.first_photo().sha256,
         }
         _SHEET(key=key, data=data, on_look_change=clicked)
         teach.note("contact-sheet")

@@ -3,12 +3,14 @@
 import streamlit as st
 
 from app import theme
-from app.figures import comparison, network_map
+from app.figures import network_map
 from app.jobs.map_quantities import QUANTITIES
-from app.views.look import contact_sheet
+from app.state.panel import panels
+from app.views.look import contact_sheet, first_screen
 from app.widgets import report_button, teach
 
-comparison.look()
+shown = panels()
+first_screen.show(shown)
 contact_sheet.show()
 
 title = st.container()
@@ -20,6 +22,6 @@ with title:
         f"as their share of channels and {QUANTITIES[colour].reading}. Click a lane to go inside. "
         "(Paper, Table 1 and Figure 3.)",
     )
-network_map.show(colour)
+network_map.show(shown, colour)
 teach.note("map")
-report_button.show()
+report_button.show(shown[0])

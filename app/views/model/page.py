@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from app import state, theme
+from app import theme
 from app.figures import network_line
+from app.state import network
 from app.views.model import facts
 
 network_line.show("model")
-checkpoint = state.checkpoint()
+checkpoint = network.checkpoint()
 theme.heading(
     f"The network: {checkpoint.name}",
     "Everything on the other pages comes from this one file of weights and this description of the architecture.",

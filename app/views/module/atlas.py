@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import state, theme
-from app.figures.ledger import signed
+from app.jobs.channels import stats_of, values_of
 from app.jobs.credit_order import Asked, credits_of
+from app.state import network, options, selection, session
+from app.state.panel import Panel, Panels
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind
-from inception_model.drawing.atlas import Atlas, ChannelStats, Scale, Sort, channel_stats, make_atlas
+from inception_model.drawing.atlas import Atlas, ChannelStats, Scale, Sort, make_atlas
 from inception_model.drawing.encoding import data_url
-from inception_model.drawing.numbers import number
-from inception_model.inference.trace import NODES, BlockTrace
+from inception_model.drawing.numbers import number, signed
+from inception_model.drawing.palette import BRANCH_NAMES, node_name
+from inception_model.inference.trace import NODES
 
 WIDE = 52
 """Cells in a row of the whole figure on a wide screen."""
@@ -27,8 +29,8 @@ _HERE = Path(__file__).parent
 _FIGURE = st.components.v2.component(
     "scope_module",
     html='<div class="figure" role="group" aria-label="the module, branch by branch"></div>\n',
-    css=(_HERE / "atlas_view.css").read_text(encoding="utf-8"),
-    js=(_HERE / "atlas_view.js").read_text(encoding="utf-8"),
+    css=(_HERE / "atlas.css").read_text(encoding="utf-8"),
+    js=(_HERE / "atlas.js").read_text(encoding="utf-8"),
 )
 
 
@@ -45,12 +47,6 @@ class View:
     credit: Asked | None = None
 
 
-def node_name(node: str) -> str:
-    """A node in the paper's words: `3×3 reduce`, `5×5`, `pool`, `input`."""
-    kind, _, rest = node.partition("_")
-    return f"{theme.BRANCH_NAMES.get(kind, kind)}{' reduce' if rest == 'reduce' else ''}"
-
-
 def columns_for(counts: dict[BranchKind, int], total: int = WIDE, least: int = _LEAST) -> dict[BranchKind, int]:
     """Cells per row of each branch: proportional to its channels (reduction included), so that areas are to scale."""
     whole = sum(counts.values())
@@ -61,18 +57,6 @@ def columns_for(counts: dict[BranchKind, int], total: int = WIDE, least: int = _
     return columns
 
 
-def values_of(block: BlockTrace, node: str) -> np.ndarray:
-    """A node's activations on the first image, (C, H, W)."""
-    return np.asarray(block.node(node)[0])
-
-
-def stats_of(module: str, node: str) -> ChannelStats:
-    """Statistics of a node's channels on the current photo, computed once."""
-    return state.remember(
-        ("module-stats", module, node), lambda: channel_stats(values_of(state.trace().block(module), node))
-    )
-
-
 def group_of(node: str) -> tuple[str, ...]:
     """The nodes that share one colour scale with this one: the branches and their concatenation, or the reductions."""
     if node == "input":
@@ -81,24 +65,24 @@ def group_of(node: str) -> tuple[str, ...]:
     return reductions if node in reductions else tuple(n for n in NODES if n not in (*reductions, "input"))
 
 
-def shared_scale(module: str, node: str) -> float:
+def shared_scale(panels: Panels, module: str, node: str) -> float:
     """Where the colours of a node end on the shared scale: the largest activation of its group (in both photos)."""
-    return max(state.of_each(lambda: max(float(stats_of(module, name).max.max()) for name in group_of(node))))
+    group = group_of(node)
+    return max(float(stats_of(panel, module, name).max.max()) for panel in panels for name in group)
 
 
-def _order(module: str, node: str, view: View) -> Sort | np.ndarray:
+def _order(panels: Panels, module: str, node: str, view: View) -> Sort | np.ndarray:
     """What channels are ordered by; of two photos by the first one's numbers, so that both show one channel in one
     place."""
-    with state.looking_at(state.first_photo()):
-        if view.credit:
-            return credits_of(module, view.credit)[node]
-        return "index" if view.sort == "index" else np.asarray(getattr(stats_of(module, node), view.sort))
+    if view.credit:
+        return credits_of(panels[0], module, view.credit)[node]
+    return "index" if view.sort == "index" else np.asarray(getattr(stats_of(panels[0], module, node), view.sort))
 
 
-def _atlas(module: str, node: str, view: View) -> Atlas:
-    values = values_of(state.trace().block(module), node)
-    scale: float | Scale = "channel" if view.scale == "channel" else shared_scale(module, node)
-    return make_atlas(values, columns=32, sort=_order(module, node, view), scale=scale, stats=stats_of(module, node))
+def _atlas(panels: Panels, panel: Panel, module: str, node: str, view: View) -> Atlas:
+    values, stats = values_of(panel.trace().block(module), node), stats_of(panel, module, node)
+    scale: float | Scale = "channel" if view.scale == "channel" else shared_scale(panels, module, node)
+    return make_atlas(values, columns=32, sort=_order(panels, module, node, view), scale=scale, stats=stats)
 
 
 def _summary(stats: ChannelStats) -> dict[str, str]:
@@ -107,10 +91,10 @@ def _summary(stats: ChannelStats) -> dict[str, str]:
     return {"text": f"{len(stats.mean)} channels", "more": more}
 
 
-def _node_data(module: str, node: str, view: View, show: int) -> dict[str, Any]:
-    atlas = _atlas(module, node, view)
+def _node_data(panels: Panels, panel: Panel, module: str, node: str, view: View, show: int) -> dict[str, Any]:
+    atlas = _atlas(panels, panel, module, node, view)
     stats = atlas.stats
-    credit = credits_of(module, view.credit)[node] if view.credit else ()
+    credit = credits_of(panel, module, view.credit)[node] if view.credit else ()
     return {
         "title": node_name(node),
         **_summary(stats),
@@ -127,33 +111,35 @@ def _node_data(module: str, node: str, view: View, show: int) -> dict[str, Any]:
     }
 
 
-def _branch_data(block: BlockSpec, kind: BranchKind, grow: int) -> dict[str, Any]:
+def _branch_data(panel: Panel, block: BlockSpec, kind: BranchKind, grow: int) -> dict[str, Any]:
     return {
         "kind": kind,
         "node": BRANCH_UNIT[kind],
-        "title": theme.BRANCH_NAMES[kind],
-        **_summary(stats_of(block.name, BRANCH_UNIT[kind])),
+        "title": BRANCH_NAMES[kind],
+        **_summary(stats_of(panel, block.name, BRANCH_UNIT[kind])),
         "reduce": f"{kind}_reduce" if block.reduce_width(kind) else None,
         "none": "3×3 max pool, then this 1×1 projection" if kind == "pool" else "no reduction: straight from the input",
         "grow": grow,
     }
 
 
-def _wide_data(module: str, node: str, title: str, shares: list[dict[str, Any]], view: View) -> dict[str, Any]:
-    high, wide = state.trace().block(module).node(node).shape[2:]
-    summary = _summary(stats_of(module, node))
+def _wide_data(
+    panel: Panel, module: str, node: str, title: str, shares: list[dict[str, Any]], view: View
+) -> dict[str, Any]:
+    high, wide = panel.trace().block(module).node(node).shape[2:]
+    summary = _summary(stats_of(panel, module, node))
     summary["text"] += f" of {high} × {wide} positions"
     return {"node": node, "title": title, **summary, "shares": shares, "open": node in view.opened}
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
-def _figure(stamp: str, module: str, _view: View) -> dict[str, Any]:
-    return {"stamp": stamp, **figure_data(module, _view)}
+def _figure(stamp: str, module: str, _panels: Panels, _panel: Panel, _view: View) -> dict[str, Any]:
+    return {"stamp": stamp, **figure_data(_panels, _panel, module, _view)}
 
 
-def figure_data(module: str, view: View) -> dict[str, Any]:
-    """Everything that the component draws of the current photo in a module, without the selection."""
-    spec = state.spec()
+def figure_data(panels: Panels, panel: Panel, module: str, view: View) -> dict[str, Any]:
+    """Everything that the component draws of one panel's photo in a module, without the selection."""
+    spec = network.spec()
     block = spec.block(module)
     counts = {kind: block.width(kind) + (block.reduce_width(kind) or 0) for kind in BRANCHES}
     columns = columns_for(counts)
@@ -161,15 +147,15 @@ def figure_data(module: str, view: View) -> dict[str, Any]:
     for kind in BRANCHES:
         for node in (BRANCH_UNIT[kind], f"{kind}_reduce"):
             if node in NODES:
-                nodes[node] = _node_data(module, node, view, columns[kind])
+                nodes[node] = _node_data(panels, panel, module, node, view, columns[kind])
     for node in view.opened:
-        nodes[node] = _node_data(module, node, view, WIDE)
+        nodes[node] = _node_data(panels, panel, module, node, view, WIDE)
     shares = [
         {
             "kind": kind,
             "channels": block.width(kind),
-            "text": f"{theme.BRANCH_NAMES[kind]}  {block.width(kind)}",
-            "title": f"{theme.BRANCH_NAMES[kind]}: {block.width(kind)} of {block.out_channels} channels",
+            "text": f"{BRANCH_NAMES[kind]}  {block.width(kind)}",
+            "title": f"{BRANCH_NAMES[kind]}: {block.width(kind)} of {block.out_channels} channels",
         }
         for kind in BRANCHES
     ]
@@ -178,31 +164,31 @@ def figure_data(module: str, view: View) -> dict[str, Any]:
     whole = [{"channels": block.in_channels, "text": f"{before}  {block.in_channels}", "title": before}]
     return {
         "nodes": nodes,
-        "branches": [_branch_data(block, kind, columns[kind]) for kind in BRANCHES],
-        "output": _wide_data(module, "output", "concatenation", shares, view),
-        "input": _wide_data(module, "input", "input", whole, view),
+        "branches": [_branch_data(panel, block, kind, columns[kind]) for kind in BRANCHES],
+        "output": _wide_data(panel, module, "output", "concatenation", shares, view),
+        "input": _wide_data(panel, module, "input", "input", whole, view),
     }
 
 
 def forget_figure() -> None:
     """To be called in every whole run: the next figure is drawn with the choice of that moment."""
-    for key in ("module.figure", "beside-module.figure"):
-        state.set_option(key, None)
+    for key in ("", "beside"):
+        session.set_option(options.MODULE_FIGURE.beside(key), None)
 
 
-def show(view: View, chosen: tuple[str, int], key: str = "module-figure") -> None:
+def show(panels: Panels, panel: Panel, view: View, chosen: tuple[str, int], key: str = "module-figure") -> None:
     """The figure. A picked cell goes to the state; unfolding a wide node goes to the page's options.
 
     `chosen`: node and channel to outline. While the figure stays the same the browser moves the outline itself, and
     what is sent stays the same too, so that a pick costs no second transfer of the pictures.
     """
-    module, key, kept = state.selected_module(), state.half_key(key), state.half_key("module.figure")
-    compared = state.of_each(lambda: state.current_photo().sha256)
-    stamp = repr((state.current_photo().sha256, compared, state.classifier_key(), module, view))
-    drawn = state.option(kept, None)
+    module, key, kept = selection.module(), panel.widget_key(key), options.MODULE_FIGURE.beside(panel.key)
+    compared = [each.photo.sha256 for each in panels]
+    stamp = repr((panel.photo.sha256, compared, network.classifier_key(), module, view))
+    drawn = session.option(kept)
     if drawn is None or drawn[0] != stamp:
         drawn = (stamp, chosen)
-        state.set_option(kept, drawn)
+        session.set_option(kept, drawn)
 
     def answer(name: str) -> Any:
         return (st.session_state.get(key) or {}).get(name)
@@ -211,17 +197,17 @@ def show(view: View, chosen: tuple[str, int], key: str = "module-figure") -> Non
         value = answer("pick") or {}
         node, channel = value.get("node"), value.get("channel")
         if node in NODES and isinstance(channel, int):
-            state.set_selected_node(node, max(0, channel))
+            selection.set_node(node, max(0, channel))
 
     def unfolded() -> None:
         node = answer("open")
         if node in ("input", "output"):
-            opened = set(state.option("module.opened", ())) ^ {node}
-            state.set_option("module.opened", tuple(sorted(opened)))
+            opened = set(session.option(options.MODULE_OPENED)) ^ {node}
+            session.set_option(options.MODULE_OPENED, tuple(sorted(opened)))
 
     _FIGURE(
         key=key,
-        data={**_figure(stamp, module, view), "chosen": {"node": drawn[1][0], "channel": drawn[1][1]}},
+        data={**_figure(stamp, module, panels, panel, view), "chosen": {"node": drawn[1][0], "channel": drawn[1][1]}},
         on_pick_change=picked,
         on_open_change=unfolded,
     )

@@ -9,15 +9,21 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import state, theme
+from app import theme
+from app.jobs.channels import field_of, stats_of, values_of
+from app.state import network, options, selection, session
+from app.state.panel import Panel, Panels
+from app.state.selection import Unit
 from app.views.module import channel_facts
-from app.views.module.atlas import View, node_name, shared_scale, stats_of, values_of
-from app.views.module.channel_facts import Unit
+from app.views.module.atlas import View, shared_scale
 from app.widgets import teach
+from app.widgets.halves import Title, halves
 from app.widgets.inline_svg import draw
 from inception_model.architecture.spec import BRANCHES, BranchKind
-from inception_model.drawing import overlay
+from inception_model.drawing.colormaps import colour_bar
+from inception_model.drawing.encoding import data_url, jpeg_bytes, png_bytes
 from inception_model.drawing.numbers import number
+from inception_model.drawing.palette import BRANCH_NAMES, node_name
 
 LAYERS = ("map", "cells", "receptive field", "measured support")
 """What may be drawn on the photo; `cells` shows the map's positions as squares instead of blending them."""
@@ -72,66 +78,77 @@ _SPOT_STYLE = """<style>
 </style>"""
 
 
-def current_unit() -> Unit:
-    """The picked channel at the picked position: without a pick, the strongest channel at its peak."""
-    module, node = state.selected_module(), state.selected_node()
-    with state.looking_at(state.first_photo()):  # two photos are compared by one channel
-        channel = state.selected_channel(default=int(stats_of(module, node).mean.argmax()))
-    spot = state.option(state.half_key("module.spot"), None)
-    if spot is None or spot[0] != (state.current_photo().sha256, module):
-        return channel_facts.peak_unit(module, node, channel)
-    rows, columns = state.trace().block(module).node(node).shape[2:]
+def current_unit(panels: Panels, panel: Panel) -> Unit:
+    """The picked channel at the picked position: without a pick, the strongest channel at its peak.
+
+    Two photos are compared by one channel: the strongest one of the first.
+    """
+    module, node = selection.module(), selection.node()
+    channel = selection.channel(default=int(stats_of(panels[0], module, node).mean.argmax()))
+    spot = session.option(options.MODULE_SPOT.beside(panel.key))
+    if spot is None or spot[0] != (panel.photo.sha256, module):
+        return channel_facts.peak_unit(panel, module, node, channel)
+    rows, columns = panel.trace().block(module).node(node).shape[2:]
     return Unit(module, node, channel, min(spot[1], rows - 1), min(spot[2], columns - 1))
 
 
-def go_to_spot(unit: Unit, x: float, y: float) -> None:
+def go_to_spot(panel: Panel, unit: Unit, x: float, y: float) -> None:
     """Looks at the position of the map nearest to a point of the photo (fractions of its width and height)."""
-    preprocessing, field = state.checkpoint().preprocessing, channel_facts.field_of(unit)
-    width, height = state.current_photo().size
+    preprocessing, field = network.checkpoint().preprocessing, field_of(unit)
+    width, height = panel.photo.size
     view = preprocessing.view((width, height))
     across = (x * width - view.left) / view.width * preprocessing.size - 0.5
     down = (y * height - view.top) / view.height * preprocessing.size - 0.5
     row, column = ((pixel - field.start) / field.jump for pixel in (down, across))
-    set_spot(unit.module, unit.node, round(row), round(column))
+    set_spot(panel, unit.module, unit.node, round(row), round(column))
 
 
-def set_spot(module: str, node: str, row: int, column: int) -> None:
+def set_spot(panel: Panel, module: str, node: str, row: int, column: int) -> None:
     """Looks at a position of the module's maps; beyond the border it stays at the border."""
-    rows, columns = state.trace().block(module).node(node).shape[2:]
-    place = (state.current_photo().sha256, module)
-    state.set_option(
-        state.half_key("module.spot"), (place, min(max(row, 0), rows - 1), min(max(column, 0), columns - 1))
-    )
+    rows, columns = panel.trace().block(module).node(node).shape[2:]
+    spot = (panel.photo.sha256, module), min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
+    session.set_option(options.MODULE_SPOT.beside(panel.key), spot)
 
 
-def scale_of(unit: Unit, view: View) -> float:
+def scale_of(panels: Panels, unit: Unit, view: View) -> float:
     """Where the colours of the channel end: with its group, or at its own largest value (of both photos)."""
     if view.scale == "shared":
-        return shared_scale(unit.module, unit.node)
-    return max(state.of_each(lambda: float(stats_of(unit.module, unit.node).max[unit.channel])))
+        return shared_scale(panels, unit.module, unit.node)
+    return max(float(stats_of(panel, unit.module, unit.node).max[unit.channel]) for panel in panels)
 
 
-def show(view: View) -> None:
-    """The card of the picked channel, then the four branches at the position that is looked at."""
-    unit = current_unit()
-    scale = scale_of(unit, view)
+def show(panels: Panels, view: View) -> None:
+    """The card of the picked channel, on one scale for two photos; then the branches at the position looked at."""
+    unit = current_unit(panels, panels[0])
+    scale = scale_of(panels, unit, view)
     with card():
-        left, right = st.columns([5, 7], gap="medium")
-        with left:
-            layers = layers_choice()
-            picture_part(unit, scale, layers)
-        with right:
+        if len(panels) == 1:
+            left, right = st.columns([5, 7], gap="medium")
+            with left:
+                layers = layers_choice()
+                picture_part(panels[0], unit, scale, layers)
+            with right:
+                title(unit)
+                facts_part(panels[0], unit, scale, layers)
+        else:
             title(unit)
-            facts_part(unit, scale, layers)
+            layers = layers_choice()
+            halves(panels, lambda panel, _: _picture_and_facts(panels, panel, scale, layers))
         teach.note("channel")
-    position_part(unit)
+    halves(panels, lambda panel, above: position_part(panels, panel, above))
     teach.note("profiles")
+
+
+def _picture_and_facts(panels: Panels, panel: Panel, scale: float, layers: tuple[str, ...]) -> None:
+    unit = current_unit(panels, panel)
+    picture_part(panel, unit, scale, layers)
+    facts_part(panel, unit, scale, layers)
 
 
 def card() -> DeltaGenerator:
     """The frame around everything about the channel."""
     st.html(_STYLE)
-    return st.container(key=state.half_key("channel-card"))
+    return st.container(key="channel-card")
 
 
 def title(unit: Unit) -> None:
@@ -139,60 +156,60 @@ def title(unit: Unit) -> None:
     st.html(f'<h3 class="scope-title">{html.escape(unit.title)}</h3>')
 
 
-def picture_part(unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
+def picture_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
     """The channel on the photo, with its colour bar."""
-    _photo(unit, scale, layers, state.half_key("channel-photo"))
-    draw(overlay.colour_bar(scale, unit="activation, raw"), "channel-bar")
+    _photo(panel, unit, scale, layers)
+    draw(colour_bar(scale, unit="activation, raw"), panel.widget_key("channel-bar"))
 
 
-def facts_part(unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
+def facts_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
     """What is known of the channel, and its files."""
-    rows = channel_facts.facts(unit)
+    rows = channel_facts.facts(panel, unit)
     if "measured support" in layers:
-        rows["listens to"] = channel_facts.support_words(unit)
+        rows["listens to"] = channel_facts.support_words(panel, unit)
     theme.key_values(rows)
-    heatmap = values_of(state.trace().block(unit.module), unit.node)[unit.channel]
-    draw(channel_facts.histogram_svg(heatmap), "channel-histogram")
+    heatmap = values_of(panel.trace().block(unit.module), unit.node)[unit.channel]
+    draw(channel_facts.histogram_svg(heatmap), panel.widget_key("channel-histogram"))
     # Last, because it may have to run the network backwards: the picture is there before.
-    theme.key_values({**channel_facts.pushes(unit), "read by": channel_facts.readers(unit)})
-    _downloads(unit, scale, layers, state.half_key("channel"))
+    theme.key_values({**channel_facts.pushes(panel, unit), "read by": channel_facts.readers(unit)})
+    _downloads(panel, unit, scale, layers)
 
 
 def layers_choice(key: str = "channel-layers") -> tuple[str, ...]:
     """What is drawn on the photo, a choice of LAYERS."""
 
     def changed() -> None:
-        state.set_option("module.layers", tuple(st.session_state[key]))
+        session.set_option(options.MODULE_LAYERS, tuple(st.session_state[key]))
 
-    chosen = state.option("module.layers", ("map", "receptive field"))
+    chosen = session.option(options.MODULE_LAYERS)
     st.session_state[key] = list(chosen)
     st.pills("On the photo", LAYERS, selection_mode="multi", key=key, on_change=changed, label_visibility="collapsed")
     return chosen
 
 
-def _photo(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> None:
-    image = channel_facts.picture(unit, scale, layers)
-    alt = f"{unit.title} on {state.current_photo().name}, brightest {number(scale)}; a cross at the position looked at"
+def _photo(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
+    key, image = panel.widget_key("channel-photo"), channel_facts.picture(panel, unit, scale, layers)
+    alt = f"{unit.title} on {panel.photo.name}, brightest {number(scale)}; a cross at the position looked at"
 
     def moved() -> None:
         value: Any = (st.session_state.get(key) or {}).get("spot") or {}
         if "step" in value:
             down, right = value["step"]
-            set_spot(unit.module, unit.node, unit.row + int(down), unit.column + int(right))
+            set_spot(panel, unit.module, unit.node, unit.row + int(down), unit.column + int(right))
         elif "x" in value:
-            go_to_spot(unit, float(value["x"]), float(value["y"]))
+            go_to_spot(panel, unit, float(value["x"]), float(value["y"]))
 
-    source = overlay.data_url(overlay.jpeg_bytes(image, quality=88), "image/jpeg")
+    source = data_url(jpeg_bytes(image, quality=88), "image/jpeg")
     data = {"src": source, "alt": alt, "width": image.width, "height": image.height}
-    _SPOT(key=key, data=data, on_spot_change=state.here(moved))
+    _SPOT(key=key, data=data, on_spot_change=moved)
 
 
-def _downloads(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> None:
-    stem = f"{unit.module}-{unit.node}"
+def _downloads(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
+    stem, key = f"{unit.module}-{unit.node}", panel.widget_key("channel")
     with st.container(horizontal=True, key=f"{key}-downloads"):
         st.download_button(
             "PNG",
-            state.here(lambda: overlay.png_bytes(channel_facts.picture(unit, scale, layers), level=6)),
+            lambda: png_bytes(channel_facts.picture(panel, unit, scale, layers), level=6),
             f"{stem}-{unit.channel}.png",
             "image/png",
             key=f"{key}-png",
@@ -201,7 +218,7 @@ def _downloads(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> N
         )
         st.download_button(
             "NPZ",
-            state.here(lambda: channel_facts.npz_bytes(unit.module)),
+            lambda: channel_facts.npz_bytes(panel, unit.module),
             f"{unit.module}.npz",
             "application/octet-stream",
             key=f"{key}-npz",
@@ -210,7 +227,7 @@ def _downloads(unit: Unit, scale: float, layers: tuple[str, ...], key: str) -> N
         )
         st.download_button(
             "CSV",
-            state.here(lambda: channel_facts.csv_text(unit.module, unit.node)),
+            lambda: channel_facts.csv_text(panel, unit.module, unit.node),
             f"{stem}.csv",
             "text/csv",
             key=f"{key}-csv",
@@ -229,7 +246,7 @@ def profile_html(kind: BranchKind, values: np.ndarray, top: float) -> str:
     )
     strongest = [i for i in np.argsort(-values, kind="stable")[:3] if values[i] > 0]
     words = ", ".join(f"{i} ({number(float(values[i]))})" for i in strongest) or "silent here"
-    name = theme.BRANCH_NAMES[kind]
+    name = BRANCH_NAMES[kind]
     says = f"{name}: {int((values > 0).sum())} of {len(values)} channels active here, strongest {words}"
     return (
         f'<section class="spot" style="--c:var(--b{kind})"><h3>{name} <small>{int((values > 0).sum())} of '
@@ -240,16 +257,17 @@ def profile_html(kind: BranchKind, values: np.ndarray, top: float) -> str:
     )
 
 
-def _profiles(unit: Unit) -> dict[BranchKind, np.ndarray]:
+def _profiles(panel: Panel, unit: Unit) -> dict[BranchKind, np.ndarray]:
     """The values of every branch at the position that is looked at."""
-    branches = state.trace().block(unit.module).branches
+    branches = panel.trace().block(unit.module).branches
     return {kind: branches[kind].output[0, :, unit.row, unit.column].numpy() for kind in BRANCHES}
 
 
-def position_part(unit: Unit) -> None:
+def position_part(panels: Panels, panel: Panel, above: Title) -> None:
     """The four branches at the position that is looked at, on one scale (of both photos)."""
-    profiles = _profiles(unit)
-    top = max(max(float(v.max()) for v in found.values()) for found in state.of_each(lambda: _profiles(current_unit())))
+    unit = current_unit(panels, panel)
+    profiles = _profiles(panel, unit)
+    top = max(float(v.max()) for each in panels for v in _profiles(each, current_unit(panels, each)).values())
     active = sum(int((values > 0).sum()) for values in profiles.values())
     channels = sum(len(values) for values in profiles.values())
     theme.heading(
@@ -257,14 +275,15 @@ def position_part(unit: Unit) -> None:
         f"Row {unit.row}, column {unit.column}: one bar per channel in the order of the concatenation, all on one "
         f"scale from 0 to {number(top)}; {active} of {channels} channels answer here. Click on the photo to look "
         "elsewhere. (Paper, Figure 2(b).)",
+        above,
     )
     cards = "".join(profile_html(k, v, top or 1.0) for k, v in profiles.items())
-    draw(f'{_SPOT_STYLE}<div class="spots">{cards}</div>', "channel-profiles")
-    spot = state.half_key("module.spot")
-    if state.option(spot, None) is not None:
+    draw(f'{_SPOT_STYLE}<div class="spots">{cards}</div>', panel.widget_key("channel-profiles"))
+    spot = options.MODULE_SPOT.beside(panel.key)
+    if session.option(spot) is not None:
         st.button(
             "Back to the channel's peak",
-            key=state.half_key("channel-peak"),
-            on_click=state.set_option,
+            key=panel.widget_key("channel-peak"),
+            on_click=session.set_option,
             args=(spot, None),
         )

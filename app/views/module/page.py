@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from app import state, theme
-from app.figures import comparison, network_line
+from app import theme
+from app.figures import network_line
 from app.jobs import credit_order
+from app.state import network, options, selection, session
+from app.state.panel import Panel, Panels, panels
 from app.views.module import ablation_panel, atlas, channel, specialisation, stimulus_bench
 from app.views.module.atlas import View
-from app.widgets import filmstrip, teach
-from app.widgets.persistent_choice import kept
+from app.widgets import filmstrip, halves, teach
+from app.widgets.persistent_choice import persistent_choice
 from inception_model.drawing.numbers import number
 from inception_model.serving.service import BusyError
 
@@ -20,20 +22,20 @@ def module_strip() -> None:
     """The nine modules; a click goes to one of them."""
 
     def changed() -> None:
-        state.set_selected_module(st.session_state["module-strip"], state.selected_branch())
+        selection.set_module(st.session_state["module-strip"], selection.branch())
 
-    st.session_state["module-strip"] = state.selected_module()
-    names = state.spec().module_names
+    st.session_state["module-strip"] = selection.module()
+    names = network.spec().module_names
     st.segmented_control("Module", names, key="module-strip", required=True, on_change=changed, wrap=True)
 
 
-def sentence(module: str, view: View) -> str:
+def sentence(shown: Panels, module: str, view: View) -> str:
     """What one sees, with this photo's numbers."""
-    block = state.spec().block(module)
+    block = network.spec().block(module)
     if view.scale == "channel":
         scale = "Every channel has its own scale, from 0 to its own maximum."
     else:
-        tops = {name: number(atlas.shared_scale(module, name)) for name in ("output", "3x3_reduce", "input")}
+        tops = {name: number(atlas.shared_scale(shown, module, name)) for name in ("output", "3x3_reduce", "input")}
         scale = (
             f"One scale from 0 to {tops['output']} for the four branches, one to {tops['3x3_reduce']} for the "
             "reductions."
@@ -41,28 +43,30 @@ def sentence(module: str, view: View) -> str:
     return (
         f"Figure 2(b) as it ran on your photo, upwards: {block.in_channels} channels come in, the 1×1 reductions make "
         f"{block.three_reduce} and {block.five_reduce} of them, four branches make {block.out_channels}. {scale} "
-        f"{credit_order.in_words(module, view.credit) + ' ' if view.credit else ''}"
+        f"{credit_order.in_words(shown[0], module, view.credit) + ' ' if view.credit else ''}"
         "Pick a cell to see the channel on the photo. (Paper, section 4 and Table 1.)"
     )
 
 
-def view_choices(module: str) -> View:
+def view_choices(panel: Panel, module: str) -> View:
     """Order and scale of the atlases; credit is offered where a trained head lies behind the module."""
-    about = credit_order.asked(module)
+    about = credit_order.asked(panel, module)
     sorts = [name for name in SORT_NAMES if about or name != "credit"]
-    sort = kept(
-        st.segmented_control, "Order by", "module.sort", "index", sorts,
+    sort = persistent_choice(
+        st.segmented_control, "Order by", options.MODULE_SORT, sorts,
         options=sorts, format_func=SORT_NAMES.get, required=True, wrap=True,
     )  # fmt: skip
-    scale = kept(
-        st.segmented_control, "Scale", "module.scale", "shared", SCALE_NAMES,
+    scale = persistent_choice(
+        st.segmented_control, "Scale", options.MODULE_SCALE, SCALE_NAMES,
         options=list(SCALE_NAMES), format_func=SCALE_NAMES.get, required=True, wrap=True,
     )  # fmt: skip
-    opened = state.option("module.opened", ())
-    if sort != "credit" or about is None:
+    opened = session.option(options.MODULE_OPENED)
+    if sort != "credit":
         return View(sort, scale, opened)
+    if about is None:
+        return View(scale=scale, opened=opened)
     try:
-        credit_order.credits_of(module, about)
+        credit_order.credits_of(panel, module, about)
     except BusyError as error:
         st.warning(str(error))
         return View(scale=scale, opened=opened)
@@ -73,18 +77,19 @@ def view_choices(module: str) -> View:
 def microscope() -> None:
     """Everything below the filmstrip; a pick reruns only this."""
     network_line.show("module")
-    module = state.selected_module()
+    shown, module = panels(), selection.module()
+    first = shown[0]
     st.html("<style>@media (max-width: 767px) { .st-key-module-strip button { padding: 0 7px; } }</style>")
     with st.container(horizontal=True, key="module-choices", gap="medium"):
         module_strip()
-        view = view_choices(module)
-    theme.heading(f"Inside {module}", sentence(module, view))
-    unit = channel.current_unit()
-    comparison.halves(lambda: atlas.show(view, (unit.node, unit.channel)))
+        view = view_choices(first, module)
+    theme.heading(f"Inside {module}", sentence(shown, module, view))
+    unit = channel.current_unit(shown, first)
+    halves.halves(shown, lambda panel, _: atlas.show(shown, panel, view, (unit.node, unit.channel)))
     teach.note("module")
-    comparison.channel(view)
-    comparison.alone()
-    ablation_panel.show(unit)
+    channel.show(shown, view)
+    halves.alone(shown)
+    ablation_panel.show(first, unit)
     stimulus_bench.show(unit)
     specialisation.show(unit)
 

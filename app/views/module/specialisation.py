@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import state, theme
-from app.jobs.stimuli import summary_of
+from app import theme
+from app.jobs.stimuli import selectivity_job
+from app.state import selection
+from app.state.selection import Unit
 from app.views.module import atlas
-from app.views.module.channel_facts import Unit
-from app.widgets import teach
+from app.widgets import progress, teach
 from inception_model.analysis.selectivity import (
     AXES,
     FREQUENCIES,
@@ -26,6 +27,7 @@ from inception_model.analysis.selectivity import (
 )
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BranchKind
 from inception_model.drawing.numbers import number
+from inception_model.drawing.palette import BRANCH_NAMES
 
 Summary = Mapping[BranchKind, Selectivity]
 
@@ -48,8 +50,8 @@ _HERE = Path(__file__).parent
 _DOTS = st.components.v2.component(
     "scope_specialisation",
     html='<div class="spec" role="group" aria-label="what the branches prefer"></div>\n',
-    css=(_HERE / "specialisation_view.css").read_text(encoding="utf-8"),
-    js=(_HERE / "specialisation_view.js").read_text(encoding="utf-8"),
+    css=(_HERE / "specialisation.css").read_text(encoding="utf-8"),
+    js=(_HERE / "specialisation.js").read_text(encoding="utf-8"),
 )
 
 
@@ -57,7 +59,8 @@ def show(unit: Unit, key: str = "specialisation") -> None:
     """The summary of the picked channel's module, on request; a click on a dot picks that channel."""
     title = st.empty()
     with st.container(key=f"{key}-work"):
-        summary = summary_of(unit.module)
+        job = selectivity_job(unit.module)
+        summary: Summary | None = progress.answer(None, "module-summary", job, "Gratings", ask="Show the gratings")
     with title.container():
         theme.heading(f"Do the branches of {unit.module} specialise?", sentence(unit.module, summary))
     if summary is None:
@@ -67,7 +70,7 @@ def show(unit: Unit, key: str = "specialisation") -> None:
         value: Any = (st.session_state.get(key) or {}).get("pick") or {}
         kind, channel = value.get("kind"), value.get("channel")
         if kind in BRANCHES and isinstance(channel, int):
-            state.set_selected_node(BRANCH_UNIT[kind], max(0, channel))
+            selection.set_node(BRANCH_UNIT[kind], max(0, channel))
             atlas.forget_figure()  # its outline moves along
 
     picked_kind = next((kind for kind, node in BRANCH_UNIT.items() if node == unit.node), None)
@@ -89,7 +92,7 @@ def sentence(module: str, summary: Summary | None) -> str:
             "colours than its neighbours? Takes some seconds. (Paper, section 2: filters of several sizes.)"
         )
     silent = ", ".join(
-        f"{found.silent} of {len(found.colour)} in {theme.BRANCH_NAMES[kind]}"
+        f"{found.silent} of {len(found.colour)} in {BRANCH_NAMES[kind]}"
         for kind, found in summary.items()
         if found.silent
     )
@@ -129,7 +132,7 @@ def contrast(name: str, summary: Summary) -> str:
     medians = {kind: median(getattr(found, name)) for kind, found in summary.items()}
     known = {kind: value for kind, value in medians.items() if np.isfinite(value)}
     high, low = max(known, key=lambda kind: known[kind]), min(known, key=lambda kind: known[kind])
-    names = theme.BRANCH_NAMES
+    names = BRANCH_NAMES
     if known[high] == known[low]:
         return f"{TITLES[name]} (medians all {number(known[high])})"
     return f"{TITLES[name]} (median {number(known[high])} in {names[high]}, {number(known[low])} in {names[low]})"
@@ -166,7 +169,7 @@ _PREFERS = {
 
 def _row(name: str, kind: BranchKind, found: Selectivity, preferred: Any) -> str:
     values = getattr(found, name)
-    middle, branch = median(values), theme.BRANCH_NAMES[kind]
+    middle, branch = median(values), BRANCH_NAMES[kind]
     if not np.isfinite(middle):
         return f'<div class="row" style="--c:var(--b{kind})"><b>{branch}</b><span>silent</span></div>'
     best = int(np.nanargmax(values))

@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import state, theme
-from app.jobs.stimuli import map_of, tuning_of
-from app.views.module.atlas import node_name
-from app.views.module.channel_facts import Unit, field_of
+from app import theme
+from app.jobs.channels import field_of
+from app.jobs.stimuli import map_of, tuning_job
+from app.state import network, options, photos, session
+from app.state.selection import Unit
 from app.views.module.tuning import STYLE, curve_svg, in_words
-from app.widgets import teach
+from app.widgets import progress, teach
 from app.widgets.inline_svg import draw
-from app.widgets.persistent_choice import kept
+from app.widgets.persistent_choice import persistent_choice
+from inception_model.analysis.selectivity import Tuning
 from inception_model.architecture.spec import BRANCHES
 from inception_model.drawing.colormaps import colour_bar, full_scale
 from inception_model.drawing.encoding import data_url, jpeg_bytes, png_bytes
 from inception_model.drawing.numbers import number
 from inception_model.drawing.overlay import Grid, overlay_on_photo
+from inception_model.drawing.palette import node_name
 from inception_model.images.geometry import Box
 from inception_model.images.stimuli import COLOUR_AXES, FAMILIES, Stimulus, as_photo, describe, make
 from inception_model.serving.service import BusyError
@@ -49,7 +52,7 @@ def show(unit: Unit) -> None:
         "Pictures with one property at a time say what a channel answers to, which a photo cannot. They are fed whole, "
         "224 pixels wide; the numbers do not depend on the photo. (Paper, section 2: fixed Gabor filters came before.)",
     )
-    if kept(st.toggle, "Open the bench", "bench.open", False):
+    if persistent_choice(st.toggle, "Open the bench", options.BENCH_OPEN):
         _bench(unit)
 
 
@@ -72,7 +75,7 @@ def _bench(unit: Unit) -> None:
         family = _family()
         pictures = st.container()
         if st.button("Look at this picture", help="It joins the filmstrip and becomes the photo of every page"):
-            state.add_photo(as_photo(make(family, **_chosen(family)), state.checkpoint().preprocessing))
+            photos.add_photo(as_photo(make(family, **_chosen(family)), network.checkpoint().preprocessing))
             st.rerun()
     with right:
         chosen = _sliders(family)
@@ -88,32 +91,29 @@ def _bench(unit: Unit) -> None:
 
 
 def _family() -> str:
-    chosen: str = kept(
-        st.segmented_control, "Stimulus", "bench.family", "grating", FAMILIES,
+    return persistent_choice(
+        st.segmented_control, "Stimulus", options.BENCH_FAMILY, FAMILIES,
         options=list(FAMILIES), format_func=FAMILY_NAMES.get, required=True, wrap=True,
     )  # fmt: skip
-    return chosen
 
 
 def _chosen(family: str) -> dict[str, Any]:
     """Every parameter of the stimulus as it was left, for each family its own."""
-    plain = make(family)
-    numbers = {name: state.option(f"bench.{family}.{name}", float(getattr(plain, name))) for name in plain.RANGES}
-    axis = {"axis": state.option(f"bench.{family}.axis", plain.axis)} if hasattr(plain, "axis") else {}
-    return {**numbers, **axis}
+    names = [*FAMILIES[family].RANGES, *(("axis",) if hasattr(make(family), "axis") else ())]
+    return {name: session.option(options.of_stimulus(family, name)) for name in names}
 
 
 def _sliders(family: str) -> dict[str, Any]:
     """A slider per number, and the colour axis where there is one; returns what is chosen."""
     chosen = _chosen(family)
     for name, allowed in FAMILIES[family].RANGES.items():
-        kept(
-            st.slider, f"{name.capitalize()}, {allowed.unit}", f"bench.{family}.{name}", chosen[name],
+        persistent_choice(
+            st.slider, f"{name.capitalize()}, {allowed.unit}", options.of_stimulus(family, name),
             min_value=float(allowed.low), max_value=float(allowed.high), step=float(allowed.step), format="%g",
         )  # fmt: skip
     if "axis" in chosen:
-        kept(
-            st.segmented_control, "Colour axis", f"bench.{family}.axis", "grey", COLOUR_AXES,
+        persistent_choice(
+            st.segmented_control, "Colour axis", options.of_stimulus(family, "axis"), COLOUR_AXES,
             options=list(COLOUR_AXES), required=True, wrap=True,
         )  # fmt: skip
     return chosen
@@ -148,12 +148,13 @@ def _curve(unit: Unit, family: str, chosen: dict[str, Any], answer: float) -> No
     left, right = st.columns(2, gap="medium", vertical_alignment="center")
     names = list(FAMILIES[family].RANGES)
     with left:
-        along: str = kept(
-            st.segmented_control, "Tuning curve along", f"bench.{family}.along", names[0], names,
+        along = persistent_choice(
+            st.segmented_control, "Tuning curve along", options.tuned_along(family), names,
             options=names, required=True, wrap=True,
         )  # fmt: skip
         fixed = {name: value for name, value in chosen.items() if name != along}
-        tuning = tuning_of(unit.module, family, along, fixed)
+        job = tuning_job(unit.module, family, along, fixed)
+        tuning: Tuning | None = progress.answer(None, "bench-tuning", job, "Tuning curve", patience=2.0)
         if tuning is None:
             return
         curve = tuning.curve(unit.node, unit.channel)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import streamlit as st
 
-from app import state
-from app.figures.head_cards import percent, short
 from app.jobs.attribution import Question, ask, baseline_picture, target_of, words_of
-from app.theme import BRANCH_NAMES
-from app.widgets.persistent_choice import kept
+from app.state import network, options, session
+from app.state.options import WHOLE, Option
+from app.state.panel import Panel
+from app.widgets.persistent_choice import persistent_choice
 from inception_model.architecture.spec import BRANCHES, HeadName
-from inception_model.attribution import METHODS, AttributionError, Option, allowed_layers
+from inception_model.attribution import METHODS, AttributionError, allowed_layers
+from inception_model.attribution import Option as MethodOption
 from inception_model.attribution.explaining import NOISE_IMAGES, trained_head
 from inception_model.drawing.encoding import jpeg_bytes
+from inception_model.drawing.numbers import percent, short
+from inception_model.drawing.palette import BRANCH_NAMES
 from inception_model.images.baselines import BASELINES
 from inception_model.inference.targets import Target, TargetError
 
@@ -26,27 +29,26 @@ BASELINE_WORDS = {
     "blur": "the photo, blurred",
     "noise": f"noise, the mean over {NOISE_IMAGES} images of it (one is shown)",
 }
-WHOLE = "whole module"
 
 
-def show() -> Question | None:
+def show(panel: Panel) -> Question | None:
     """Draws the controls; None, with one sentence on why, where there is nothing to explain."""
     try:
         head = _head()
-        target = _target(head)
+        target = _target(panel, head)
     except (AttributionError, TargetError) as error:
         st.warning(str(error))
         return None
-    method = kept(
-        st.selectbox, "Method", "why.method", "gradcam", METHODS, options=list(METHODS), format_func=method_label
+    method = persistent_choice(
+        st.selectbox, "Method", options.WHY_METHOD, METHODS, options=list(METHODS), format_func=method_label
     )
     cost_line = st.empty()
     row = METHODS[method]
     layer = _layer(head) if "layer" in row.needs else None
-    baseline = _baseline() if "baseline" in row.needs else "black"
-    options = {option.name: _option(method, option) for option in row.options}
-    question = ask(method, head, target, layer, baseline, options)
-    cost_line.html(f'<p class="scope-cap">{row.reading} <b>{cost_words(question.cost)}</b></p>')
+    baseline = _baseline(panel) if "baseline" in row.needs else options.WHY_BASELINE.default
+    own = {option.name: _option(method, option) for option in row.options}
+    question = ask(method, head, target, layer, baseline, own)
+    cost_line.html(f'<p class="scope-cap">{row.reading} <b>{cost_words(panel, question.cost)}</b></p>')
     return question
 
 
@@ -55,48 +57,48 @@ def method_label(name: str) -> str:
     return METHODS[name].label
 
 
-def cost_words(passes: float) -> str:
+def cost_words(panel: Panel, passes: float) -> str:
     """What so many forward passes of one image mean here: judged by the last map, for a first look is slow."""
-    seconds = passes * min(state.look().seconds, state.option("why.seconds", float("inf")))
+    seconds = passes * min(panel.look().seconds, session.option(options.WHY_SECONDS))
     time = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     return f"As long as {passes:.0f} forward passes, here about {time}."
 
 
 def _head() -> HeadName:
-    classifier = state.service().classifier
+    classifier = network.service().classifier
     trained = classifier.trained_heads
     names = {name: name if name in trained else f"{name} (never trained)" for name in classifier.heads}
     default = "main" if "main" in trained else next(iter(trained), classifier.heads[-1])
-    chosen = kept(
-        st.segmented_control, "Head", "why.head", default, names,
+    chosen = persistent_choice(
+        st.segmented_control, "Head", options.WHY_HEAD.otherwise(default), names,
         options=list(names), format_func=names.get, required=True, wrap=True,
     )  # fmt: skip
     return trained_head(classifier, chosen)
 
 
-def _target(head: HeadName) -> Target:
+def _target(panel: Panel, head: HeadName) -> Target:
     """The chosen class or contrast; raises TargetError in words for what names no class."""
-    kind = kept(
-        st.segmented_control, "Explain", "why.target", "auto", TARGETS,
+    kind = persistent_choice(
+        st.segmented_control, "Explain", options.WHY_TARGET, TARGETS,
         options=list(TARGETS), format_func=TARGETS.get, required=True, wrap=True,
     )  # fmt: skip
-    logits, labels = state.trace().logits(head)[0], state.checkpoint().labels
+    logits, labels = panel.trace().logits(head)[0], network.checkpoint().labels
     best = Target.parse("auto", labels, logits)
     if kind == "auto":
         probability = float(logits.softmax(0)[best.index])
         st.html(f'<span class="scope-mut">{head} says {words_of(best)} ({percent(probability)}).</span>')
         return best
     ranking = [str(index) for index in logits.argsort(descending=True).tolist()]
-    _class("Class" if kind == "class" else "For", "why.class", ranking, 0)
-    if kind == "contrast" and target_of(head, "class").minus is None:
-        _class("Rather than", "why.minus", ranking, 1)
-    return target_of(head, kind)
+    _class("Class" if kind == "class" else "For", options.WHY_CLASS, ranking, 0)
+    if kind == "contrast" and target_of(panel, head, "class").minus is None:
+        _class("Rather than", options.WHY_MINUS, ranking, 1)
+    return target_of(panel, head, kind)
 
 
-def _class(label: str, option: str, ranking: list[str], place: int) -> None:
+def _class(label: str, option: Option[str | None], ranking: list[str], place: int) -> None:
     """Offers the head's ranking, and takes whatever is typed instead: an index, a WordNet id, words."""
-    kept(
-        st.selectbox, label, option, ranking[place],
+    persistent_choice(
+        st.selectbox, label, option.otherwise(ranking[place]),
         options=ranking, format_func=class_words, accept_new_options=True,
         help="Best first. Type to search by name; an index or a WordNet id will do as well.",
     )  # fmt: skip
@@ -104,49 +106,48 @@ def _class(label: str, option: str, ranking: list[str], place: int) -> None:
 
 def class_words(text: str) -> str:
     """The words of a class given by its index; what was typed stays as it is."""
-    return state.checkpoint().label(int(text)).words if text.isdecimal() else text
+    return network.label(int(text)) if text.isdecimal() else text
 
 
 def _layer(head: HeadName) -> str:
-    modules = allowed_layers(state.service().classifier, head)
+    modules = allowed_layers(network.service().classifier, head)
     names = {WHOLE: WHOLE, **BRANCH_NAMES}
     left, right = st.columns(2, gap="small")
     with left:
-        module = kept(st.selectbox, "Module", "why.module", modules[-1], modules, options=list(modules))
-    with right:
-        branch = kept(
-            st.selectbox, "Branch", "why.branch", WHOLE, names, options=[WHOLE, *BRANCHES], format_func=names.get
+        module = persistent_choice(
+            st.selectbox, "Module", options.WHY_MODULE.otherwise(modules[-1]), modules, options=list(modules)
         )
-    return str(module) if branch == WHOLE else f"{module}:{branch}"
+    with right:
+        branch = persistent_choice(
+            st.selectbox, "Branch", options.WHY_BRANCH, names, options=[WHOLE, *BRANCHES], format_func=names.get
+        )
+    return module if branch == WHOLE else f"{module}:{branch}"
 
 
-def _baseline() -> str:
-    name = cast(
-        str,
-        kept(
-            st.segmented_control, "Baseline", "why.baseline", "black", BASELINES,
-            options=list(BASELINES), required=True, wrap=True,
-        ),
+def _baseline(panel: Panel) -> str:
+    name = persistent_choice(
+        st.segmented_control, "Baseline", options.WHY_BASELINE, BASELINES,
+        options=list(BASELINES), required=True, wrap=True,
     )  # fmt: skip
     with st.container(key="why-baseline-shown", horizontal=True, gap="small", vertical_alignment="center"):
-        st.image(jpeg_bytes(baseline_picture(name)), width=56, alt=f"the baseline {name}")
+        st.image(jpeg_bytes(baseline_picture(panel, name)), width=56, alt=f"the baseline {name}")
         st.html(f'<span class="scope-mut">Compared with: {BASELINE_WORDS[name]}.</span>')
     return name
 
 
-def _option(method: str, option: Option) -> Any:
+def _option(method: str, option: MethodOption) -> Any:
     """A widget for one option of a method, with its range."""
-    name = f"why.{method}.{option.name}"
+    kept = options.of_method(method, option)
     label = option.name.capitalize()
     says = f"{option.help}; allowed: {option.allowed}"
     if option.choices:
-        return kept(
-            st.segmented_control, label, name, option.default, option.choices,
+        return persistent_choice(
+            st.segmented_control, label, kept, option.choices,
             options=list(option.choices), required=True, help=says,
         )  # fmt: skip
     kind = type(option.default)
-    value = kept(
-        st.number_input, label, name, option.default,
+    value = persistent_choice(
+        st.number_input, label, kept,
         min_value=kind(option.low), max_value=kind(option.high), step=1 if kind is int else 0.05, help=says,
     )  # fmt: skip
     return option.default if value is None else option.read(value)

@@ -7,29 +7,30 @@ from typing import cast
 
 import streamlit as st
 
-from app import state, theme
+from app import theme
 from app.figures import attribution_map, trust_badge
-from app.figures.head_cards import percent
 from app.jobs import background
-from app.jobs.attribution import QUICK_COST, Question, ask, explaining, words_of
+from app.jobs.attribution import QUICK_COST, Question, ask, attribution_job, words_of
+from app.state import network, options, session
+from app.state.panel import Panel, Panels
 from app.views.why import choices
-from app.widgets import teach
-from app.widgets.persistent_choice import kept
+from app.widgets import progress, teach
+from app.widgets.halves import Title, halves
+from app.widgets.persistent_choice import persistent_choice
 from inception_model.architecture.spec import HeadName
 from inception_model.attribution import METHODS, Attribution, allowed_layers
 from inception_model.attribution.reading import PAPERS
+from inception_model.drawing.numbers import percent
 
-GALLERY_METHODS = ("saliency", "input_x_gradient", "guided_backprop", "gradcam")
-"""What the gallery shows at first: four that differ, each quick."""
 MODES = {"methods": "several methods", "heads": "the heads"}
 GALLERY_SIDE = 380
 PATIENCE = 1.5
 """Seconds that the page waits for a quick map before it shows a progress bar."""
 
 
-def title_and_sentence(question: Question) -> tuple[str, str]:
+def title_and_sentence(panels: Panels, question: Question) -> tuple[str, str]:
     """What one sees, with numbers and the method's paper."""
-    target, found = words_of(question.target), state.of_each(lambda: (state.current_photo().name, _known(question)))
+    target, found = words_of(question.target), [(panel.photo.name, _known(panel, question)) for panel in panels]
     known = found[0][1] if len(found) == 1 else "; ".join(f"{name}: {words}" for name, words in found)
     return f"What speaks for {target}", (
         f"Red speaks for {target} at {question.head} ({known}), blue against it, on one scale about zero. "
@@ -37,49 +38,51 @@ def title_and_sentence(question: Question) -> tuple[str, str]:
     )
 
 
-def _known(question: Question) -> str:
+def _known(panel: Panel, question: Question) -> str:
     """The target's score on the photo, and its probability where it is one class."""
-    logits = state.trace().logits(question.head)
+    logits = panel.trace().logits(question.head)
     score = float(question.target.score(logits)[0])
     if question.target.minus is not None:
         return f"{score:+.2f} logits between the two"
     return f"{score:+.2f} logits, {percent(float(logits[0].softmax(0)[question.target.index]))}"
 
 
-def answer(question: Question) -> Attribution | None:
+def answer(panel: Panel, question: Question) -> Attribution | None:
     """The map, or None with its progress on the page as long as there is none."""
-    found: Attribution | None = background.answer(
+    found: Attribution | None = progress.answer(
+        panel,
         "why-map",
-        question.key,
-        explaining(question),
+        attribution_job(panel, question),
         choices.method_label(question.method),
         patience=PATIENCE if question.quick else 0.3,
     )
     if found is None:
-        background.stop("why-map-")  # the checks of the map before: nobody looks at them now
+        background.stop(panel.widget_key("why-map-"))  # the checks of the map before: nobody looks at them now
     else:
-        state.set_option("why.seconds", found.seconds / question.cost)
+        session.set_option(options.WHY_SECONDS, found.seconds / question.cost)
     return found
 
 
-def show(question: Question) -> None:
+def show(panels: Panels, question: Question) -> None:
+    """The map that the page is about; for two photos the same question asked of both, with the sums of each."""
+    if len(panels) == 1:
+        _alone(panels[0], question)
+    else:
+        _beside(panels, question)
+    teach.note("attribution")
+
+
+def _alone(panel: Panel, question: Question) -> None:
     """The map, its numbers, and its badge."""
-    found = answer(question)
+    found = answer(panel, question)
     if found is None:
         return
-    ends, strength = state.option("why.ends", "99%"), state.option("why.strength", 60) / 100
     left, right = st.columns([560, 316], gap="medium")
     with left:
-        attribution_map.show(
-            found,
-            choices.in_words(question),
-            "why-map-figure",
-            scale=attribution_map.scale_of(found, ends),
-            strength=strength,
-        )
+        _figure(panel, question, found, attribution_map.scale_of(found, session.option(options.WHY_ENDS)))
     with right:
         with st.container(key="why-drawn-as", horizontal=True, gap="small"):
-            badge = trust_badge.show(question, found, "why-map", auto=True)
+            badge = trust_badge.show(panel, question, found, "why-map", auto=True)
             colours()
         if badge.words:
             words = f"<b>{html.escape(badge.state.capitalize())}.</b> {html.escape(badge.words)}"
@@ -87,20 +90,50 @@ def show(question: Question) -> None:
         theme.key_values(attribution_map.facts(found))
 
 
+def _beside(panels: Panels, question: Question) -> None:
+    """A map per photo, on one scale if they shall share it."""
+    with st.container(key="why-beside-choices", horizontal=True, gap="medium", vertical_alignment="center"):
+        shared = persistent_choice(st.toggle, "One scale for both", options.WHY_BESIDE_SHARED)
+        colours()
+    ends = session.option(options.WHY_ENDS)
+    found = {panel.key: answer(panel, question) for panel in panels}
+    scales = {key: attribution_map.scale_of(known, ends) for key, known in found.items() if known is not None}
+
+    def part(panel: Panel, _: Title) -> None:
+        attribution = found[panel.key]
+        if attribution is None:
+            st.html('<span class="scope-mut">The map is on its way.</span>')
+            return
+        _figure(panel, question, attribution, max(scales.values()) if shared else scales[panel.key])
+        trust_badge.show(panel, question, attribution, "why-map", auto=True)
+        theme.key_values(attribution_map.facts(attribution))
+
+    halves(panels, part)
+
+
+def _figure(panel: Panel, question: Question, attribution: Attribution, scale: float) -> None:
+    strength = session.option(options.WHY_STRENGTH) / 100
+    attribution_map.show(
+        panel, attribution, choices.in_words(question), "why-map-figure", scale=scale, strength=strength
+    )
+
+
 def colours() -> None:
     """How the map is drawn: where its colours end, and how strong they are."""
     with st.popover("Colours", key="why-colours"):
-        kept(
-            st.segmented_control, "Colours end at the", "why.ends", "99%", attribution_map.ENDS,
+        persistent_choice(
+            st.segmented_control, "Colours end at the", options.WHY_ENDS, attribution_map.ENDS,
             options=list(attribution_map.ENDS), format_func=attribution_map.ENDS.get, required=True,
         )  # fmt: skip
-        kept(st.slider, "Share of the map's colour, %", "why.strength", 60, min_value=10, max_value=100, step=10)
+        persistent_choice(
+            st.slider, "Share of the map's colour, %", options.WHY_STRENGTH, min_value=10, max_value=100, step=10
+        )
 
 
-def gallery(question: Question) -> None:
+def gallery(panel: Panel, question: Question) -> None:
     """Several methods, or the heads under one method, side by side."""
-    mode = state.option("why.gallery", "methods")
-    trained = state.service().classifier.trained_heads
+    mode = session.option(options.WHY_GALLERY)
+    trained = network.trained_heads()
     what = (
         "The same head and target under several methods: each asks a question of its own, so they may differ"
         if mode == "methods"
@@ -112,21 +145,21 @@ def gallery(question: Question) -> None:
         "shared scale can mend. (Adebayo et al. 2018, Figure 1; the paper's Figure 3 for the heads.)",
     )
     with st.container(key="why-gallery-choices", horizontal=True, gap="medium", vertical_alignment="bottom"):
-        mode = kept(
-            st.segmented_control, "Compare", "why.gallery", "methods", MODES,
+        mode = persistent_choice(
+            st.segmented_control, "Compare", options.WHY_GALLERY, MODES,
             options=list(MODES), format_func=MODES.get, required=True,
         )  # fmt: skip
-        shared = kept(st.toggle, "One scale for all", "why.shared", False)
+        shared = persistent_choice(st.toggle, "One scale for all", options.WHY_SHARED)
     if mode == "methods":
-        names = kept(
-            st.pills, "Methods", "why.methods", GALLERY_METHODS, options=list(METHODS),
+        names = persistent_choice(
+            st.pills, "Methods", options.WHY_METHODS, options=list(METHODS),
             format_func=choices.method_label, selection_mode="multi", label_visibility="collapsed",
         )  # fmt: skip
         questions = [_like(question, name, question.head) for name in METHODS if name in (names or ())]
     else:
         questions = [_like(question, question.method, head) for head in trained]
     if questions:
-        _compare(questions, shared)
+        _compare(panel, questions, shared)
 
 
 def _like(question: Question, method: str, head: HeadName) -> Question:
@@ -134,21 +167,20 @@ def _like(question: Question, method: str, head: HeadName) -> Question:
     if (method, head) == (question.method, question.head):
         return question
     row = METHODS[method]
-    modules = allowed_layers(state.service().classifier, head)
+    modules = allowed_layers(network.service().classifier, head)
     layer = question.layer if question.layer and question.layer.partition(":")[0] in modules else modules[-1]
-    options = {option.name: state.option(f"why.{method}.{option.name}", option.default) for option in row.options}
-    baseline = question.baseline or state.option("why.baseline", "black")
-    return ask(method, head, question.target, layer, baseline, options)
+    own = {option.name: session.option(options.of_method(method, option)) for option in row.options}
+    baseline = question.baseline or session.option(options.WHY_BASELINE)
+    return ask(method, head, question.target, layer, baseline, own)
 
 
-def _compare(questions: list[Question], shared: bool) -> None:
-    jobs = {question.key: explaining(question) for question in questions}
-    cost = sum(question.cost for question in questions if state.recall(question.key) is None)
-    quick = cost <= 2 * QUICK_COST * len(GALLERY_METHODS)
-    known = background.answers(
-        "why-gallery", jobs, "Maps side by side", ask="" if quick else f"Compare. {choices.cost_words(cost)}"
-    )
-    ends = state.option("why.ends", "99%")
+def _compare(panel: Panel, questions: list[Question], shared: bool) -> None:
+    jobs = [attribution_job(panel, question) for question in questions]
+    cost = sum(question.cost for question in questions if panel.recall(question.key) is None)
+    quick = cost <= 2 * QUICK_COST * len(options.WHY_METHODS.default)
+    ask_first = "" if quick else f"Compare. {choices.cost_words(panel, cost)}"
+    known = progress.answers(panel, "why-gallery", jobs, "Maps side by side", ask=ask_first)
+    ends = session.option(options.WHY_ENDS)
     scales = {key: attribution_map.scale_of(cast(Attribution, found), ends) for key, found in known.items()}
     drawn = [question for question in questions if question.key in known]
     across = min(len(drawn), 3) if len(drawn) != 4 else 4
@@ -157,13 +189,14 @@ def _compare(questions: list[Question], shared: bool) -> None:
             slot = f"why-{question.method}-{question.head}"
             with column:
                 attribution_map.show(
+                    panel,
                     known[question.key],
                     choices.in_words(question),
                     f"{slot}-figure",
                     scale=max(scales.values()) if shared else scales[question.key],
-                    strength=state.option("why.strength", 60) / 100,
+                    strength=session.option(options.WHY_STRENGTH) / 100,
                     side=GALLERY_SIDE,
                 )
-                trust_badge.show(question, known[question.key], slot)
+                trust_badge.show(panel, question, known[question.key], slot)
     if drawn:
         teach.note("gallery")

@@ -3,27 +3,29 @@
 import streamlit as st
 
 from app import theme
-from app.figures import comparison, network_line
-from app.views.module import ablation_panel
-from app.views.why import choices, ledger_panel, map
-from app.widgets import filmstrip, report_button
+from app.figures import network_line
+from app.state.panel import panels
+from app.views.why import choices, ledger_panel, map, sweep_panel
+from app.widgets import filmstrip, halves, report_button
 
 filmstrip.strip("why-film")
 network_line.show("why")
+shown = panels()
+first = shown[0]
 title = st.container()
 left, right = st.columns([300, 896], gap="medium")
 with left:
-    question = choices.show()
+    question = choices.show(first)
 if question is None:
     with title:
         theme.heading("What speaks for the answer", "Choose a trained head and a class that exists. (Paper, Figure 3.)")
 else:
     with title:
-        theme.heading(*map.title_and_sentence(question))
+        theme.heading(*map.title_and_sentence(shown, question))
     with right:
-        comparison.why(question)
-    comparison.alone()
-    map.gallery(question)
-    ledger_panel.show(question)
-    ablation_panel.show_sweep(question.head, question.target)
-    report_button.show(question)
+        map.show(shown, question)
+    halves.alone(shown)
+    map.gallery(first, question)
+    ledger_panel.show(first, question)
+    sweep_panel.show(first, question.head, question.target)
+    report_button.show(first, question)

@@ -1,0 +1,70 @@
+"""What is asked about a module's channels on a photo: statistics, pushes towards classes, and measured support."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.state import network
+from app.state.panel import Panel
+from app.state.selection import Unit
+from inception_model.analysis.channel_effects import ChannelEffects, channel_effects
+from inception_model.analysis.receptive_field import ReceptiveField, gradient_support, receptive_field
+from inception_model.architecture.spec import BRANCHES, HeadName
+from inception_model.drawing.atlas import ChannelStats, channel_stats
+from inception_model.inference.classifier import Classifier
+from inception_model.inference.trace import BlockTrace
+
+
+def values_of(block: BlockTrace, node: str) -> np.ndarray:
+    """A node's activations on the first image, (C, H, W)."""
+    return np.asarray(block.node(node)[0])
+
+
+def stats_of(panel: Panel, module: str, node: str) -> ChannelStats:
+    """Statistics of a node's channels on a panel's photo."""
+    return panel.remember(
+        ("module-stats", module, node), lambda: channel_stats(values_of(panel.trace().block(module), node))
+    )
+
+
+def effects_of(panel: Panel, module: str, head: HeadName, count: int = 3) -> ChannelEffects:
+    """Pushes of all the module's channels towards the head's `count` top classes on a panel's photo."""
+    block, logits = panel.trace().block(module), panel.trace().logits(head)[0]
+    classes = logits.topk(min(count, len(logits))).indices.tolist()
+    return panel.remember(
+        ("module-effects", module, head), lambda: network.service().run(channel_effects, block, head, classes)
+    )
+
+
+def support_of(panel: Panel, unit: Unit) -> np.ndarray | None:
+    """The measured gradient support of a unit (S, S); None where no convolution of a module computes it."""
+    source = _source(unit)
+    if source is None:
+        return None
+    image = panel.photo.image
+
+    def measure(twin: Classifier) -> np.ndarray:
+        return np.asarray(gradient_support(twin, twin.prepare(image), *source, unit.row, unit.column))
+
+    return panel.remember(("module-support", unit), lambda: network.service().run(measure))
+
+
+def field_of(unit: Unit) -> ReceptiveField:
+    """What the units of the channel can see: of a concatenation, what the branch that the channel comes from sees."""
+    source = _source(unit) if unit.node == "output" else None
+    return receptive_field(network.spec(), unit.module, unit.node if source is None else source[1])
+
+
+def _source(unit: Unit) -> tuple[str, str, int] | None:
+    """Module, branch and channel that compute this channel; None for what the stem computes."""
+    spec, module, channel = network.spec(), unit.module, unit.channel
+    if unit.node not in ("input", "output"):
+        return module, unit.node, channel
+    if unit.node == "input":
+        place = spec.module_names.index(module)
+        if place == 0 or spec.pool_after(spec.module_names[place - 1]) is not None:
+            return None
+        module = spec.module_names[place - 1]
+    block = spec.block(module)
+    kind = next(kind for kind in BRANCHES if channel < block.channels(kind).stop)
+    return module, kind, channel - block.channels(kind).start

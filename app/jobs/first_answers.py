@@ -1,0 +1,31 @@
+"""What each trained head says first about a photo: all that the contact sheet keeps of it, not its maps."""
+
+from __future__ import annotations
+
+import threading
+
+from app.jobs.background import Job
+from app.state import network
+from inception_model.architecture.spec import HeadName
+from inception_model.images.decode import Photo
+from inception_model.inference.classifier import Answer, Classifier
+from inception_model.progress import Progress
+
+
+def first_answers_job(photo: Photo) -> Job:
+    """Trained head -> its first answer: from the photo's look where that is known, else a forward pass of its own.
+
+    The key names the photo itself, for a sheet asks about many.
+    """
+    service = network.service()
+
+    def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> dict[HeadName, Answer]:
+        known = service.known_look(photo.sha256)
+        heads = twin.heads_of(twin.prepare(photo.image)) if known is None else None
+        says = {}
+        for name in twin.trained_heads:
+            logits = known.trace.logits(name) if known else getattr(heads, name)
+            says[name] = twin.top(logits[0], 1)[0]
+        return says
+
+    return Job(("sheet", photo.sha256), compute)

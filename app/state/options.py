@@ -1,0 +1,109 @@
+"""Every choice on a page that outlives a page change: its name, its type and its default, said once.
+
+`session.option(WHY_ENDS)` reads one and `session.set_option` keeps it. A name begins with the page's. Where the default
+depends on the network or the photo it is None here, and who asks says what stands for it (`WHY_HEAD.otherwise(...)`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from inception_model.analysis.ablation import Fill
+from inception_model.architecture.spec import BranchKind, HeadName
+from inception_model.attribution.options import Option as MethodOption
+from inception_model.drawing.atlas import Scale, Sort
+from inception_model.images.stimuli import FAMILIES, make
+
+T = TypeVar("T", covariant=True)
+D = TypeVar("D")
+
+
+@dataclass(frozen=True)
+class Option(Generic[T]):
+    """A choice: the name under which it is kept, and what holds as long as nothing was chosen."""
+
+    name: str
+    default: T
+
+    @property
+    def state_name(self) -> str:
+        """Its name among everything that the session keeps."""
+        return f"option.{self.name}"
+
+    def otherwise(self: Option[D | None], default: D) -> Option[D]:
+        """The same choice with a default that the network or the photo decides."""
+        return Option(self.name, default)
+
+    def beside(self, key: str) -> Option[T]:
+        """The same choice for one of two photos (`Panel.key`); the first one's is the choice itself."""
+        return dataclasses.replace(self, name=f"{key}-{self.name}") if key else self
+
+
+TEACH = Option("teach", True)
+TOUR_STEP: Option[int | None] = Option("tour.step", None)
+"""The step of the tour that is shown; 0: no tour, None: not offered yet."""
+TOUR_ASKED = Option("tour.asked", False)
+
+LOOK_CONTACT_SHEET = Option("look.sheet", False)
+LOOK_COLOUR: Option[str | None] = Option("look.colour", None)
+
+MODULE_SORT: Option[Sort | Literal["credit"]] = Option("module.sort", "index")
+MODULE_SCALE: Option[Scale] = Option("module.scale", "shared")
+MODULE_OPENED: Option[tuple[str, ...]] = Option("module.opened", ())
+MODULE_LAYERS: Option[tuple[str, ...]] = Option("module.layers", ("map", "receptive field"))
+MODULE_SPOT: Option[tuple[tuple[str, str], int, int] | None] = Option("module.spot", None)
+"""(photo's hash, module), row and column that are looked at; None: the channel's peak."""
+MODULE_FIGURE: Option[tuple[str, tuple[str, int]] | None] = Option("module.figure", None)
+"""What the figure on screen was drawn from, and the node and channel that were outlined in it."""
+
+BENCH_OPEN = Option("bench.open", False)
+BENCH_FAMILY = Option("bench.family", "grating")
+
+ABLATION_OFF: Option[tuple[str, ...]] = Option("ablation.off", ())
+ABLATION_FILL: Option[Fill] = Option("ablation.fill", "zero")
+
+HEADS_CLASS: Option[int | str] = Option("heads.class", "auto")
+HEADS_SUBJECT = Option("heads.subject", "own")
+HEADS_SHARED = Option("heads.shared", False)
+
+WHY_HEAD: Option[HeadName | None] = Option("why.head", None)
+WHY_TARGET = Option("why.target", "auto")
+WHY_CLASS: Option[str | None] = Option("why.class", None)
+WHY_MINUS: Option[str | None] = Option("why.minus", None)
+WHY_METHOD = Option("why.method", "gradcam")
+WHY_MODULE: Option[str | None] = Option("why.module", None)
+WHOLE = "whole module"
+WHY_BRANCH: Option[BranchKind | str] = Option("why.branch", WHOLE)
+WHY_BASELINE = Option("why.baseline", "black")
+WHY_SECONDS = Option("why.seconds", float("inf"))
+"""Seconds that a forward pass took in the last map."""
+WHY_ENDS = Option("why.ends", "99%")
+WHY_STRENGTH = Option("why.strength", 60)
+WHY_GALLERY = Option("why.gallery", "methods")
+WHY_SHARED = Option("why.shared", False)
+WHY_METHODS: Option[tuple[str, ...]] = Option(
+    "why.methods", ("saliency", "input_x_gradient", "guided_backprop", "gradcam")
+)
+"""What the gallery shows at first: four that differ, each quick."""
+WHY_BESIDE_SHARED = Option("why.beside.shared", True)
+WHY_LEDGER_STEPS = Option("why.ledger.steps", 50)
+
+REPORT_PRIVATE = Option("report.private", False)
+
+
+def of_method(method: str, option: MethodOption) -> Option[Any]:
+    """The choice of one of a method's own options; its default is the method's."""
+    return Option(f"why.{method}.{option.name}", option.default)
+
+
+def of_stimulus(family: str, name: str) -> Option[Any]:
+    """The choice of a parameter (or the colour `axis`) of a stimulus, for each family its own; the family's default."""
+    value = getattr(make(family), name)
+    return Option(f"bench.{family}.{name}", float(value) if name in FAMILIES[family].RANGES else value)
+
+
+def tuned_along(family: str) -> Option[str]:
+    """Along which parameter of a stimulus the tuning curve runs; the family's first."""
+    return Option(f"bench.{family}.along", next(iter(FAMILIES[family].RANGES)))

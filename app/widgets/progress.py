@@ -1,0 +1,93 @@
+"""What a page shows of its long computations: the answer, or how far it is and a Cancel button, or a button to start.
+
+A `slot` is the place on the page that asks (see `jobs.background`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.jobs import background
+from app.jobs.background import Job, Work
+from app.state import network
+from app.state.panel import Panel
+from inception_model.progress import Cancelled
+from inception_model.serving.service import BusyError
+
+POLL_SECONDS = 0.5
+
+
+def answers(
+    panel: Panel | None,
+    slot: str,
+    jobs: Sequence[Job],
+    title: str,
+    *,
+    ask: str = "",
+    patience: float = 0.3,
+    low_priority: bool = False,
+) -> dict[Hashable, Any]:
+    """Key -> answer of those that are known. While others are missing, their progress and a Cancel button are drawn.
+
+    They start at once and for `patience` seconds the page waits for them; with `ask`, a button of that name starts
+    them. What was cancelled starts again on a button only. `panel`: whose photo the answers are about; None where the
+    keys say everything. `low_priority`: started by itself, it gives way to whatever else runs.
+    """
+    about = "" if panel is None else panel.photo.sha256
+    slot = slot if panel is None else panel.widget_key(slot)
+
+    def known(job: Job) -> Any:
+        return network.service().recall((about, job.key))
+
+    work = background.work_of(slot)
+    if any(known(job) is None for job in jobs):
+        # Of several jobs some may be done by now: the work that does the rest is still the one.
+        if work is not None and work.wanted != background.wanted(jobs, about):
+            work.cancel.set()
+            work = None
+        lost = work is not None and work.finished.is_set() and work.error is None
+        if (work is None and not ask) or lost:
+            work = background.start(slot, jobs, about, low_priority)
+            work.finished.wait(patience)
+        if work is not None and work.running:
+            _watch(slot, title)
+        else:
+            _offer(slot, jobs, about, work, ask)
+    return {job.key: found for job in jobs if (found := known(job)) is not None}
+
+
+def answer(panel: Panel | None, slot: str, job: Job, title: str, *, ask: str = "", patience: float = 0.3) -> Any | None:
+    """`answers` for a single question: its answer, or None as long as there is none."""
+    return answers(panel, slot, (job,), title, ask=ask, patience=patience).get(job.key)
+
+
+def _offer(slot: str, jobs: Sequence[Job], about: str, work: Work | None, ask: str) -> None:
+    """A button that starts, and why there is no answer yet."""
+    if work is not None and work.finished.is_set() and work.error is None:
+        return  # done between two looks
+    if work is not None and (work.cancel.is_set() or isinstance(work.error, Cancelled)):
+        st.html('<span class="scope-mut">Cancelled: nothing of it was kept.</span>')
+    elif work is not None and isinstance(work.error, (BusyError, ValueError, TimeoutError)):
+        st.warning(str(work.error))
+    elif work is not None and work.error is not None:
+        raise work.error
+
+    def begin() -> None:
+        background.start(slot, jobs, about)
+
+    st.button(ask or "Start again", key=f"start-{slot}", on_click=begin)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch(slot: str, title: str) -> None:
+    """How far the slot's work is, looked at twice a second, and a button that stops it."""
+    work = background.work_of(slot)
+    if work is None or not work.running:
+        st.rerun()
+    done, total = work.steps
+    with st.container(key=f"watch-{slot}"):
+        st.progress(min(1.0, done / total), f"{title}: {done / total:.0%}")
+        st.button("Cancel", key=f"cancel-{slot}", on_click=work.cancel.set)
