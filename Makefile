@@ -46,6 +46,7 @@ constraints: $(VENV)/.dev  ## constraints.txt anew, from what is installed: only
 	@$(PY) scripts/constraints.py > constraints.txt
 
 wheel: $(VENV)/.dev  ## dist/*.whl with library, app, checkpoint and labels
+	@rm -rf build  # setuptools would pack what an earlier build left there
 	@$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls -l dist/*.whl
 

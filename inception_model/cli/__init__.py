@@ -45,8 +45,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def console() -> int:
-    """What the installed command `inceptionscope` runs: the app, unless a command is named."""
-    return main(sys.argv[1:] or ["app"])
+    """What the installed command `inceptionscope` runs: the app, also with its options alone, or the named command."""
+    words = sys.argv[1:]
+    alone = not words or (words[0].startswith("-") and words[0] not in ("-h", "--help"))
+    return main(["app", *words] if alone else words)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import subprocess
 import sys
 import threading
 import urllib.request
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.port < 65536:
         raise ValueError(f"--port must be from 1 to 65535; got {args.port}")
     url = f"http://{'localhost' if args.host in ('0.0.0.0', '::') else args.host}:{args.port}"
-    with subprocess.Popen(command(args.host, args.port)) as server:
+    with subprocess.Popen(command(args.host, args.port)) as server, _passing_on_sigterm(server):
         if not args.no_browser:
             threading.Thread(target=_open_when_ready, args=(url, server), daemon=True).start()
         try:
@@ -43,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def command(host: str, port: int) -> list[str]:
-    """How the server is started; everything else is said in the configuration beside the app's script."""
+    """How the server is started; everything else is said in the configuration beside the app's script.
+
+    Python's -P keeps a folder called `app` in the working directory from being taken for this project's.
+    """
     settings = {
         "server.address": host,
         "server.port": port,
@@ -52,7 +57,17 @@ def command(host: str, port: int) -> list[str]:
         "browser.serverAddress": "localhost",
     }
     flags = [f"--{name}={value}" for name, value in settings.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(SCRIPT), *flags]
+
+
+@contextlib.contextmanager
+def _passing_on_sigterm(server: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whoever ends this process (a service manager, a script) means the server, which would otherwise go on alone."""
+    before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _open_when_ready(url: str, server: subprocess.Popen[bytes]) -> None:

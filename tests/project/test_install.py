@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import site
 import subprocess
 import sys
@@ -18,9 +19,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import inception_model
 from inception_model import _version, cli
 from inception_model.checkpoints.checkpoint import ASSETS
-from inception_model.cli import main
+from inception_model.cli import app, main
 from inception_model.cli.app import SCRIPT
 from inception_model.drawing.encoding import png_bytes
 from inception_model.images.samples import sample_photo
@@ -83,6 +85,7 @@ def test_the_wheel_holds_everything_that_is_read(wheel: Path) -> None:
 
 def test_the_version_is_said_once(wheel: Path) -> None:
     assert wheel.name.startswith(f"inceptionscope-{_version.__version__}-py3-")
+    assert inception_model.__version__ == _version.__version__
     assert f"## {_version.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
@@ -114,7 +117,7 @@ def test_predict_from_any_folder_answers_as_the_checkout_does(
 
 def test_the_installed_app_serves_its_first_page(installed: Path, environment: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
-    command = [str(installed / "inceptionscope"), "app", "--port", str(port), "--no-browser"]
+    command = [str(installed / "inceptionscope"), "--port", str(port), "--no-browser"]
     address = f"http://localhost:{port}"
     with (
         serving(command, address, seconds=60, cwd=tmp_path, env=environment),
@@ -124,13 +127,33 @@ def test_the_installed_app_serves_its_first_page(installed: Path, environment: d
         assert b"<title>" in answer.read()
 
 
+def test_a_folder_called_app_is_not_taken_for_the_app(
+    installed: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__init__.py").write_text("")
+    started = app.command("localhost", 8501)
+    flags = started[1 : started.index("-m")]
+    asking = [str(installed / "python"), *flags, "-c", "import app; print(app.__file__)"]
+    found = subprocess.run(asking, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+    assert found.stdout.startswith(str(installed.parent))
+
+
+def test_ending_the_command_ends_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends_its_parent = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
+    monkeypatch.setattr(app, "command", lambda host, port: [sys.executable, "-c", ends_its_parent])
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["app", "--no-browser"]) == -signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_no_command_at_all_starts_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
     monkeypatch.setattr(cli, "main", lambda argv: asked.append(list(argv)) or 0)
-    for given in ([], ["predict", "cat.png"]):
+    for given in ([], ["--port", "8600"], ["--help"], ["predict", "cat.png"]):
         monkeypatch.setattr(sys, "argv", ["inceptionscope", *given])
         assert cli.console() == 0
-    assert asked == [["app"], ["predict", "cat.png"]]
+    assert asked == [["app"], ["app", "--port", "8600"], ["--help"], ["predict", "cat.png"]]
 
 
 def test_the_app_s_settings_lie_beside_its_script() -> None:
