@@ -40,7 +40,8 @@ format: $(VENV)/.dev  ## puts the code into the house's form
 	@$(PY) -m ruff format .
 
 newest:  ## every test with the newest versions that the ranges allow, in an environment of its own
-	@$(MAKE) --no-print-directory VENV=.venv-newest EXACT=--upgrade test
+	@rm -f .venv-newest/.app .venv-newest/.dev
+	@$(MAKE) --no-print-directory VENV=.venv-newest EXACT="--upgrade --upgrade-strategy eager" test
 
 constraints: $(VENV)/.dev  ## constraints.txt anew, from what is installed: only after the tests have passed with it
 	@$(PY) scripts/constraints.py > constraints.txt

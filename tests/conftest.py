@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from inception_model.images.samples import SAMPLES, sample_photo
 from inception_model.inference.classifier import Classifier, build
 
 from .random_networks import random_classifier
+
+
+def pytest_configure() -> None:
+    """AppTest reads no settings beside the script; of the app's, only this one changes what a page draws."""
+    os.environ.setdefault("STREAMLIT_RUNNER_MAGIC_ENABLED", "false")
 
 
 def relative_norm(found: torch.Tensor, wanted: torch.Tensor) -> float:

@@ -35,11 +35,11 @@ PROGRAM = "inceptionscope"
 USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, KeyError, ValueError, OSError)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with every command."""
+def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser with these commands; only their modules are loaded."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Look inside a trained GoogLeNet (Inception v1).")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
+    for name in commands:
         importlib.import_module(f".{name}", __name__).add_parser(subparsers)
     return parser
 
@@ -53,7 +53,9 @@ def console() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; user errors become one line on stderr and exit status 2."""
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    # A command's part of the library takes its time to load: the others' is left alone where it is known which one runs.
+    args = build_parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(words)
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
