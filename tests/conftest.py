@@ -16,6 +16,7 @@ from inception_model.images.decode import Photo
 from inception_model.images.samples import SAMPLES, sample_photo
 from inception_model.inference.classifier import Classifier, build
 
+from .compare import Values, relative_norm
 from .random_networks import random_classifier
 
 
@@ -24,14 +25,8 @@ def pytest_configure() -> None:
     os.environ.setdefault("STREAMLIT_RUNNER_MAGIC_ENABLED", "false")
 
 
-def relative_norm(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    """|found - wanted| / |wanted|, in float64."""
-    found, wanted = found.double(), wanted.double()
-    return float((found - wanted).norm() / wanted.norm().clamp_min(1e-30))
-
-
 @pytest.fixture(scope="session")
-def relative() -> Callable[[torch.Tensor, torch.Tensor], float]:
+def relative() -> Callable[[Values, Values], float]:
     """The relative norm of a deviation: how tensors are compared in this project."""
     return relative_norm
 

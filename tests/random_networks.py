@@ -30,8 +30,3 @@ def random_classifier(spec: NetworkSpec, *, trained: tuple[HeadName, ...] | None
 def noise_images(count: int, seed: int = 0) -> Tensor:
     """(count, 3, 224, 224) of normal noise."""
     return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(seed))
-
-
-def close(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
-    """Whether a equals b but for `tolerance` of b's norm."""
-    return float((a - b).norm()) <= tolerance * float(b.norm())

@@ -111,7 +111,7 @@ def random_rankings(heatmap: Tensor, count: int, seed: int = 0) -> Tensor:
     spectrum = torch.fft.rfft2(heatmap.double()).abs()
     noise = torch.randn(count, *heatmap.shape, generator=generator(seed), dtype=torch.float64)
     phases = torch.fft.rfft2(noise)
-    ranked: Tensor = torch.fft.irfft2(phases / phases.abs().clamp_min(1e-30) * spectrum, s=heatmap.shape)
+    ranked: Tensor = torch.fft.irfft2(phases.sgn() * spectrum, s=heatmap.shape)  # sgn: z / |z|, and 0 of 0
     return ranked
 
 

@@ -117,7 +117,8 @@ def randomise(network: GoogLeNet, modules: Sequence[str], random: torch.Generato
 def rank_correlation(first: Tensor, second: Tensor) -> float:
     """Spearman's rank correlation of two maps of one shape; 0 where one of them is the same everywhere."""
     a, b = (_centred_ranks(values.flatten()) for values in (first, second))
-    return float(a @ b / (a.norm() * b.norm()).clamp_min(1e-30))
+    size = float(a.norm() * b.norm())  # exactly 0 where all ranks are the same
+    return float(a @ b) / size if size else 0.0
 
 
 def _centred_ranks(values: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
 from tests.app.test_links import address, opened, view
 from tests.app.test_look import good, upload
+from tests.compare import assert_close
 from tests.random_networks import random_classifier
 
 VIEWS = Path(__file__).resolve().parents[2] / "app" / "views"
@@ -246,7 +247,7 @@ def test_why_asks_the_same_of_both(page: Callable[..., AppTest], small: Inferenc
     found = [small.recall((photo.sha256, question.key)) for photo in (CAT, CUP)]
     for photo, attribution in zip((CAT, CUP), found, strict=True):
         score = float(target.score(small.look(photo).trace.logits("main"))[0])
-        assert attribution.score == pytest.approx(score, abs=1e-4)
+        assert attribution.score == pytest.approx(score, rel=1e-5)
     tops = [number(float(attribution.heatmap.abs().max())) for attribution in found]
     assert tops[0] != tops[1]
     bars = [given["html"] for given in data(test) if "a signed map on" in given.get("html", "")]
@@ -315,7 +316,7 @@ def test_the_sheet_holds_every_photo_and_keeps_no_maps(
         for head, answer in says.items():
             best = small.classifier.top(getattr(heads, head)[0], 1)[0]
             assert (answer.index, answer.label) == (best.index, best.label)
-            assert answer.probability == pytest.approx(best.probability, abs=1e-5)
+            assert answer.probability == pytest.approx(best.probability, rel=1e-5)
     assert len(small._looks) <= looks + 3, "the sheet looks at no photo"
 
     rows = [contact_sheet.Row(photo, says) for photo, says in zip(everything, found, strict=True)]
@@ -356,4 +357,4 @@ def test_joint_ends_reach_the_drawing(small: InferenceService) -> None:
     drawn = network_map.map_svg(spec, quantity, values, sides, [], thumbs, None, ends)
     shades = [float(shade) for shade in re.findall(r'fill-opacity="([\d.]+)"', drawn)]
     wanted = [0.2 + 0.8 * values[m][kind] / ends[1] for m in spec.module_names for kind in BRANCHES]
-    assert shades == pytest.approx(wanted, abs=0.006)
+    assert_close(shades, wanted, 0.006, scale=1.0)  # two digits are written

@@ -13,6 +13,7 @@ from inception_model.architecture.variants import get_spec
 from inception_model.cost.layers import NAIVE
 from inception_model.cost.report import compute_report
 from inception_model.cost.timing import ModuleTiming
+from tests.compare import assert_close
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 REPORT = compute_report(get_spec("paper"))
@@ -56,10 +57,10 @@ def test_bars_are_drawn_to_scale(quantity: tables.Quantity, kind: str) -> None:
     for bar, row in zip(bars, report.modules, strict=True):
         outer, solid, *segments = widths(bar)
         value, naive = tables.of(row.cost, quantity), tables.of(row.naive, quantity)
-        assert outer == pytest.approx(100 * naive / largest, abs=0.01)
-        assert solid == pytest.approx(100 * value / naive, abs=0.01)
+        assert_close(outer, 100 * naive / largest, 1e-4, scale=100)  # percent with two digits
+        assert_close(solid, 100 * value / naive, 1e-4, scale=100)
         assert len(segments) == 6
-        assert sum(segments) == pytest.approx(100, abs=0.01)
+        assert sum(segments) == pytest.approx(100, rel=1e-4)
         assert tables.amount(value) in bar
 
 
@@ -77,7 +78,7 @@ def test_the_budget_line_lies_at_one_and_a_half_billion() -> None:
     html = tables.network_html(REPORT, "macs")
     place = re.search(r'cost-mark" style="left:([\d.]+)%', html)
     assert place is not None
-    assert float(place[1]) == pytest.approx(100 * 1.5e9 / REPORT.total_naive.macs, abs=0.01)
+    assert_close(float(place[1]), 100 * 1.5e9 / REPORT.total_naive.macs, 1e-4, scale=100)
     assert "budget 1.5 G" in html
     assert "cost-mark" not in tables.network_html(REPORT, "params")
 

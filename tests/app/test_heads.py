@@ -28,6 +28,7 @@ from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import Trace, capture
 from tests.app.test_look import MAIN, drawn, good
+from tests.compare import assert_close
 from tests.random_networks import noise_images, random_classifier
 
 
@@ -73,13 +74,13 @@ def test_charts_are_to_scale_and_carry_their_numbers(line: Timeline) -> None:
     assert len(heights) == 12
     top, bottom = 32, 142
     for found, step in zip(heights[:3], line.steps, strict=True):
-        assert found == pytest.approx(bottom - step.probability * (bottom - top), abs=0.06)
+        assert_close(found, bottom - step.probability * (bottom - top), 0.0005, scale=bottom - top)
     for found, step in zip(heights[6:9], line.steps, strict=True):
-        assert found == pytest.approx(bottom - step.entropy_share * (bottom - top), abs=0.06)
+        assert_close(found, bottom - step.entropy_share * (bottom - top), 0.0005, scale=bottom - top)
     for step in line.steps:
         assert f"{step.entropy:.2f} · {step.entropy_share:.0%}" in text
     bars = re.findall(r"--w:([\d.]+)%", timeline_view.divergence_html(line.divergences))
-    assert [float(bar) for bar in bars] == pytest.approx([100 * pair.share for pair in line.divergences], abs=0.06)
+    assert_close([float(bar) for bar in bars], [100 * pair.share for pair in line.divergences], 0.0006, scale=100)
 
 
 def test_words_of_agreement_and_change(line: Timeline) -> None:
@@ -143,7 +144,7 @@ def test_credit_and_effect_leave_out_what_a_head_does_not_see(tiny_classifier: C
     assert sum(credit["4a"].values()) == pytest.approx(ledger.total - float(ledger.residuals[2]))
     effects = map_quantities.effects_of(sweep(tiny_classifier, trace), "main", target)
     off = ablate(tiny_classifier, trace, Ablation.parse(["4b:1x1"], tiny_classifier.network.spec))
-    assert effects["4b"]["1x1"] == pytest.approx(float(off.delta("main")[0, 3]), abs=1e-4)
+    assert_close(effects["4b"]["1x1"], float(off.delta("main")[0, 3]), scale=float(off.before.main.norm()))
 
 
 def drawn_map(classifier: Classifier, trace: Trace, name: str, values: Values) -> str:

@@ -30,6 +30,7 @@ from inception_model.images.decode import Photo
 from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
 from inception_model.trust import CHECKS
+from tests.compare import assert_close
 from tests.random_networks import random_classifier
 
 VIEWS = Path(__file__).resolve().parents[2] / "app" / "views"
@@ -162,7 +163,7 @@ def test_a_contrast_is_explained_as_a_difference(small: InferenceService, opened
     done(good(page.run()), "why-map")
     logits = small.look(PHOTO).trace.logits("main")[0]
     found = recalled(small, question("gradcam", Target(2, 4, "thing 2 − thing 4")).key)
-    assert found.score == pytest.approx(float(logits[2] - logits[4]), abs=1e-4)
+    assert_close(found.score, float(logits[2] - logits[4]), scale=float(logits.norm()))
     assert "What speaks for thing 2 − thing 4" in words(page)
     split = exact_split(small.classifier, small.look(PHOTO).trace, Target(2, 4))
     assert all(signed(value) in words(page) for value in split.branches[0].tolist())

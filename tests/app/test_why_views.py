@@ -16,6 +16,7 @@ from inception_model.drawing.numbers import signed
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import Trace, capture
+from tests.compare import assert_close
 from tests.random_networks import noise_images
 
 
@@ -49,7 +50,7 @@ def test_the_bars_are_to_scale(ledger: CreditLedger) -> None:
     credits = ledger.table.abs().flatten().tolist()
     assert len(widths) == 36
     per_logit = sum(widths) / sum(credits)
-    assert widths == pytest.approx([credit * per_logit for credit in credits], abs=0.002)
+    assert_close(widths, [credit * per_logit for credit in credits], 2e-5, scale=100)  # percent
     lefts = [float(left) for left in re.findall(r"left:(-?[\d.]+)%", ledger_html(ledger))]
     assert min(lefts) >= 0
     assert max(lefts) <= 100

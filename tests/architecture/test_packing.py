@@ -9,6 +9,7 @@ from torch import nn
 
 from inception_model.architecture import cpu_kernels, variants
 from inception_model.architecture.network import ConvUnit, GoogLeNet, init_weights, weight_sharing_twin
+from tests.compare import relative_norm
 
 
 def network() -> GoogLeNet:
@@ -28,26 +29,22 @@ def both_ways(net: GoogLeNet, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
         return plain, net(x)
 
 
-def apart(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float((a - b).norm() / b.norm())
-
-
 def test_packed_equals_plain_at_changing_sizes_and_with_changing_weights() -> None:
     net = network()
     for side in (96, 128, 96):
         plain, packed = both_ways(net, image(side))
-        assert apart(packed, plain) < 1e-5
+        assert relative_norm(packed, plain) < 1e-5
     before = both_ways(net, image())[1].clone()
     with torch.no_grad():
         for _, unit in net.conv_units():
             unit.conv.weight.mul_(1.2)
     plain, packed = both_ways(net, image())
-    assert apart(packed, plain) < 1e-5
-    assert apart(packed, before) > 0.01
+    assert relative_norm(packed, plain) < 1e-5
+    assert relative_norm(packed, before) > 0.01
     for _, unit in net.conv_units():
         unit.conv.weight.data = unit.conv.weight.data * 0.9
     plain, packed = both_ways(net, image())
-    assert apart(packed, plain) < 1e-5
+    assert relative_norm(packed, plain) < 1e-5
 
 
 def test_copies_and_twins_give_their_own_answers() -> None:
@@ -57,7 +54,7 @@ def test_copies_and_twins_give_their_own_answers() -> None:
     other = copy.deepcopy(net)
     with torch.no_grad():
         other.block("5b").unit("1x1").conv.weight.neg_()
-    assert apart(both_ways(other, x)[1], first) > 1e-4
+    assert relative_norm(both_ways(other, x)[1], first) > 1e-4
     assert torch.equal(both_ways(net, x)[1], first)
 
 
@@ -78,4 +75,4 @@ def test_hooks_on_convolution_and_relu_still_see_their_values() -> None:
     assert torch.equal(seen["relu"], hooked)
     with torch.inference_mode():
         assert cpu_kernels.packs(x, unit.conv, unit.relu) is cpu_kernels.AVAILABLE
-        assert apart(unit(x), nn.functional.relu(unit.conv(x))) < 1e-5
+        assert relative_norm(unit(x), nn.functional.relu(unit.conv(x))) < 1e-5

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from inception_model.images.decode import WORKING_SIDE, ImageError, open_photo, read_photo
 from inception_model.images.geometry import Box
 from inception_model.images.preprocessing import CAFFE, TINY_IMAGENET, TORCHVISION, Preprocessing
+from tests.compare import assert_close
 
 
 def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
@@ -137,12 +138,12 @@ def test_normalising_equals_torchvision_and_goes_back() -> None:
     pixels = torch.rand(2, 3, 8, 8)
     ours = Preprocessing().normalise(pixels)
     theirs = tv.normalize(pixels, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    assert torch.allclose(ours, theirs, atol=1e-6)
-    assert torch.allclose(TORCHVISION.normalise(pixels), pixels * 2 - 1, atol=1e-6)
+    assert_close(ours, theirs, 1e-6)
+    assert_close(TORCHVISION.normalise(pixels), pixels * 2 - 1, 1e-6)
     caffe = CAFFE.normalise(pixels)
-    assert torch.allclose(caffe[:, 0], pixels[:, 2] * 255 - 104, atol=1e-4)
+    assert_close(caffe[:, 0], pixels[:, 2] * 255 - 104, 1e-6)
     for preprocessing in (Preprocessing(), TORCHVISION, CAFFE):
-        assert torch.allclose(preprocessing.denormalise(preprocessing.normalise(pixels)), pixels, atol=1e-5)
+        assert_close(preprocessing.denormalise(preprocessing.normalise(pixels)), pixels, 1e-6)
 
 
 def test_a_photo_becomes_torchvisions_tensor() -> None:
@@ -153,7 +154,7 @@ def test_a_photo_becomes_torchvisions_tensor() -> None:
     theirs = GoogLeNet_Weights.IMAGENET1K_V1.transforms()(image)
     ours = Preprocessing()(image)[0]
     assert ours.shape == theirs.shape
-    assert (ours - theirs).norm() / theirs.norm() < 0.02  # one resampling step instead of two
+    assert_close(ours, theirs, 0.02)  # one resampling step instead of two
 
 
 def test_the_bundled_view_is_the_whole_shorter_side() -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import io
 import json
+import math
 import os
 import re
 import threading
@@ -35,6 +36,7 @@ from inception_model.inference.trace import capture
 from inception_model.progress import Cancelled
 from inception_model.report import Findings, ReportError, Settings, collect, manifest, render, save
 from inception_model.training.evaluation import HeadAccuracy
+from tests.compare import assert_close
 from tests.random_networks import random_classifier
 
 NAME = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>&\u2028 \"holiday\".jpg"
@@ -121,7 +123,7 @@ def test_heads_time_line_and_costs_are_the_network_s_own(small: Classifier, phot
         top = facts["heads"][head]["top"]
         assert top[0]["index"] == int(chances.argmax())
         assert [answer["probability"] for answer in top] == pytest.approx(
-            chances.sort(descending=True).values[:5].tolist(), abs=1e-6
+            chances.sort(descending=True).values[:5].tolist(), rel=1e-5
         )
         for answer in top:
             assert answer["logit"] == pytest.approx(float(trace.logits(head)[0, answer["index"]]), rel=1e-5)
@@ -129,12 +131,12 @@ def test_heads_time_line_and_costs_are_the_network_s_own(small: Classifier, phot
     assert (line["index"], [step["head"] for step in line["steps"]]) == (3, ["aux2", "main"])
     for step in line["steps"]:
         chances = trace.logits(step["head"])[0].double().softmax(0)
-        assert step["probability"] == pytest.approx(float(chances[3]), abs=1e-9)
+        assert step["probability"] == pytest.approx(float(chances[3]), rel=1e-5)
         logits = trace.logits(step["head"])[0]
         assert step["rank"] == int((logits > logits[3]).sum()) + 1
     middle = torch.stack([trace.logits(head)[0].double().softmax(0) for head in ("aux2", "main")])
     apart = torch.special.entr(middle.mean(0)).sum() - torch.special.entr(middle).sum(1).mean()
-    assert line["divergences"][0]["nats"] == pytest.approx(float(apart), abs=1e-9)
+    assert_close(line["divergences"][0]["nats"], float(apart), 1e-6, scale=math.log(2))  # its largest value
     assert facts["compute"]["total"]["macs"] == compute_report(small.checkpoint.spec).total.macs
 
 
@@ -142,13 +144,16 @@ def test_ledger_maps_and_sweep_are_the_library_s(small: Classifier, photo: Photo
     facts, target = findings.facts, Target(3, 1)
     x = small.preprocessing(photo.image)
     trace = capture(small, x)
+    size = float(trace.heads.main.norm())
     ledger = credit_ledger(small, x, baseline("blur", x, small.preprocessing), target, steps=4)
     for row, credits in zip(facts["ledger"]["modules"], ledger.table.tolist(), strict=True):
-        assert list(row["branches"].values()) == pytest.approx(credits, abs=1e-6)
-        assert row["sum"] + row["residual"] == pytest.approx(facts["ledger"]["total"])
+        assert_close(list(row["branches"].values()), credits)
+        assert_close(row["sum"] + row["residual"], facts["ledger"]["total"], 1e-9, scale=sum(map(abs, credits)))
     exact = facts["ledger"]["exact"]
-    assert list(exact["branches"].values()) == pytest.approx(exact_split(small, trace, target).branches[0].tolist())
-    assert sum(exact["branches"].values()) + exact["bias"] == pytest.approx(exact["score"], abs=1e-5)
+    shares = list(exact["branches"].values())
+    assert_close(shares, exact_split(small, trace, target).branches[0])
+    # The branches may cancel, and the score was summed in float32 and in another order.
+    assert_close(sum(shares) + exact["bias"], exact["score"], 1e-6, scale=sum(map(abs, shares)))
 
     assert [found["method"] for found in facts["maps"]] == list(QUICK.methods)
     for found, values in zip(facts["maps"], findings.maps, strict=True):
@@ -156,14 +161,14 @@ def test_ledger_maps_and_sweep_are_the_library_s(small: Classifier, photo: Photo
         wanted = explain(small, x, found["method"], "main", target, baseline="blur", options=options)
         assert torch.equal(torch.from_numpy(values), wanted.heatmap)
         assert found["completeness_error"] == wanted.completeness_error
-        assert found["score"] == pytest.approx(float(trace.heads.main[0, 3] - trace.heads.main[0, 1]), rel=1e-5)
+        assert_close(found["score"], float(trace.heads.main[0, 3] - trace.heads.main[0, 1]), scale=size)
         assert [piece["name"] for piece in found["trust"]["evidence"]] == ["completeness", "insertion", "deletion"]
 
     assert list(facts["ablation"]["heads"]) == ["aux2", "main"]
     off = ablate(small, trace, Ablation.parse(["4c:5x5"], small.checkpoint.spec))
     said = facts["ablation"]["heads"]["main"][4]
     assert said["module"] == "4c"
-    assert said["branches"]["5x5"] == pytest.approx(float(target.score(off.delta("main"))[0]), abs=1e-5)
+    assert_close(said["branches"]["5x5"], float(target.score(off.delta("main"))[0]), scale=size)
     assert all(not any(row["branches"].values()) for row in facts["ablation"]["heads"]["aux2"][6:])
 
 
@@ -300,7 +305,7 @@ def test_probes_are_read_where_there_are_some(small: Classifier, photo: Photo) -
     for step in found.facts["timeline"]["probes"]:
         probe = probes.modules[step["module"]]
         chances = (probe.weight @ trace.block(step["module"]).output[0].mean((1, 2))).softmax(0)
-        assert step["probability"] == pytest.approx(float(chances[3]), rel=1e-4)
+        assert step["probability"] == pytest.approx(float(chances[3]), rel=1e-5)
     page = render(found, photo)
     assert "by a linear probe after each module: 3a " in page
     assert "the one after 3a is right for 25.0% of the validation images" in page

@@ -30,6 +30,7 @@ from inception_model.training.evaluation import evaluate_network
 from inception_model.training.holdout import hold_out, training_images
 from inception_model.training.recipe import RECIPES, Stage, TrainingConfig, learning_rate, parse_stages
 from inception_model.training.trainer import LAST, StoppedError, Trainer, TrainingError, batches, losses
+from tests.compare import assert_close
 
 COLOURS = ((220, 30, 30), (30, 220, 30), (30, 30, 220))
 
@@ -119,8 +120,8 @@ def test_the_loss_is_main_plus_three_tenths_of_each_auxiliary() -> None:
     labels = torch.tensor([0, 2])
     heads = Heads(torch.randn(2, 3), torch.randn(2, 3), torch.randn(2, 3))
     parts = [F.cross_entropy(x, labels) for x in (heads.aux1, heads.aux2, heads.main)]
-    assert torch.isclose(losses(heads, labels, 0.0), parts[2] + 0.3 * (parts[0] + parts[1]))
-    assert torch.isclose(losses(Heads(None, None, heads.main), labels, 0.0), parts[2])
+    assert_close(losses(heads, labels, 0.0), parts[2] + 0.3 * (parts[0] + parts[1]), 1e-6)
+    assert_close(losses(Heads(None, None, heads.main), labels, 0.0), parts[2], 1e-6)
 
 
 def test_batches_cover_each_epoch_once_and_go_on_where_they_were() -> None:
@@ -221,6 +222,7 @@ import sys, os, signal, torch
 from pathlib import Path
 from tests.training.test_training import config, trainer_for
 from inception_model.training.recipe import Stage
+from tests.compare import assert_close
 torch.set_num_threads(1)
 out, kill_at = Path(sys.argv[2]), int(sys.argv[3])
 settings = config(stages=(Stage(64, 1.0), Stage(64, 0.5, tune=True)), trivial_augment=True, erasing=0.5)

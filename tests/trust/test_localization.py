@@ -31,7 +31,7 @@ from inception_model.trust.localization import (
     peak,
     read_boxes,
 )
-from tests.conftest import relative_norm
+from tests.compare import relative_norm
 from tests.random_networks import noise_images
 
 
