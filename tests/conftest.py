@@ -14,6 +14,7 @@ from inception_model.checkpoints.checkpoint import Checkpoint
 from inception_model.checkpoints.store import load
 from inception_model.images.decode import Photo
 from inception_model.images.samples import SAMPLES, sample_photo
+from inception_model.inference import classifier as classifier_module
 from inception_model.inference.classifier import Classifier, build
 
 from .compare import Values, relative_norm
@@ -35,6 +36,17 @@ def relative() -> Callable[[Values, Values], float]:
 def tiny_classifier() -> Classifier:
     """Random weights on Table 1 divided by sixteen, on the CPU: 7 classes, three heads, 224 pixels."""
     return random_classifier(tiny())
+
+
+@pytest.fixture
+def exact_tiny_classifier(tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> Classifier:
+    """The tiny classifier in float64, for gradients that two ways compute.
+
+    At a ReLU's kink or between equal values of a max pool, rounding in float32 flips single gradients; which ones
+    depends on the processor.
+    """
+    monkeypatch.setitem(classifier_module.DTYPES, "float64", torch.float64)
+    return build(tiny_classifier.checkpoint, "cpu", "float64")
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Download, Locator, Page, expect
 
 from inception_model.architecture.spec import HEADS
 
@@ -29,15 +31,43 @@ _OVERFLOW = """() => {
   }).slice(0, 5).map((node) => `${node.tagName}.${node.className} right=${node.getBoundingClientRect().right}`);
 }"""
 
-# A rerun that a widget has just asked for takes a moment to begin: idle means idle for a while.
-_STILL = """([ready, limit]) => new Promise((done, fail) => {
+# What is not at rest, in a few words, and the time without a change. A rerun that a widget has just asked for takes a
+# moment to begin, a component draws its frame after the script has ended, and Streamlit keeps what the last run drew
+# (marked as stale) beside the new until the run ends: at rest means that all of it has been still for a while.
+_STILL = """([ready, limit, working]) => new Promise((done, fail) => {
   const begun = performance.now();
-  let since = begun;
+  let since = begun, why = 'not looked at yet';
+  const watch = { subtree: true, childList: true, attributes: true, characterData: true };
+  const observer = new MutationObserver(() => { since = performance.now(); why = 'the page changes'; });
+  const watched = new WeakSet();
+  const roots = () => {
+    const found = [document];
+    for (const root of found)
+      for (const node of root.querySelectorAll('*')) if (node.shadowRoot) found.push(node.shadowRoot);
+    return found;
+  };
+  const busy = (found) => {
+    const has = (selector) => found.some((root) => root.querySelector(selector));
+    if (!has(ready)) return 'the script runs or the connection is lost';
+    if (has('[data-testid="stSkeleton"]')) return 'a skeleton is shown';
+    if (has('[data-stale="true"]')) return 'a stale element is shown';
+    if (!working && has('[data-testid="stProgress"]')) return 'a computation is running';
+    if (document.fonts.status !== 'loaded') return 'a font is loading';
+    if (found.some((root) => [...root.querySelectorAll('img')].some((image) => image.src && !image.complete)))
+      return 'a picture is loading';
+    return '';
+  };
+  const end = (act, value) => { observer.disconnect(); act(value); };
   const look = () => {
-    const now = performance.now();
-    if (!document.querySelector(ready)) since = now;
-    if (now - since >= 200) done();
-    else if (now - begun > limit) fail(new Error("the app did not come to rest"));
+    const found = roots();
+    for (const root of found) {
+      const main = root === document ? document.querySelector('[data-testid="stMain"]') : root;
+      if (main && !watched.has(main)) { watched.add(main); observer.observe(main, watch); since = performance.now(); }
+    }
+    const what = busy(found), now = performance.now();
+    if (what) { since = now; why = what; }
+    if (now - since >= 200) requestAnimationFrame(() => requestAnimationFrame(() => end(done)));
+    else if (now - begun > limit) end(fail, new Error('the app did not come to rest: ' + why));
     else setTimeout(look, 20);
   };
   look();
@@ -49,15 +79,74 @@ _SIDEWAYS = """() => ['html', 'body', '[data-testid="stMain"]', '[data-testid="s
   .map(([name, node]) => `${name}: ${node.scrollWidth} > ${node.clientWidth}`)"""
 
 
-def settle(page: Page, seconds: float = 60.0) -> None:
-    """Waits until the app has answered and nothing is on its way, and checks that no exception is on the page."""
-    limit = seconds * 1000
-    page.locator(READY).wait_for(state="attached", timeout=limit)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=limit)
-    page.evaluate(_STILL, [READY, limit])
+def settle(page: Page, seconds: float = 60.0, *, working: bool = False) -> None:
+    """Waits until the app is at rest, and checks that no exception is on the page.
+
+    At rest: connected, no script running, no skeleton, nothing stale, pictures and fonts loaded, and nothing in the
+    main area has changed for 200 ms. A computation whose progress is shown is waited for, unless `working`.
+    """
+    page.evaluate(_STILL, [READY, seconds * 1000, working])
     problems = page.get_by_test_id("stException").all_inner_texts()
     assert not problems, "an exception is on the page:\n" + "\n".join(problems)
     expect(page.get_by_text("Page not found")).to_have_count(0)
+
+
+def click(
+    target: Locator, seconds: float = 60.0, *, at: tuple[float, float] | None = None, working: bool = False
+) -> None:
+    """Clicks the target (`at`: so many pixels from its upper left corner) and waits until the app has answered."""
+    target.click(position=None if at is None else {"x": at[0], "y": at[1]})
+    settle(target.page, seconds, working=working)
+
+
+def press(target: Locator | Page, *keys: str) -> None:
+    """Presses keys, one after the other, on the target or on what has the focus; waits until the app has answered."""
+    for key in keys:
+        if isinstance(target, Page):
+            target.keyboard.press(key)
+        else:
+            target.press(key)
+    settle(target if isinstance(target, Page) else target.page)
+
+
+def fill(target: Locator, text: str) -> None:
+    """Types into a field and waits until the app has answered."""
+    target.fill(text)
+    settle(target.page)
+
+
+def choose(page: Page, label: str, text: str) -> None:
+    """Types into a select box and takes the best match."""
+    box = page.get_by_role("combobox", name=re.compile(label)).first
+    click(box)
+    fill(box, text)
+    click(page.get_by_role("option", name=re.compile(text)).first, seconds=180.0)
+
+
+def go(page: Page, title: str) -> None:
+    """Another page through the navigation: on top, or on the phone in a row of its own."""
+    row = page.locator(".st-key-phone-nav")
+    place = row if row.is_visible() else page.locator("header")
+    click(place.get_by_role("link", name=title, exact=True))
+    expect(page).to_have_url(re.compile(rf"//[^/]+/{'' if title == 'Look' else title.lower()}(\?|$)"))
+    settle(page)
+
+
+def resize(page: Page, size: str, scheme: str | None = None) -> None:
+    """Another window size (a name of SIZES), and another colour scheme if asked for."""
+    width, height = SIZES[size]
+    if scheme is not None:
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": width, "height": height})
+    settle(page)
+
+
+def download(target: Locator) -> Download:
+    """What the browser keeps when the target is clicked."""
+    with target.page.expect_download() as waiting:
+        target.click()
+    settle(target.page)
+    return waiting.value
 
 
 def address(url: str, name: str) -> str:
@@ -68,7 +157,13 @@ def address(url: str, name: str) -> str:
 def open_app(page: Page, url: str, seconds: float = 60.0) -> None:
     """Goes to an address of the app and waits until it is drawn."""
     page.goto(url, wait_until="domcontentloaded")
+    page.locator(READY).wait_for(state="attached", timeout=seconds * 1000)
     settle(page, seconds)
+
+
+def open_file(page: Page, path: Path) -> None:
+    """Goes to a file, which is no app, and waits until it and its pictures are loaded."""
+    page.goto(path.as_uri())
 
 
 def leave_tour(context: BrowserContext) -> None:
@@ -77,9 +172,10 @@ def leave_tour(context: BrowserContext) -> None:
 
 
 def send(page: Page, *files: tuple[str, bytes]) -> None:
-    """Gives the uploader files (name, content), whatever they are."""
+    """Gives the uploader files (name, content), whatever they are, and waits until the app has answered."""
     payload: list[Any] = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
     page.locator(".st-key-upload input[type=file]").set_input_files(payload)
+    settle(page)
 
 
 def film(page: Page, name: str) -> Locator:

@@ -10,7 +10,6 @@ from playwright.sync_api import Locator, Page, expect
 from . import screen
 from .conftest import OpenPage
 from .pictures import photo
-from .test_first_line import go
 
 
 def compare(page: Page, name: str) -> Locator:
@@ -26,9 +25,7 @@ def names(page: Page) -> list[str]:
 def assert_fits_everywhere(page: Page) -> None:
     """At both window sizes; the page is left at the wide one."""
     for size in ("phone", "desktop"):
-        width, height = screen.SIZES[size]
-        page.set_viewport_size({"width": width, "height": height})
-        screen.settle(page)
+        screen.resize(page, size)
         screen.assert_fits(page)
 
 
@@ -38,46 +35,42 @@ def test_two_photos_on_every_page_by_keyboard(new_page: OpenPage, app_url: str) 
     screen.open_app(page, app_url)
     switch = page.get_by_role("button", name="Compare", exact=True)
     switch.focus()
-    switch.press("Enter")
+    screen.press(switch, "Enter")
     expect(switch).to_have_attribute("aria-pressed", "true")
-    screen.settle(page)
     assert names(page)[:2] == ["cat", "espresso"]
     compare(page, "officer").focus()
-    compare(page, "officer").press("Enter")
+    screen.press(compare(page, "officer"), "Enter")
     expect(compare(page, "officer")).to_have_attribute("aria-pressed", "true")
-    screen.settle(page)
     assert names(page) == ["cat", "officer"] * 2
     expect(page.get_by_role("region", name="main", exact=True)).to_have_count(2)
     expect(page.locator("svg[aria-label^='the network']")).to_have_count(2)
     assert_fits_everywhere(page)
 
-    go(page, "Module")
+    screen.go(page, "Module")
     expect(page.locator(".figure")).to_have_count(2)
     channels = page.locator("[data-node='5x5']")
     channels.nth(1).focus()
-    for key in ("Home", "ArrowRight", "Enter"):
-        channels.nth(1).press(key)
+    screen.press(channels.nth(1), "Home", "ArrowRight", "Enter")
     expect(page.locator(".scope-title")).to_contain_text("channel 1")
     # Both figures outline the picked channel, though nothing was sent to them again.
     expect(page.locator("[data-node='5x5'] .mark:visible")).to_have_count(2)
     expect(page.get_by_role("img", name=re.compile(r"channel 1 on (cat|officer)"))).to_have_count(2)
     assert_fits_everywhere(page)
 
-    go(page, "Heads")
+    screen.go(page, "Heads")
     expect(page.get_by_role("img", name=re.compile("^aux1 .*a signed map on (cat|officer)"))).to_have_count(2)
     expect(page.get_by_role("img", name=re.compile("^Probability of Egyptian cat"))).to_have_count(2)
     assert_fits_everywhere(page)
 
-    go(page, "Why")
+    screen.go(page, "Why")
     expect(page.get_by_role("img", name=re.compile("^GradCAM at 5b .*on cat")).first).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^GradCAM at 5b .*on officer")).first).to_be_visible()
     screen.settle(page)
     assert names(page) == ["cat", "officer"]
     assert_fits_everywhere(page)
 
-    page.get_by_role("button", name="take the second photo away").click()
+    screen.click(page.get_by_role("button", name="take the second photo away"))
     expect(page.locator(".scope-name")).to_have_count(0)
-    screen.settle(page)
 
 
 def test_a_link_with_both_opens_for_somebody_else(new_page: OpenPage, app_url: str) -> None:
@@ -85,15 +78,14 @@ def test_a_link_with_both_opens_for_somebody_else(new_page: OpenPage, app_url: s
     mine.context.grant_permissions(["clipboard-read", "clipboard-write"])
     screen.open_app(mine, f"{app_url}/look?module=5a&branch=3x3")
     expect(mine).to_have_url(re.compile(r"//[^/]+/\?.*module=5a"))
-    screen.film(mine, "rocket").click()
+    screen.click(screen.film(mine, "rocket"))
     expect(screen.film(mine, "rocket")).to_have_attribute("aria-pressed", "true")
-    mine.get_by_role("button", name="Compare", exact=True).click()
-    compare(mine, "cat").click()
+    screen.click(mine.get_by_role("button", name="Compare", exact=True))
+    screen.click(compare(mine, "cat"))
     expect(compare(mine, "cat")).to_have_attribute("aria-pressed", "true")
-    screen.settle(mine)
-    go(mine, "Module")
+    screen.go(mine, "Module")
     copy = mine.get_by_role("button", name="Copy link")
-    copy.click()
+    screen.click(copy)
     expect(mine.get_by_role("button", name="Copied")).to_be_visible()
     link = mine.evaluate("navigator.clipboard.readText()")
     assert link == mine.url
@@ -106,7 +98,7 @@ def test_a_link_with_both_opens_for_somebody_else(new_page: OpenPage, app_url: s
     assert not screen.serious_findings(theirs)
     # Where the browser refuses the clipboard the link lies there, selected.
     theirs.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
-    theirs.get_by_role("button", name="Copy link").click()
+    screen.click(theirs.get_by_role("button", name="Copy link"))
     by_hand = theirs.locator(".st-key-copy-link input")
     expect(by_hand).to_have_value(theirs.url)
     assert by_hand.evaluate("input => input.selectionEnd - input.selectionStart") == len(theirs.url)
@@ -125,15 +117,14 @@ def test_the_contact_sheet_opens_with_several_uploads(new_page: OpenPage, app_ur
     for name in ("cat.png", "espresso.png", "rocket.png"):
         said = sheet.locator(".row", has_text=name).inner_text()
         assert len(re.findall(r"\d%", said)) == 3, said
-    page.get_by_role("button", name="surest first").click()
+    screen.click(page.get_by_role("button", name="surest first"))
     shares = [
         float(text.rstrip("%")) for text in sheet.locator(".row .says:nth-child(4) span:last-child").all_inner_texts()
     ]
     assert shares == sorted(shares, reverse=True)
-    sheet.get_by_role("button", name="open rocket.png").press("Enter")
+    screen.press(sheet.get_by_role("button", name="open rocket.png"), "Enter")
     expect(screen.film(page, "rocket.png")).to_have_attribute("aria-pressed", "true")
     assert_fits_everywhere(page)
     assert not screen.serious_findings(page)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="CSV", exact=True).click()
-    assert download.value.path().read_text().count("\n") == photos + 1
+    sheet_file = screen.download(page.get_by_role("button", name="CSV", exact=True))
+    assert sheet_file.path().read_text().count("\n") == photos + 1

@@ -14,25 +14,14 @@ from .pictures import photo
 PAGES = ("look", "module", "heads", "why", "cost", "model")
 
 
-def go(page: Page, title: str) -> None:
-    """Another page through the navigation: on top, or on the phone in a row of its own."""
-    row = page.locator(".st-key-phone-nav")
-    place = row if row.is_visible() else page.locator("header")
-    place.get_by_role("link", name=title, exact=True).click()
-    address = "" if title == "Look" else title.lower()
-    expect(page).to_have_url(re.compile(rf"//[^/]+/{address}(\?|$)"))
-    screen.settle(page)
-
-
 def test_from_a_photo_to_a_channel_to_the_cost(page: Page, app_url: str) -> None:
     screen.open_app(page, app_url)
     screen.upload(page, "launch.png", photo("rocket"))
     said = screen.answers(page)
     assert all("%" in words for words in said.values())
 
-    page.locator("[data-go='4d/5x5']").click()
+    screen.click(page.locator("[data-go='4d/5x5']"))
     expect(page.get_by_role("heading", name="Inside 4d")).to_be_visible()
-    screen.settle(page)
     channels = page.locator("[data-node='5x5']")
     expect(channels).to_have_attribute("aria-valuemax", "63")
     screen.assert_fits(page)
@@ -40,16 +29,14 @@ def test_from_a_photo_to_a_channel_to_the_cost(page: Page, app_url: str) -> None
     title, picture = page.locator(".scope-title").first, page.locator(".spot img").first
     before = picture.get_attribute("src")
     channels.focus()
-    for key in ("Home", "ArrowRight", "ArrowRight", "Enter"):
-        channels.press(key)
+    screen.press(channels, "Home", "ArrowRight", "ArrowRight", "Enter")
     channel = channels.get_attribute("aria-valuenow")
     expect(title).to_contain_text(re.compile(rf"5×5.*\b{channel}\b"))
     expect(picture).not_to_have_attribute("src", before or "")
-    channels.click(position={"x": 4, "y": 4})
+    screen.click(channels, at=(4, 4))
     expect(title).to_contain_text(re.compile(rf"5×5.*\b{channels.get_attribute('aria-valuenow')}\b"))
-    screen.settle(page)
 
-    go(page, "Cost")
+    screen.go(page, "Cost")
     expect(page.get_by_role("heading", name="What the 1×1 reductions save")).to_be_visible()
     main = page.get_by_test_id("stMain")
     # 1,103,972,352 MACs of the nine modules, and 3,947,847,680 without reductions.
@@ -57,7 +44,7 @@ def test_from_a_photo_to_a_channel_to_the_cost(page: Page, app_url: str) -> None
     expect(page.get_by_role("heading", name="Table 1 beside the paper's figures")).to_be_visible()
     screen.assert_fits(page)
 
-    go(page, "Look")
+    screen.go(page, "Look")
     expect(screen.film(page, "launch.png")).to_have_attribute("aria-pressed", "true")
     assert screen.answers(page) == said
 

@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 
 from . import screen
 from .conftest import OpenPage
-from .test_why import choose
 
 
 def test_a_class_along_the_time_line(new_page: OpenPage, app_url: str) -> None:
@@ -18,9 +17,9 @@ def test_a_class_along_the_time_line(new_page: OpenPage, app_url: str) -> None:
     expect(main).to_contain_text("Rank of Egyptian cat")
     expect(main).to_contain_text(re.compile(r"aux1 says golden retriever.*main changes to Egyptian cat"))
     expect(main).to_contain_text(re.compile(r"By probe Egyptian cat first comes to rank 1 at 4c"))
-    choose(page, "Follow", "lion")
+    screen.choose(page, "Follow", "lion")
     expect(main).to_contain_text("Rank of lion")
-    screen.film(page, "espresso").click()
+    screen.click(screen.film(page, "espresso"))
     expect(main).to_contain_text("Rank of lion")
     screen.settle(page)
     for head, said in screen.answers(page).items():
@@ -34,21 +33,19 @@ def test_a_class_along_the_time_line(new_page: OpenPage, app_url: str) -> None:
 def test_what_a_narrower_reduction_would_cost(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}/?teach=off")
-    page.locator("[data-go='4e/3x3_reduce']").press("Enter")
+    screen.press(page.locator("[data-go='4e/3x3_reduce']"), "Enter")
     expect(page.get_by_role("heading", name="Inside 4e")).to_be_visible()
-    screen.settle(page)
     expect(page.get_by_role("heading", name=re.compile("4e · 3×3 reduce · channel"))).to_be_visible()
-    page.get_by_test_id("stTopNavLink").filter(has_text="Cost").click()
+    screen.click(page.get_by_test_id("stTopNavLink").filter(has_text="Cost"))
     lab = page.get_by_text(re.compile("Move a width of Table 1"))
     expect(lab).to_contain_text("1.582 G MACs")
     expect(lab).to_contain_text("over the paper's budget of 1.5 billion")
     screen.settle(page)
     slider = page.get_by_role("slider", name=re.compile("3×3 reduce")).first
-    slider.press("Home")
+    screen.press(slider, "Home")
     # One channel instead of 160 before 4e's 3x3: 14 * 14 * (528 + 9 * 320) * 159 multiply-adds fewer.
     expect(lab).to_contain_text(f"{(1_581_852_672 - 14 * 14 * (528 + 9 * 320) * 159) / 1e9:.3f} G MACs")
     expect(lab).to_contain_text("under the paper's budget")
     screen.settle(page)
-    page.get_by_role("button", name="4e as published").click()
+    screen.click(page.get_by_role("button", name="4e as published"))
     expect(lab).to_contain_text("1.582 G MACs")
-    screen.settle(page)

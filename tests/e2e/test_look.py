@@ -50,7 +50,7 @@ def test_an_upload_changes_the_answers(page: Page, app_url: str) -> None:
     assert screen.answers(page) != before
     expect(page.get_by_role("img", name=re.compile("^holiday.png"))).to_be_visible()
     screen.assert_fits(page)
-    screen.film(page, "cat").click()
+    screen.click(screen.film(page, "cat"))
     expect(screen.film(page, "cat")).to_have_attribute("aria-pressed", "true")
     screen.settle(page)
     assert screen.answers(page) == before
@@ -62,7 +62,6 @@ def test_what_is_no_photo_gets_one_sentence_each_and_the_app_goes_on(new_page: O
     before = screen.answers(page)
     screen.send(page, *NO_PHOTOS.items())
     expect(page.get_by_test_id("stAlert")).to_have_count(len(NO_PHOTOS))
-    screen.settle(page)
     for name in NO_PHOTOS:
         expect(page.get_by_test_id("stAlert").filter(has_text=name)).to_have_count(1)
     assert screen.answers(page) == before
@@ -83,8 +82,7 @@ def test_two_people_see_only_their_own_photos(new_page: OpenPage, app_url: str) 
         expect(screen.film(person, other)).to_have_count(0)
         assert other not in person.content()
     # A rerun of one doesn't bring the other's picture.
-    screen.film(anna, "anna.png").click()
-    screen.settle(anna)
+    screen.click(screen.film(anna, "anna.png"))
     assert screen.answers(anna) == hers
     assert screen.answers(bert) == his
 

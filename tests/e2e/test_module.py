@@ -14,8 +14,7 @@ from .pictures import photo
 
 def pick(page: Page, box: str, name: str) -> None:
     """One of a segmented control or of pills, in the container of that key."""
-    page.locator(f".st-key-{box}").get_by_text(name, exact=True).first.click()
-    screen.settle(page)
+    screen.click(page.locator(f".st-key-{box}").get_by_text(name, exact=True).first)
 
 
 def changes(image: Locator, before: str | None, attribute: str = "src") -> None:
@@ -28,10 +27,9 @@ def test_into_a_module_and_onto_the_bench(new_page: OpenPage, app_url: str) -> N
     page = new_page()
     screen.open_app(page, app_url)
     screen.upload(page, "launch.png", photo("rocket"))
-    page.locator("[data-go='4d/5x5']").click()
+    screen.click(page.locator("[data-go='4d/5x5']"))
     expect(page.get_by_role("heading", name="Inside 4d")).to_be_visible()
-    screen.settle(page)
-    page.locator("[data-node='5x5']").click(position={"x": 4, "y": 4})
+    screen.click(page.locator("[data-node='5x5']"), at=(4, 4))
     title = page.locator(".scope-title").first
     expect(title).to_contain_text("4d · 5×5 · channel 0")
 
@@ -40,24 +38,23 @@ def test_into_a_module_and_onto_the_bench(new_page: OpenPage, app_url: str) -> N
     spot = page.locator(".spot img").first
     box = spot.bounding_box()
     assert box
-    spot.click(position={"x": box["width"] / 2, "y": box["height"] * 0.8})
+    screen.click(spot, at=(box["width"] / 2, box["height"] * 0.8))
     changes(profile, before, "d")
     screen.settle(page)
 
     pick(page, "module-sort", "credit")
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text(re.compile(r"Strongest credit for .+ at main first: .+ from \+\d"))
-    page.locator("[data-node='5x5']").click(position={"x": 4, "y": 4})
+    screen.click(page.locator("[data-node='5x5']"), at=(4, 4))
     expect(title).to_contain_text(re.compile(r"4d · 5×5 · channel \d+"))
-    screen.settle(page)
 
-    page.locator(".st-key-bench-open").get_by_text("Open the bench").click()
+    screen.click(page.locator(".st-key-bench-open").get_by_text("Open the bench"))
     picture, curve = page.locator(".bench img").first, page.locator(".tune svg")
     expect(curve).to_have_attribute("aria-label", re.compile("at the picked 90 it is"))
     shown, drawn = picture.get_attribute("src"), curve.get_attribute("aria-label")
     slider = page.locator(".st-key-bench-grating-frequency").get_by_role("slider")
     slider.focus()
-    slider.press("ArrowRight")
+    screen.press(slider, "ArrowRight")
     changes(picture, shown)
     changes(curve, drawn, "aria-label")
     expect(picture).to_have_attribute("alt", re.compile(r"grating \(orientation 90, frequency 12\.5"))
@@ -68,18 +65,15 @@ def test_into_a_module_and_onto_the_bench(new_page: OpenPage, app_url: str) -> N
     pick(page, "module-strip", "5b")
     pick(page, "ablation-off", "1×1")
     expect(page.get_by_text(re.compile("Without 5×5 of 4d and 1×1 of 5b: 3 modules ran again"))).to_be_visible()
-    page.get_by_role("button", name="4d 5×5", exact=False).click()
+    screen.click(page.get_by_role("button", name="4d 5×5", exact=False))
     expect(page.get_by_text(re.compile("Without 1×1 of 5b: no module had to run again"))).to_be_visible()
-    screen.settle(page)
 
-    page.set_viewport_size({"width": 390, "height": 844})
-    screen.settle(page)
+    screen.resize(page, "phone")
     screen.assert_fits(page)
-    page.get_by_role("button", name="Look at this picture").click()
+    screen.click(page.get_by_role("button", name="Look at this picture"))
     expect(page.get_by_role("button", name=re.compile(r"look at grating \(orientation 90"))).to_have_attribute(
         "aria-pressed", "true"
     )
-    screen.settle(page)
     screen.assert_fits(page)
     found = screen.serious_findings(page)
     assert not found, "\n".join(found)

@@ -23,12 +23,12 @@ def test_a_report_is_complete_without_a_network(
 ) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}?photo=cat")  # who comes by a link is not shown around
-    page.get_by_role("button", name="Make a report").click()
+    screen.click(page.get_by_role("button", name="Make a report"), SECONDS)
     button = page.get_by_role("button", name="Download the report")
     expect(button).to_be_visible(timeout=SECONDS * 1000)
     screen.settle(page)
     shown = download(page, tmp_path / "shown.html")
-    page.locator(".st-key-report-private label").click()
+    screen.click(page.locator(".st-key-report-private label"))
     # Until the page has answered, the button still stands for the file before.
     expect(page.get_by_text("report.html", exact=True)).to_be_visible()
     screen.settle(page)
@@ -40,9 +40,7 @@ def test_a_report_is_complete_without_a_network(
 
 def download(page: Page, path: Path) -> Path:
     """The report as the browser keeps it."""
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download the report").click()
-    waiting.value.save_as(path)
+    screen.download(page.get_by_role("button", name="Download the report")).save_as(path)
     return path
 
 
@@ -60,7 +58,7 @@ def looks(browser: Browser, path: Path, size: str, scheme: str, *, name: str | N
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(path.as_uri())
+    screen.open_file(page, path)
     assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
     assert said == []
     pictures = page.evaluate(_PICTURES)

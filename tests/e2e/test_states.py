@@ -15,7 +15,6 @@ from app.widgets.teach import LESSONS
 from . import access, screen
 from .conftest import OpenPage
 from .pictures import NO_PHOTOS
-from .test_first_line import go
 
 LOOKS = (("phone", "dark"), ("desktop", "light"))
 """The page is left on the desktop."""
@@ -25,10 +24,7 @@ TEACH = ".scope-teach"
 def look_at(page: Page, what: str) -> None:
     """Checks the state that the page is in, in both looks."""
     for size, scheme in LOOKS:
-        width, height = screen.SIZES[size]
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.set_viewport_size({"width": width, "height": height})
-        screen.settle(page)
+        screen.resize(page, size, scheme)
         screen.assert_fits(page)
         found = {
             "axe": screen.serious_findings(page),
@@ -41,8 +37,7 @@ def look_at(page: Page, what: str) -> None:
 
 def press(page: Page, name: str) -> None:
     """A button by its name."""
-    page.get_by_role("button", name=name, exact=True).first.click()
-    screen.settle(page)
+    screen.click(page.get_by_role("button", name=name, exact=True).first)
 
 
 def taught(page: Page, *figures: str) -> None:
@@ -71,9 +66,8 @@ def test_the_tour_by_keyboard_and_that_it_stays_away(new_page: OpenPage, app_url
     expect(page.get_by_role("status").filter(has_text="A tour in 5 steps")).to_have_count(1)
     look_at(page, "the tour's first step")
     for step, title in ((2, "Three heads answer"), (3, "Go inside"), (4, "Pick a channel"), (5, "Why, how sure")):
-        page.get_by_role("button", name="Next", exact=True).press("Enter")
+        screen.press(page.get_by_role("button", name="Next", exact=True), "Enter")
         expect(page.get_by_role("dialog", name=title)).to_be_visible()
-        screen.settle(page)
         assert (step_of(page), has_focus(page)) == (f"{step} of 5", True)
         about = page.locator("[data-tour=here]")
         expect(about).to_have_count(1)
@@ -87,10 +81,10 @@ def test_the_tour_by_keyboard_and_that_it_stays_away(new_page: OpenPage, app_url
     again = page.context.new_page()
     screen.open_app(again, app_url)
     expect(again.get_by_role("dialog")).to_have_count(0)
-    again.get_by_test_id("stExpandSidebarButton").click()
+    screen.click(again.get_by_test_id("stExpandSidebarButton"))
     press(again, "Take the tour")
     expect(again.get_by_role("dialog", name="Choose a photo")).to_be_visible()
-    again.keyboard.press("Escape")
+    screen.press(again, "Escape")
     expect(again.get_by_role("dialog")).to_have_count(0)
 
 
@@ -133,26 +127,23 @@ def test_states_of_look(new_page: OpenPage, app_url: str) -> None:
     screen.open_app(page, app_url)
     press(page, "Skip")
     expect(page.locator(TEACH).first).to_be_visible()
-    page.get_by_test_id("stExpandSidebarButton").click()
-    screen.settle(page)
+    screen.click(page.get_by_test_id("stExpandSidebarButton"))
     look_at(page, "the sidebar open")
-    page.locator(".st-key-teach").get_by_text("Teach mode", exact=True).click()
+    screen.click(page.locator(".st-key-teach").get_by_text("Teach mode", exact=True))
     expect(page.locator(TEACH)).to_have_count(0)
     expect(page).to_have_url(re.compile("teach=off"))
-    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
-    screen.settle(page)
+    screen.click(page.get_by_test_id("stSidebarCollapseButton").get_by_role("button"))
     screen.send(page, *NO_PHOTOS.items())
     expect(page.get_by_test_id("stAlert")).to_have_count(len(NO_PHOTOS))
-    page.get_by_text("Contact sheet", exact=True).click()
+    screen.click(page.get_by_text("Contact sheet", exact=True))
     expect(page.get_by_role("group", name="contact sheet", exact=True)).to_be_visible()
     press(page, "Compare")
     expect(page.get_by_role("region", name="main", exact=True)).to_have_count(2)
     look_at(page, "bad uploads, contact sheet and two photos")
     press(page, "take the second photo away")
-    screen.film(page, "rocket").click()
-    screen.settle(page)
+    screen.click(screen.film(page, "rocket"))
     before = len(access.shifts(page))
-    page.wait_for_timeout(300)
+    screen.settle(page)
     assert access.shifts(page)[before:] == []  # what is drawn stays where it is
 
 
@@ -161,9 +152,9 @@ def test_states_of_a_module(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}/module?module=4b&branch=3x3&channel=5")
     press(page, "show all channels of the concatenation")
-    page.locator(".st-key-bench-open").get_by_text("Open the bench").click()
+    screen.click(page.locator(".st-key-bench-open").get_by_text("Open the bench"))
     expect(page.locator(".tune svg")).to_be_visible()
-    page.locator(".st-key-ablation-off").get_by_text("5×5", exact=True).first.click()
+    screen.click(page.locator(".st-key-ablation-off").get_by_text("5×5", exact=True).first)
     expect(page.get_by_text(re.compile("Without 5×5 of 4b"))).to_be_visible()
     taught(page, "module", "channel", "profiles", "bench", "ablation")
     look_at(page, "a node unfolded, a channel picked, the bench open, a branch off")
@@ -173,14 +164,14 @@ def test_states_of_a_module(new_page: OpenPage, app_url: str) -> None:
 def test_states_of_why(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}/why")
-    page.get_by_role("slider", name=re.compile("Steps of the path")).press("Home")
+    screen.press(page.get_by_role("slider", name=re.compile("Steps of the path")), "Home")
     for name, shown in (("Make the ledger from black in 10 steps", ".ledger"), ("Switch off each of", ".sweep")):
-        page.get_by_role("button", name=re.compile(name)).click()
+        screen.click(page.get_by_role("button", name=re.compile(name)))
         expect(page.locator(shown).first).to_be_visible()
     expect(page.locator(".why-map img")).to_have_count(5)
     taught(page, "attribution", "gallery", "score-sum", "ledger", "sweep")
     look_at(page, "gallery, ledger and sweep")
-    page.locator(".st-key-trust-why-map button").first.click()
+    screen.click(page.locator(".st-key-trust-why-map button").first)
     expect(page.get_by_test_id("stPopoverBody")).to_contain_text(LESSONS["trust"].sentence)
     found = screen.serious_findings(page) + access.nameless(page) + access.unmarked(page)
     assert not found, "\n".join(found)
@@ -191,8 +182,8 @@ def test_states_of_cost_and_model(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}/cost")
     slider = page.get_by_role("slider", name=re.compile("5×5 reduce")).first
-    slider.press("ArrowLeft")
+    screen.press(slider, "ArrowLeft")
     expect(page.get_by_text(re.compile("fewer"))).to_have_count(1)
     look_at(page, "the lab after a slider")
-    go(page, "Model")
+    screen.go(page, "Model")
     look_at(page, "the model page")
