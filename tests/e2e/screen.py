@@ -11,6 +11,8 @@ from playwright.sync_api import BrowserContext, Download, Locator, Page, expect
 from inception_model.architecture.spec import HEADS
 
 READY = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
+PATIENCE = 180.0
+"""Seconds until a page must be at rest: computations give way to everything else on a busy machine."""
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 
 _OVERFLOW = """() => {
@@ -79,7 +81,7 @@ _SIDEWAYS = """() => ['html', 'body', '[data-testid="stMain"]', '[data-testid="s
   .map(([name, node]) => `${name}: ${node.scrollWidth} > ${node.clientWidth}`)"""
 
 
-def settle(page: Page, seconds: float = 60.0, *, working: bool = False) -> None:
+def settle(page: Page, seconds: float = PATIENCE, *, working: bool = False) -> None:
     """Waits until the app is at rest, and checks that no exception is on the page.
 
     At rest: connected, no script running, no skeleton, nothing stale, pictures and fonts loaded, and nothing in the
@@ -92,7 +94,7 @@ def settle(page: Page, seconds: float = 60.0, *, working: bool = False) -> None:
 
 
 def click(
-    target: Locator, seconds: float = 60.0, *, at: tuple[float, float] | None = None, working: bool = False
+    target: Locator, seconds: float = PATIENCE, *, at: tuple[float, float] | None = None, working: bool = False
 ) -> None:
     """Clicks the target (`at`: so many pixels from its upper left corner) and waits until the app has answered."""
     target.click(position=None if at is None else {"x": at[0], "y": at[1]})
@@ -120,7 +122,7 @@ def choose(page: Page, label: str, text: str) -> None:
     box = page.get_by_role("combobox", name=re.compile(label)).first
     click(box)
     fill(box, text)
-    click(page.get_by_role("option", name=re.compile(text)).first, seconds=180.0)
+    click(page.get_by_role("option", name=re.compile(text)).first)
 
 
 def go(page: Page, title: str) -> None:
@@ -154,7 +156,7 @@ def address(url: str, name: str) -> str:
     return url if name == "look" else f"{url}/{name}"
 
 
-def open_app(page: Page, url: str, seconds: float = 60.0) -> None:
+def open_app(page: Page, url: str, seconds: float = PATIENCE) -> None:
     """Goes to an address of the app and waits until it is drawn."""
     page.goto(url, wait_until="domcontentloaded")
     page.locator(READY).wait_for(state="attached", timeout=seconds * 1000)

@@ -20,8 +20,8 @@ FIXED = {
     "assertAlmostEqual",
 }
 STEPS = {
-    "click", "dblclick", "press", "press_sequentially", "type", "fill", "clear", "check", "uncheck", "set_checked", "tap",
-    "select_option", "set_input_files", "drag_to", "drag_and_drop", "goto", "go_back", "go_forward", "reload",
+    "click", "dblclick", "press", "press_sequentially", "type", "fill", "clear", "check", "uncheck", "set_checked",
+    "tap", "select_option", "set_input_files", "drag_to", "drag_and_drop", "goto", "go_back", "go_forward", "reload",
     "set_viewport_size", "emulate_media", "wait_for_timeout",
 }  # fmt: skip
 SMALL = 1e-3
@@ -61,10 +61,7 @@ def fixed_tolerances(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 name_of(node) in FIXED
                 or any(not is_zero(given[name]) for name in ("atol", "abs_tol") if name in given)
                 or (name_of(node) == "approx" and ("abs" in given or (bool(node.args) and is_zero(node.args[0]))))
-                or (
-                    name_of(node) in ("clamp", "clamp_min", "maximum")
-                    and any(map(small, [*node.args, *given.values()]))
-                )
+                or (name_of(node) in ("clamp", "clamp_min", "maximum") and any(map(small, values)))
             )
         elif isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
