@@ -33,7 +33,7 @@ STYLE = """<style>
 </style>"""
 
 
-def percent(share: float) -> str:
+def signed_share(share: float) -> str:
     """A share of the total, signed, in percent; a dash where the total is zero."""
     return "–" if math.isnan(share) else f"{signed(100 * share, 1)}%"
 
@@ -48,7 +48,7 @@ def ledger_html(ledger: CreditLedger) -> str:
     body = "".join(
         f'<tr><th scope="row">{name}</th><td class="ledger-wide">{bar_html(row, low, high, ledger.total, name)}</td>'
         + "".join(f"<td>{signed(value)}</td>" for value in row)
-        + f'<td>{signed(sum(row))}</td><td class="quiet">{signed(residual)} ({percent(share)})</td></tr>'
+        + f'<td>{signed(sum(row))}</td><td class="quiet">{signed(residual)} ({signed_share(share)})</td></tr>'
         for name, row, residual, share in zip(ledger.modules, rows, residuals, shares, strict=True)
     )
     return (

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from app.state import network
 from app.state.panel import Panel
 from app.state.selection import Unit
 from inception_model.analysis.channel_effects import ChannelEffects, channel_effects
-from inception_model.analysis.receptive_field import ReceptiveField, gradient_support, receptive_field
+from inception_model.analysis.receptive_field import ReceptiveField, gradient_support, receptive_field, support_box
 from inception_model.architecture.spec import BRANCHES, HeadName
 from inception_model.drawing.atlas import ChannelStats, channel_stats
+from inception_model.images.geometry import Box
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.trace import BlockTrace
 
@@ -47,6 +49,11 @@ def support_of(panel: Panel, unit: Unit) -> np.ndarray | None:
         return np.asarray(gradient_support(twin, twin.prepare(image), *source, unit.row, unit.column))
 
     return panel.remember(("module-support", unit), lambda: network.service().run(measure))
+
+
+def box_of(support: np.ndarray, share: float) -> Box | None:
+    """The rectangle, in the network's pixels, that holds `share` of a measured support; None if all is zero."""
+    return support_box(torch.from_numpy(support), share)
 
 
 def field_of(unit: Unit) -> ReceptiveField:

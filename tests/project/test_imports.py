@@ -1,4 +1,7 @@
-"""Imports point one way, the library never draws, and captum and the app's packages stay in their rooms."""
+"""Rooms stand in one order and imports point one way; captum, streamlit and formatters stay in their places.
+
+Every import counts, also those inside functions; only what the type checker alone sees does not.
+"""
 
 from __future__ import annotations
 
@@ -11,105 +14,143 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARY = ROOT / "inception_model"
-APP = ROOT / "app"
 
-# Rooms from the ground up; a room may use those below it. Library modules not named here are rooms of "analysis".
-FLOORS: tuple[tuple[str, ...], ...] = (
-    ("spec", "preprocessing", "data", "progress", "samples", "style"),
-    ("network", "packing", "layers", "paper"),
-    ("checkpoint", "formats", "native", "containers", "caffe", "download"),
-    ("classifier",),
-    ("capture",),
-    ("analysis",),
-    ("report",),
-    ("service",),
-    ("cli", "__main__"),
-)
-FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
+# From the ground up: a file may import from its own room and from those before it. The name `inception_model` stands
+# for the package's own file, which offers what lies below it.
+LIBRARY = (
+    "_version", "progress", "architecture", "images", "cost", "training", "drawing", "checkpoints", "inference",
+    "analysis", "attribution", "serving", "trust", "report", "inception_model", "cli", "__main__",
+)  # fmt: skip
+APP = (
+    "app", "static", "templates", "theme", "state", "jobs", "widgets", "charts", "figures", "views", "sidebar", "main",
+)  # fmt: skip
+ORDER = {("inception_model", room): place for place, room in enumerate(LIBRARY)} | {
+    ("app", room): len(LIBRARY) + place for place, room in enumerate(APP)
+}
+
+Room = tuple[str, str]
+"""A package and the folder, or the file, right below it."""
 
 
-def _module_name(path: Path) -> str:
+def _name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def _imports(path: Path, *, on_loading: bool = False) -> Iterator[str]:
-    """Absolute names of what a file imports; `on_loading` leaves out imports inside functions.
+FILES = {_name(path): path for package in ("inception_model", "app") for path in sorted((ROOT / package).rglob("*.py"))}
 
-    What only the type checker sees doesn't count.
-    """
-    package = _module_name(path).split(".") if path.name == "__init__.py" else _module_name(path).split(".")[:-1]
-    pending: list[ast.AST] = [ast.parse(path.read_text())]
+
+def _imports(module: str) -> Iterator[tuple[str, str]]:
+    """(module, name imported from it or "") for everything that a file imports anywhere in it, by absolute names."""
+    path = FILES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             pending.extend(node.orelse)
             continue
-        if on_loading and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
         pending.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            name = ".".join([*base, *([node.module] if node.module else [])])
-            if node.module:  # `from . import x` needs x, not the package, whose own file is being read already
-                yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names)
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                inner = f"{source}.{alias.name}"
+                yield (inner, "") if inner in FILES else (source, alias.name)
 
 
-SOURCES = sorted([*LIBRARY.rglob("*.py"), *APP.rglob("*.py")])
-IMPORTS = {_module_name(path): set(_imports(path)) for path in SOURCES}
-LIBRARY_MODULES = [name for name in IMPORTS if name.startswith("inception_model.")]
+IMPORTED = {module: set(_imports(module)) for module in FILES}
+USES = {module: {source for source, _ in found} for module, found in IMPORTED.items()}
+OWN = {module: {source for source in found if source in FILES and source != module} for module, found in USES.items()}
 
 
-def _room(module: str) -> str:
-    return module.split(".")[1]
-
-
-def _floor(module: str) -> int:
-    return FLOOR.get(_room(module), FLOOR["analysis"])
+def _room(module: str) -> Room:
+    package, *rest = module.split(".")
+    return package, rest[0] if rest else package
 
 
 def _users(package: str) -> set[str]:
-    return {name for name, found in IMPORTS.items() if any(other.split(".")[0] == package for other in found)}
+    return {module for module, found in USES.items() if any(source.split(".")[0] == package for source in found)}
+
+
+def _functions(module: str) -> set[str]:
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def test_the_scan_sees_the_known_imports() -> None:
-    assert "inception_model.network.GoogLeNet" in IMPORTS["inception_model.capture"]
-    assert "inception_model.spec" in IMPORTS["inception_model.network"]
-    assert {"torch", "inception_model.checkpoint"} <= IMPORTS["inception_model.classifier"]
+    assert ("inception_model.architecture.network", "GoogLeNet") in IMPORTED["inception_model.checkpoints.store"] | (
+        IMPORTED["inception_model.inference.classifier"]
+    )
+    assert "PIL" in USES["inception_model.serving.service"], "an import inside a function"
+    assert "app.state.panel" in USES["app.figures.head_cards"]
+    assert _users("torch")
 
 
-@pytest.mark.parametrize("module", LIBRARY_MODULES)
-def test_a_room_uses_only_its_own_floor_and_those_below(module: str) -> None:
-    above = {other for other in IMPORTS[module] if other in IMPORTS and _floor(other) > _floor(module)}
-    assert not above - {"inception_model"}, f"{module} imports from above: {sorted(above)}"
+def test_every_folder_has_a_place_in_the_order() -> None:
+    rooms = {_room(module) for module in FILES}
+    assert rooms <= set(ORDER), f"no place in the order: {sorted(rooms - set(ORDER))}"
 
 
-def test_files_load_in_one_order() -> None:
-    graph = {
-        _module_name(path): {name for name in _imports(path, on_loading=True) if name in LIBRARY_MODULES}
-        for path in sorted(LIBRARY.rglob("*.py"))
-    }
-    # `from . import part` names the package as well, which is being loaded at that moment anyway.
-    graph = {name: {other for other in found if not name.startswith(f"{other}.")} for name, found in graph.items()}
-    assert set(LIBRARY_MODULES) <= set(TopologicalSorter(graph).static_order())
+@pytest.mark.parametrize("module", FILES)
+def test_a_file_imports_from_its_own_room_and_those_before_it(module: str) -> None:
+    later = {other for other in OWN[module] if ORDER[_room(other)] > ORDER[_room(module)]}
+    assert not later, f"{module} imports from rooms after its own: {sorted(later)}"
 
 
-def test_the_library_never_imports_the_app_or_its_toolkit() -> None:
-    assert {name for package in ("streamlit", "plotly", "app") for name in _users(package)} <= {
-        name for name in IMPORTS if name.startswith("app")
-    }
+def test_there_is_no_circle() -> None:
+    """Raises CycleError, which names the files, where there is one."""
+    assert set(TopologicalSorter(OWN).static_order()) == set(FILES)
 
 
 def test_captum_has_one_room() -> None:
-    assert {_room(name) for name in _users("captum")} <= {"attribution"}
+    assert {_room(module) for module in _users("captum")} == {("inception_model", "attribution")}
+
+
+def test_the_library_never_imports_the_app_or_its_toolkit() -> None:
+    users = {module for package in ("streamlit", "plotly", "app") for module in _users(package)}
+    assert {_room(module)[0] for module in users} == {"app"}
+
+
+def test_jobs_never_draw() -> None:
+    jobs = {module for module in FILES if _room(module) == ("app", "jobs")}
+    assert jobs
+    assert not jobs & _users("streamlit")
+
+
+def test_formatters_come_from_one_file() -> None:
+    home = "inception_model.drawing.numbers"
+    formatters = _functions(home)
+    assert {"number", "signed", "percent", "short", "amount"} <= formatters
+    strangers = [
+        f"{module} takes {name} from {source}"
+        for module, found in IMPORTED.items()
+        for source, name in found
+        if name in formatters
+        and source in FILES
+        and source != home
+        # A library module may have a function of its own by such a word (a colour table's name, say).
+        and not (source.startswith("inception_model.") and name in _functions(source))
+    ]
+    assert not strangers
+    doubles = {module: formatters & _functions(module) for module in FILES if module.startswith("app")}
+    assert not {module: names for module, names in doubles.items() if names}
+
+
+def test_a_page_does_not_reach_into_another_page() -> None:
+    def page(module: str) -> str:
+        return module.split(".")[2]
+
+    views = {module for module in FILES if module.startswith("app.views.")}
+    crossing = {(m, other) for m in views for other in OWN[m] & views if page(m) != page(other)}
+    assert views
+    assert not crossing
 
 
 def test_pages_receive_results_never_a_network() -> None:
-    pages = {name: found for name, found in IMPORTS.items() if name.startswith("app.views")}
-    touching = {name for name, found in pages.items() if {"inception_model.network", "torch"} & found}
+    pages = {module: found for module, found in USES.items() if module.startswith("app.views")}
+    touching = {module for module, found in pages.items() if {"inception_model.architecture.network", "torch"} & found}
     assert pages
     assert not touching
 
@@ -117,8 +158,7 @@ def test_pages_receive_results_never_a_network() -> None:
 def test_every_package_that_is_imported_is_a_requirement() -> None:
     wanted = (ROOT / "requirements.txt").read_text().lower()
     names = {"PIL": "pillow", "skimage": "scikit-image"}
-    own = {"inception_model", "app", *{path.stem for path in APP.rglob("*.py")}, *{d.name for d in APP.rglob("*/")}}
-    packages = {other.split(".")[0] for found in IMPORTS.values() for other in found} - {""}
-    foreign = packages - own - set(sys.stdlib_module_names)
+    packages = {source.split(".")[0] for found in USES.values() for source in found}
+    foreign = packages - {"inception_model", "app"} - set(sys.stdlib_module_names)
     missing = {name for name in foreign if f"\n{names.get(name, name).lower().replace('_', '-')}>=" not in wanted}
     assert not missing

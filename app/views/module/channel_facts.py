@@ -7,15 +7,13 @@ import io
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageFilter
 
-from app.jobs.channels import effects_of, field_of, stats_of, support_of, values_of
+from app.jobs.channels import box_of, effects_of, field_of, stats_of, support_of, values_of
 from app.state import network
 from app.state.panel import Panel
 from app.state.selection import Unit
 from inception_model.analysis.channel_effects import strongest_readers
-from inception_model.analysis.receptive_field import support_box
 from inception_model.architecture.address import reaches
 from inception_model.architecture.spec import BRANCH_UNIT
 from inception_model.drawing import overlay
@@ -110,7 +108,7 @@ def support_words(panel: Panel, unit: Unit) -> str:
     support = support_of(panel, unit)
     if support is None:
         return "not measured here: a pool stands between this and the convolution; look at the module before"
-    box = support_box(torch.from_numpy(support), SUPPORT_SHARE)
+    box = box_of(support, SUPPORT_SHARE)
     if box is None:
         return "nowhere: no pixel changes this unit"
     return f"{SUPPORT_SHARE:.0%} of the gradient within {box.width:.0f} × {box.height:.0f} px (contour)"
