@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ..checkpoints.checkpoint import CheckpointError
 from ..images.decode import ImageError
 from ..inference.classifier import DeviceError
+from ..onnx_export import ExportError
 from ..training.data import DatasetError
 
 COMMANDS = (
@@ -21,6 +22,7 @@ COMMANDS = (
     "ledger",
     "report",
     "compute",
+    "export",
     "checkpoints",
     "train",
     "evaluate",
@@ -32,7 +34,7 @@ COMMANDS = (
 PROGRAM = "inceptionscope"
 """What the command line calls itself; `python -m inception_model` is the same without having been installed."""
 
-USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, KeyError, ValueError, OSError)
+USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, ExportError, KeyError, ValueError, OSError)
 
 
 def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
