@@ -12,6 +12,7 @@ from ..images.decode import ImageError
 from ..inference.classifier import DeviceError
 from ..onnx_export import ExportError
 from ..training.data import DatasetError
+from .examples import add_examples
 
 COMMANDS = (
     "app",
@@ -43,6 +44,7 @@ def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in commands:
         importlib.import_module(f".{name}", __name__).add_parser(subparsers)
+    add_examples(parser, PROGRAM)
     return parser
 
 
