@@ -58,7 +58,7 @@ def console() -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; user errors become one line on stderr and exit status 2."""
     words = sys.argv[1:] if argv is None else list(argv)
-    # A command's part of the library takes its time to load: the others' is left alone where it is known which one runs.
+    # A command's part of the library takes its time to load: only that of the one that runs, where it is known.
     args = build_parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(words)
     try:
         return int(args.run(args))
