@@ -1,18 +1,26 @@
-"""Convolution and ReLU in one step with weights packed ahead, for one image on the CPU under inference mode.
+"""Faster ways through a finished network for one image on the CPU: `install` puts them on top, nothing else changes.
 
 oneDNN lays a convolution's weights out anew on every call; for one image that is a tenth of the whole pass. Here the
 layout is made once per weight and image size and kept as long as the weight lives and stays what it was. Under
 inference mode only: nothing that needs gradients, captum's hooks or torch's FLOP counter ever comes this way.
+The operators are private to torch. Where this torch lacks them, or they compute something else, the units stay as
+they are.
 """
 
 from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from .network import ConvUnit
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -27,16 +35,72 @@ class _Packed:
 _packed: dict[int, _Packed] = {}
 """By the weight's id, as long as it lives."""
 
-AVAILABLE = (
-    torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
-)
+
+def install(network: M) -> M:
+    """Gives every convolution of a network (or a part of one) on the CPU its fast way, in place; returns it.
+
+    Names, weights and hooks stay: a convolution only becomes a subclass of what it was, which copies, weight-sharing
+    twins and `state_dict` don't notice. Units with batch norm keep their plain order, theirs is a training network.
+    """
+    for unit in [module for module in network.modules() if isinstance(module, ConvUnit)]:
+        if unit.conv.kernel_size == (1, 1) and type(unit.conv) is nn.Conv2d:
+            unit.conv.__class__ = PointwiseConv
+        if unit.bn is None and type(unit) is ConvUnit and available():
+            unit.__class__ = PackedConvUnit
+    return network
+
+
+class PointwiseConv(nn.Conv2d):
+    """A 1x1 convolution. One image in channels-last memory is multiplied as a plain matrix, which is faster on CPUs.
+
+    36 of the 57 convolutions of the trunk are of this kind: a whole forward pass of one image takes 7% less time.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if (
+            input.shape[0] != 1
+            or input.device.type != "cpu"
+            or not input.is_contiguous(memory_format=torch.channels_last)
+        ):
+            return super().forward(input)
+        rows = input.permute(0, 2, 3, 1)  # (1, H, W, Cin), no copy
+        return F.linear(rows, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+
+
+class PackedConvUnit(ConvUnit):
+    """A ConvUnit without batch norm that takes convolution and ReLU in one step where nothing but speed differs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = x if self.pad is None else self.pad(x)
+        return conv_relu(padded, self.conv) if packs(padded, self.conv, self.relu) else super().forward(x)
+
+
+@cache
+def available() -> bool:
+    """Whether this torch has the private operators and they compute what they are used for: tried once, on one pixel
+    and its neighbours."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    try:
+        _dispatch_mode()
+        x = torch.arange(-9.0, 9.0).view(1, 2, 3, 3).contiguous(memory_format=torch.channels_last)
+        conv = nn.Conv2d(2, 3, 3, padding=1).requires_grad_(False)
+        with torch.inference_mode():
+            return torch.allclose(conv_relu(x, conv), conv(x).relu(), rtol=1e-4, atol=1e-4)
+    except (AttributeError, ImportError, RuntimeError, TypeError, ValueError, NotImplementedError):
+        return False
+
+
+def _dispatch_mode() -> object | None:
+    """The counter or tracer that watches torch's operations now."""
+    from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+    return _get_current_dispatch_mode()
 
 
 def packs(x: Tensor, conv: nn.Conv2d, relu: nn.Module) -> bool:
     """Whether `conv_relu` may stand for the two modules: they are not hooked, and nothing but speed would differ."""
-    if not (AVAILABLE and torch.is_inference_mode_enabled()):
+    if not torch.is_inference_mode_enabled():
         return False
     weight = conv.weight
     return (
@@ -47,7 +111,7 @@ def packs(x: Tensor, conv: nn.Conv2d, relu: nn.Module) -> bool:
         and conv.bias is not None
         and not weight.is_inference()
         and not (conv._forward_hooks or conv._forward_pre_hooks or relu._forward_hooks or relu._forward_pre_hooks)
-        and _get_current_dispatch_mode() is None  # a counter or tracer wants the plain operations
+        and _dispatch_mode() is None  # a counter or tracer wants the plain operations
     )
 
 

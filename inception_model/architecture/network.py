@@ -2,6 +2,7 @@
 
 Every convolution is followed by its own `nn.ReLU(inplace=False)`, so that forward hooks see true values and captum's
 ReLU rules apply. Batch norm exists for training only; `fold_batch_norm` turns it into the convolution's bias.
+What makes one image faster on a CPU is put on top of a finished network: see `cpu_kernels`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .cpu_kernels import conv_relu, packs
 from .spec import BRANCH_UNIT, BRANCHES, HEADS, AuxSpec, BlockSpec, HeadName, LRNSpec, NetworkSpec, PoolSpec
 
 State = Mapping[str, Tensor]
@@ -45,23 +44,6 @@ class Heads(NamedTuple):
         return Heads(aux1, aux2, function(self.main))
 
 
-class PointwiseConv(nn.Conv2d):
-    """A 1x1 convolution. One image in channels-last memory is multiplied as a plain matrix, which is faster on CPUs.
-
-    36 of the 57 convolutions of the trunk are of this kind: a whole forward pass of one image takes 7% less time.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        if (
-            input.shape[0] != 1
-            or input.device.type != "cpu"
-            or not input.is_contiguous(memory_format=torch.channels_last)
-        ):
-            return super().forward(input)
-        rows = input.permute(0, 2, 3, 1)  # (1, H, W, Cin), no copy
-        return F.linear(rows, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-
-
 class ConvUnit(nn.Module):
     """Convolution, batch norm while training, ReLU: (N, Cin, H, W) -> (N, Cout, H', W')."""
 
@@ -79,8 +61,7 @@ class ConvUnit(nn.Module):
         before, after = padding or (kernel // 2, kernel // 2)
         # Asymmetric padding (TensorFlow's SAME) is a layer of its own; the symmetric kind stays in the convolution.
         self.pad = nn.ZeroPad2d((before, after, before, after)) if before != after else None
-        convolution = PointwiseConv if kernel == 1 else nn.Conv2d
-        self.conv = convolution(
+        self.conv = nn.Conv2d(
             in_channels,
             out_channels,
             kernel,
@@ -94,8 +75,6 @@ class ConvUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.pad is not None:
             x = self.pad(x)
-        if self.bn is None and packs(x, self.conv, self.relu):
-            return conv_relu(x, self.conv)
         x = self.conv(x)
         if self.bn is not None:
             x = self.bn(x)

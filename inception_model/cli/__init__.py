@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from ..checkpoints.checkpoint import CheckpointError
 from ..images.decode import ImageError
 from ..inference.classifier import DeviceError
+from ..inference.onnx_export import ExportError
 from ..training.data import DatasetError
+from .examples import add_examples
 
 COMMANDS = (
     "app",
@@ -21,6 +23,7 @@ COMMANDS = (
     "ledger",
     "report",
     "compute",
+    "export",
     "checkpoints",
     "train",
     "evaluate",
@@ -32,7 +35,7 @@ COMMANDS = (
 PROGRAM = "inceptionscope"
 """What the command line calls itself; `python -m inception_model` is the same without having been installed."""
 
-USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, KeyError, ValueError, OSError)
+USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, ExportError, KeyError, ValueError, OSError)
 
 
 def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
@@ -41,6 +44,7 @@ def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in commands:
         importlib.import_module(f".{name}", __name__).add_parser(subparsers)
+    add_examples(parser, PROGRAM)
     return parser
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from ..architecture import cpu_kernels
 from ..architecture.network import ConvUnit, InceptionBlock
 from ..architecture.spec import BlockSpec, NetworkSpec
 from ..progress import Progress, report
@@ -95,6 +96,8 @@ def measure_module(
     for block, module in ((spec, InceptionBlock(spec, None)), (naive_spec, NaiveBlock(naive_spec, kind))):
         x = torch.rand(batch, block.in_channels, side, side, generator=torch.Generator().manual_seed(0))
         moved = module.eval().to(where, dtype).to(memory_format=torch.channels_last)
+        if where.type == "cpu":
+            cpu_kernels.install(moved)
         pair.append((moved, x.to(where, dtype, memory_format=torch.channels_last)))
     with torch.inference_mode():
         for module, x in pair * 2:

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..architecture import cpu_kernels
 from ..architecture.network import GoogLeNet, Heads, weight_sharing_twin
 from ..architecture.spec import HeadName
 from ..checkpoints.checkpoint import Checkpoint
@@ -114,9 +115,14 @@ class Classifier:
 
 
 def build(checkpoint: Checkpoint, device: str = "auto", precision: str = "float32") -> Classifier:
-    """Puts a checkpoint's network on a device; raises DeviceError or ValueError on what is not possible."""
+    """Puts a checkpoint's network on a device, on the CPU with the faster ways of `cpu_kernels` for one image.
+
+    Raises DeviceError or ValueError on what is not possible.
+    """
     if precision not in DTYPES:
         raise ValueError(f"unknown precision {precision!r}; allowed: {', '.join(DTYPES)}")
     where = pick_device(device)
     network = checkpoint.network().to(where, DTYPES[precision]).to(memory_format=torch.channels_last)
+    if where.type == "cpu":
+        cpu_kernels.install(network)
     return Classifier(checkpoint, network, where, precision)  # type: ignore[arg-type]

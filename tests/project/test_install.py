@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import site
 import subprocess
@@ -38,14 +39,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
     )
-    for name in listed.stdout.splitlines():
+    for name in dict.fromkeys(listed.stdout.splitlines()):
         if name.startswith(("inception_model/", "app/", "assets/")) or "/" not in name:
             source = ROOT / name
             if source.is_file():
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                os.link(source, copy / name) if source.stat().st_dev == copy.stat().st_dev else (
-                    copy / name
-                ).write_bytes(source.read_bytes())
+                shutil.copy(source, copy / name)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*command, "--wheel-dir", str(out), str(copy)], check=True, timeout=120)
     (built,) = out.glob("*.whl")

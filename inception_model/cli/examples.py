@@ -1,0 +1,61 @@
+"""Examples under `--help` of every command: whole command lines without the program's name."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "app": ("app",),
+    "predict": ("predict cat.jpg dog.jpg --top 3", "predict cat.jpg --checkpoint torchvision-imagenet --json"),
+    "inspect": ("inspect cat.jpg --out cat.npz",),
+    "explain": (
+        "explain cat.jpg --method gradcam --out OUT",
+        "explain cat.jpg --method integrated_gradients --target auto-3 --option steps=100 --out OUT",
+    ),
+    "ablate": (
+        "ablate cat.jpg --off 4d:5x5 --off 4e:pool:17",
+        "ablate cat.jpg --sweep --fill mean-blur",
+    ),
+    "ledger": ("ledger cat.jpg --head aux2 --steps 100",),
+    "report": (
+        "report cat.jpg --out cat.html --manifest cat.json",
+        "report cat.jpg --out cat.html --without-image --method gradcam",
+    ),
+    "compute": ("compute --spec paper", "compute --spec inception5h --naive figure-2a --json"),
+    "export": (
+        "export --out googlenet.onnx",
+        "export --out maps.onnx --branches --checkpoint caffe-imagenet",
+    ),
+    "checkpoints": ("checkpoints list", "checkpoints show tiny-imagenet"),
+    "checkpoints list": ("checkpoints list --json",),
+    "checkpoints fetch": ("checkpoints fetch torchvision-imagenet",),
+    "checkpoints show": ("checkpoints show tiny-imagenet", "checkpoints show RUN/checkpoint.safetensors --json"),
+    "train": ("train --data DATA --out RUN", "train --data DATA --out RUN --start tiny-imagenet --lr 0.01"),
+    "evaluate": ("evaluate --data DATA --limit 1000",),
+    "localize": ("localize DATA --limit 1000 --method gradcam --markdown",),
+    "probe": ("probe --data DATA --out RUN/checkpoint.probes.safetensors",),
+}
+"""By command, or command and action."""
+
+
+def actions_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers under a parser, by the word that chooses them."""
+    return {
+        name: chosen
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, chosen in action.choices.items()
+    }
+
+
+def add_examples(parser: argparse.ArgumentParser, program: str, path: str = "") -> None:
+    """Writes the examples under the help of every command below this parser, in front of what it says there now."""
+    for name, below in actions_of(parser).items():
+        place = f"{path} {name}".strip()
+        lines = ["examples:", *(f"  {program} {example}" for example in EXAMPLES[place])]
+        if below.epilog:
+            raw = below.formatter_class is argparse.RawDescriptionHelpFormatter
+            lines += ["", below.epilog if raw else textwrap.fill(below.epilog, 100)]
+        below.epilog, below.formatter_class = "\n".join(lines), argparse.RawDescriptionHelpFormatter
+        add_examples(below, program, place)
