@@ -1,0 +1,274 @@
+"""The charts hold exactly the numbers that they are given, in the palette's colours, and can be told in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from app.charts import costs, credits, histogram, probes, specialisation, timeline, training, tuning
+from app.charts.template import NAME, plain
+from inception_model.analysis.conductance import CreditLedger
+from inception_model.analysis.selectivity import ORIENTATIONS, Selectivity, TuningCurve
+from inception_model.analysis.timeline import Divergence, ProbeStep, Step, Timeline
+from inception_model.architecture.spec import BRANCHES, HeadName
+from inception_model.drawing.palette import BRANCH_COLOURS, COLOURS
+from inception_model.inference.classifier import Answer
+from inception_model.inference.targets import Target
+from inception_model.training.evaluation import HeadAccuracy
+
+MODULES = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def drawn(figure: Any) -> dict[str, Any]:
+    """What the browser gets."""
+    found: dict[str, Any] = json.loads(figure.to_json())
+    assert found["layout"]["template"]["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"
+    return found
+
+
+def named(figure: Any, name: str) -> list[dict[str, Any]]:
+    """Its traces of that name."""
+    return [trace for trace in drawn(figure)["data"] if trace["name"] == name]
+
+
+def reading(module: str, probability: float, rank: int) -> dict[str, Any]:
+    nats = -math.log(probability)
+    answer = Answer(index=0, label="tabby, tabby cat", wnid="n02123045", probability=probability, logit=1.0)
+    return {
+        "module": module, "depth": MODULES.index(module) + 1, "top": (answer,), "entropy": nats,
+        "entropy_share": nats / math.log(200), "margin": probability / 2, "probability": probability, "rank": rank,
+    }  # fmt: skip
+
+
+def line(label: str = "tabby, tabby cat", *, probed: bool = True) -> Timeline:
+    steps = tuple(
+        Step(**reading(module, probability, rank), head=head)
+        for head, module, probability, rank in (
+            ("aux1", "4a", 0.05, 12), ("aux2", "4d", 0.5, 2), ("main", "5b", 0.875, 1)
+        )
+    )  # fmt: skip
+    found = tuple(
+        ProbeStep(**reading(module, 0.1 * place, 200 // place), accuracy=HeadAccuracy(0.05 * place, 0.1 * place))
+        for place, module in enumerate(MODULES, 1)
+    )
+    pairs = (Divergence("aux1", "aux2", 0.25), Divergence("aux1", "main", 0.5))
+    return Timeline(0, label, 200, steps, (), pairs, found if probed else ())
+
+
+def test_the_time_line_holds_every_reading_of_heads_and_probes() -> None:
+    told = line()
+    figure = timeline.timeline_figure(told, MODULES)
+    wanted = [lambda s: s.probability, lambda s: s.rank, lambda s: s.entropy, lambda s: s.margin]
+    for heads, rings, of in zip(named(figure, "heads"), named(figure, "probes"), wanted, strict=True):
+        assert heads["x"] == [3, 6, 9]
+        assert heads["y"] == [of(step) for step in told.steps]
+        assert heads["marker"]["color"] == [COLOURS[head][0] for head in ("aux1", "aux2", "main")]
+        assert rings["x"] == list(range(1, 10))
+        assert rings["y"] == [of(step) for step in told.probes]
+        assert rings["marker"]["color"] == COLOURS["bg"][0], "hollow"
+        assert [at[0] for at in rings["customdata"]] == list(MODULES)
+    layout = drawn(figure)["layout"]
+    assert layout["yaxis2"]["type"] == "log"
+    assert layout["yaxis2"]["range"] == [math.log10(200), 0], "rank 1 is on top"
+    assert layout["yaxis3"]["range"] == [0, pytest.approx(math.log(200))]
+    assert layout["xaxis"]["ticktext"][2:4] == ["<b>4a</b>", "4b"]
+    assert [text["text"].partition("<br>")[0] for text in layout["annotations"]] == [
+        "<b>Probability</b>", "<b>Rank</b>", "<b>Entropy</b>", "<b>Margin</b>"
+    ]  # fmt: skip
+    assert named(figure, "heads")[2]["customdata"][0] == ["aux1", "4a", "3.00 · 57%"]
+    words = timeline.timeline_words(told)
+    assert "Probability of tabby: aux1 after 4a 5%, aux2 after 4d 50%, main after 5b 88%; by probe: 3a 10%" in words
+    assert "by probe" not in timeline.timeline_words(line(probed=False))
+
+
+def test_without_probes_a_dot_says_all_that_is_known() -> None:
+    figure = timeline.timeline_figure(line(probed=False), MODULES)
+    assert not named(figure, "probes")
+    assert named(figure, "heads")[2]["text"][0] == "<b>3.00 · 57%</b>"
+    assert named(timeline.timeline_figure(line(), MODULES), "heads")[2]["text"][0] == "<b>3.00</b>"
+
+
+def test_a_head_s_number_makes_way_for_a_probe_s_ring() -> None:
+    assert timeline._side(0.5, 0.6) == "bottom center"
+    assert timeline._side(0.5, 0.9) == timeline._side(0.5, None) == timeline._side(0.1, 0.2) == "top center"
+
+
+def test_divergences_are_bars_up_to_ln_2_in_both_heads_colours() -> None:
+    pairs = line().divergences
+    figure = timeline.divergence_figure(pairs)
+    first, second = drawn(figure)["data"]
+    assert [a + b for a, b in zip(first["x"], second["x"], strict=True)] == [0.25, 0.5]
+    assert first["marker"]["color"] == [COLOURS["aux1"][0]] * 2
+    assert second["marker"]["color"] == [COLOURS["aux2"][0], COLOURS["main"][0]]
+    assert drawn(figure)["layout"]["xaxis"]["range"] == [0, math.log(2)]
+    assert "aux1 and main: 0.50 nats, 72% of ln 2" in timeline.divergence_words(pairs)
+
+
+def test_probes_show_their_accuracy_over_the_modules() -> None:
+    found = line().probes
+    figure = probes.accuracy_figure(found)
+    assert [trace["y"] for trace in drawn(figure)["data"]] == [
+        [step.accuracy.top1 for step in found],
+        [step.accuracy.top5 for step in found],
+    ]
+    assert drawn(figure)["data"][0]["x"] == list(MODULES)
+    assert "5b 45.0% and 90.0%" in probes.accuracy_words(found)
+
+
+def bar(name: str, naive: float) -> costs.Bar:
+    pieces = [
+        costs.Piece(None, False, "conv1", 3),
+        costs.Piece("1x1", False, "4d 1x1", 5),
+        costs.Piece("3x3", True, "4d 3x3 reduce", 2),
+        costs.Piece("3x3", False, "4d 3x3", 7),
+        costs.Piece(None, False, "linear", 1),
+    ]
+    return costs.Bar(name, pieces, naive, f"18 of {naive:g}")
+
+
+def test_cost_bars_hold_the_layers_and_what_is_saved() -> None:
+    panels = [costs.Panel([bar("4d", 40), bar("4e", 10)]), costs.Panel([bar("all", 30)], "Whole", (20, "budget"))]
+    figure = costs.bars_figure(panels, "MACs")
+    data = drawn(figure)["data"]
+    first = {trace["name"]: trace for trace in data if trace["xaxis"] == "x"}
+    assert list(first) == ["stem", "1×1", "3×3 reduce", "3×3", "classifier", "saved", "naive"]
+    assert first["3×3"]["x"] == [7, 7]
+    assert first["3×3"]["y"] == [0, 1]
+    assert first["3×3"]["marker"]["color"] == first["3×3 reduce"]["marker"]["color"] == BRANCH_COLOURS["3x3"]
+    assert first["3×3 reduce"]["marker"]["opacity"] < first["3×3"]["marker"]["opacity"]
+    assert first["stem"]["marker"]["color"] == COLOURS["mut"][0]
+    assert first["saved"]["x"] == [22]
+    assert first["saved"]["marker"]["pattern"]["shape"] == "/"
+    assert first["naive"]["x"] == [10], "reductions wider than what they replace are marked"
+    assert first["naive"]["y"] == [1]
+    layout = drawn(figure)["layout"]
+    assert layout["xaxis"]["range"] == [0, pytest.approx(40, rel=0.01)]
+    assert layout["xaxis2"]["range"] == [0, pytest.approx(30, rel=0.01)]
+    assert [(shape["x0"], shape["xref"]) for shape in layout["shapes"]] == [(20, "x2")]
+    said = [note["text"] for note in layout["annotations"]]
+    assert {"18 of 40", "18 of 10", "18 of 30", "Whole", "budget"} == set(said)
+    assert costs.bars_words(panels, "MACs") == "4d 18 of 40; 4e 18 of 10. Whole: all 18 of 30; budget (MACs)"
+
+
+def test_a_tuning_curve_is_to_scale_and_carries_its_numbers() -> None:
+    curve = TuningCurve("grating", "frequency", "cycles per image", (0.5, 5.2915026, 56.0), (0.0, 2.0, 1.0), 0.5)
+    figure = tuning.tuning_figure(curve, 56.0, 1.0, "b5x5")
+    (measured,), (grey,), (picked,) = (named(figure, name) for name in ("measured", "grey", "picked"))
+    assert (measured["x"], measured["y"]) == (list(curve.values), list(curve.responses))
+    assert measured["marker"]["color"] == BRANCH_COLOURS["5x5"]
+    assert grey["y"] == [0.5, 0.5]
+    assert (picked["x"], picked["y"], picked["text"]) == ([56.0], [1.0], ["<b>56: 1</b>"])
+    layout = drawn(figure)["layout"]
+    assert layout["xaxis"]["type"] == "log", "frequencies are steps of octaves"
+    assert layout["yaxis"]["ticktext"] == ["0", "2"]
+    assert "strongest at 5.29 cycles per image; at the picked 56 it is 1, to an even grey 0.5" in (
+        tuning.tuning_words(curve, 56.0, 1.0)
+    )
+    silent = TuningCurve("grating", "orientation", "degrees", (0.0, 90.0), (0.0, 0.0), 0.0)
+    assert tuning.tuning_words(silent, 2, 0).startswith("Silent at all 2 values")
+    assert "null" not in json.dumps(drawn(tuning.tuning_figure(silent, 2, 0))["data"])
+
+
+def test_a_histogram_counts_what_is_above_zero() -> None:
+    values = np.array([[0.0, 0.0, 1.0], [1.0, 3.9, 4.0]])
+    (bars,) = drawn(histogram.histogram_figure(values, bins=4))["data"]
+    assert bars["y"] == [0, 2, 0, 2]
+    assert bars["x"] == [0.5, 1.5, 2.5, 3.5]
+    title = drawn(histogram.histogram_figure(values))["layout"]["xaxis"]["title"]["text"]
+    assert title == "2 of 6 positions are zero and not drawn"
+    assert histogram.histogram_words(values) == "Histogram: 4 of 6 positions above zero, up to 4"
+    silent = drawn(histogram.histogram_figure(np.zeros((2, 2))))
+    assert sum(silent["data"][0]["y"]) == 0
+
+
+def test_every_channel_is_a_dot_in_its_branch_s_colour() -> None:
+    index = np.append(np.linspace(0, 1, 60), np.nan)
+    found = Selectivity(index, np.where(np.isnan(index), np.nan, 31.0), index, index * 0 + 8, index)
+    silent = Selectivity(*[np.full(3, np.nan)] * 5)
+    summary = {**dict.fromkeys(BRANCHES, found), "pool": silent}
+    preferred = specialisation.Preferred("preferred_orientation", ORIENTATIONS, "°", 180.0)
+    figure = specialisation.preferences_figure(summary, "orientation", preferred, ("3x3", 4))
+    for kind, name in (("1x1", "1×1"), ("3x3", "3×3"), ("5x5", "5×5")):
+        (dots,) = named(figure, name)
+        assert dots["x"] == pytest.approx(index[:60].tolist())
+        assert dots["customdata"] == [[kind, channel] for channel in range(60)]
+        assert dots["marker"]["color"] == BRANCH_COLOURS[kind]
+        assert [c for c, width in enumerate(dots["marker"]["line"]["width"]) if width] == ([4] if kind == "3x3" else [])
+        (bars,) = named(figure, f"{name} prefers")
+        assert [count for _, count in bars["customdata"]] == [0, 60, 0, 0, 0, 0]
+    assert not named(figure, "pool")
+    assert "silent" in {note["text"] for note in drawn(figure)["layout"]["annotations"]}
+    words = specialisation.preferences_words(summary, "orientation selectivity", "orientation", preferred)
+    assert "3×3: median 0.5 of 60 channels, 0 at 0°, 60 at 30°" in words
+    assert words.endswith("pool silent")
+    counts = specialisation.count_nearest(np.array([1.0, 179, 29, np.nan]), np.array([0.0, 30, 90]), 180.0)
+    assert counts.tolist() == [2, 1, 0]
+
+
+def test_the_ledger_s_rows_and_the_sweep_s_changes() -> None:
+    table = torch.tensor([[1.0, -0.5, 2.0, 0.5], [0.25, 0.75, 1.0, 1.0]], dtype=torch.float64)
+    ledger = CreditLedger("main", Target(0), 3.5, 0.5, ("3a", "3b"), table, {}, 50, 1.0)
+    figure = credits.ledger_figure(ledger)
+    for place, trace in enumerate(drawn(figure)["data"]):
+        assert trace["x"] == table[:, place].tolist()
+        assert trace["marker"]["color"] == BRANCH_COLOURS[BRANCHES[place]]
+    assert drawn(figure)["layout"]["shapes"][1]["x0"] == 3.0, "what every row should add up to"
+    assert "3a 1x1 +1.00, 3x3 −0.50, 5x5 +2.00, pool +0.50" in credits.ledger_words(ledger)
+    swept = credits.sweep_figure(("3a", "3b"), table.tolist(), ("3a",), (-1.0, 2.0))
+    assert [trace["x"] for trace in drawn(swept)["data"]] == [[1.0], [-0.5], [2.0], [0.5]]
+    assert [note["text"] for note in drawn(swept)["layout"]["annotations"]] == ["lies behind this head"]
+    assert "3b lies behind this head" in credits.sweep_words("aux1", ("3a", "3b"), table.tolist(), ("3a",))
+
+
+def test_reliability_bins_compare_confidence_with_accuracy() -> None:
+    bins = training.reliability([0.1, 0.2, 0.95, 1.0], [False, True, True, True], bins=2)
+    assert [(b.count, b.accuracy) for b in bins] == [(2, 0.5), (2, 1.0)]
+    assert [b.confidence for b in bins] == pytest.approx([0.15, 0.975])
+    assert training.calibration_error(bins) == pytest.approx((2 * 0.35 + 2 * 0.025) / 4)
+    heads: dict[HeadName, tuple[training.ReliabilityBin, ...]] = {"aux1": bins}
+    (trace,) = drawn(training.calibration_figure(heads))["data"]
+    assert (trace["x"], trace["y"]) == ([b.confidence for b in bins], [0.5, 1.0])
+    assert trace["customdata"] == [[2], [2]]
+    assert trace["line"]["color"] == COLOURS["aux1"][0]
+    assert "aux1 is off by 18.8% on average" in training.calibration_words(heads)
+    with pytest.raises(ValueError, match="one verdict"):
+        training.reliability([0.5], [])
+
+
+def test_training_curves_are_the_held_out_lines_of_the_log() -> None:
+    log: list[dict[str, Any]] = [
+        {"step": 5, "size": 64, "loss": 3.0},
+        {"step": 10, "size": 64, "held_out": {"aux1": {"top1": 0.1, "top5": 0.3}, "main": {"top1": 0.2, "top5": 0.4}}},
+        {"step": 20, "size": 96, "held_out": {"aux1": {"top1": 0.3, "top5": 0.5}, "main": {"top1": 0.4, "top5": 0.6}}},
+    ]
+    curves = training.training_curves(log)
+    assert [(curve.head, curve.points) for curve in curves] == [
+        ("aux1", ((10, 0.1), (20, 0.3))),
+        ("main", ((10, 0.2), (20, 0.4))),
+    ]
+    data = drawn(training.training_figure(curves))["data"]
+    assert [(t["name"], t["x"], t["y"], t["line"]["color"]) for t in data] == [
+        ("aux1", [10, 20], [0.1, 0.3], COLOURS["aux1"][0]),
+        ("main", [10, 20], [0.2, 0.4], COLOURS["main"][0]),
+    ]
+    assert "main from 20.0% to 40.0% after 20 steps" in training.training_words(curves)
+
+
+def test_a_label_can_draw_nothing() -> None:
+    figure = timeline.timeline_figure(line(HOSTILE), MODULES)
+    assert HOSTILE not in figure.to_json().encode().decode("unicode_escape")
+    assert plain(HOSTILE) in {part for note in drawn(figure)["layout"]["annotations"]
+                              for part in note["text"].split("of ", 1)}  # fmt: skip
+
+
+def test_there_is_one_template() -> None:
+    figure = histogram.histogram_figure(np.ones((2, 2)))
+    import plotly.io as pio
+
+    assert figure.layout.template == pio.templates[NAME]
