@@ -96,7 +96,7 @@ def bars_figure(panels: Sequence[Panel], unit: str, digits: str = ",") -> Figure
         axes[f"yaxis{at}"] = {
             "domain": [max(domain[0], 0.0), domain[1]], "range": [lines - 0.5, -0.5], "anchor": f"x{at}",
             "tickvals": list(range(lines)), "ticktext": [f"<b>{plain(bar.name)}</b>" for bar in panel.bars],
-            "tickfont": {"size": 13, "color": colour("ink")}, "fixedrange": True,
+            "tickfont": {"size": 13, "color": colour("ink")}, "fixedrange": True, "ticklabelstandoff": 4,
         }  # fmt: skip
         notes += [
             note(plain(bar.words), x=1, xref="paper", xanchor="left", xshift=8, y=row, yref=f"y{at}", yanchor="middle")
@@ -119,7 +119,7 @@ def bars_figure(panels: Sequence[Panel], unit: str, digits: str = ",") -> Figure
     widest = max(len(bar.name) for panel in panels for bar in panel.bars)
     return figure(
         traces, height=round(total) + 4, barmode="stack", bargap=0.24, annotations=notes, shapes=shapes,
-        margin={"l": 14 + 8 * widest, "r": round(right), "t": 2, "b": 2}, **axes,
+        margin={"l": 18 + 8 * widest, "r": round(right), "t": 2, "b": 2}, **axes,
     )  # fmt: skip
 
 

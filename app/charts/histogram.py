@@ -30,7 +30,7 @@ def histogram_figure(values: np.ndarray, bins: int = 28) -> Figure:
         "marker": {"color": colour("mut"), "opacity": 0.8, "line": {"width": 0}},
     }  # fmt: skip
     return figure(
-        [trace], height=HEIGHT, bargap=0, margin={"l": 8, "r": 8, "t": 4, "b": 38},
+        [trace], height=HEIGHT, bargap=0, margin={"l": 8, "r": 22, "t": 4, "b": 38},
         xaxis=ends(0, top, {0.0: "0", top: number(top)}, showline=True, linecolor=colour("mut"),
                    title={"text": zeros_words(flat), "standoff": 2}),
         yaxis={"range": [0, max(int(counts.max()), 1) * 1.04], "showticklabels": False, "fixedrange": True},

@@ -11,6 +11,7 @@ import html
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from app.static import style
 from inception_model.drawing.palette import COLOURS
 
 if TYPE_CHECKING:  # plotly takes a third of a second to import: only pages with charts wait for it
@@ -45,6 +46,7 @@ def layout() -> dict[str, Any]:
         "zeroline": False,
         "showline": False,
         "ticks": "",
+        "ticklabeloverflow": "allow",
         "tickfont": {"size": 12, "color": colour("mut")},
         "title": {"font": {"size": 12, "color": colour("mut")}},
         "linecolor": colour("line"),
@@ -101,3 +103,18 @@ def note(text: str, *, x: float, y: float, **settings: Any) -> dict[str, Any]:
 def ends(low: float, high: float, names: Mapping[float, str], **settings: Any) -> Axis:
     """An axis from low to high that names these values only."""
     return {"range": [low, high], "tickvals": list(names), "ticktext": list(names.values()), **settings}
+
+
+def page_style() -> str:
+    """Rules that give the greys of every chart on a page the page's own values, in light and in dark."""
+    rules = []
+    for name in ("ink", "mut", "line", "bg", "card"):
+        value = colour(name).lstrip("#")
+        red, green, blue = (int(value[at : at + 2], 16) for at in (0, 2, 4))
+        for what in ("fill", "stroke"):
+            written = f"rgb({red}, {green}, {blue})"
+            rules.append(
+                f'.stPlotlyChart :is([style*="{what}: {written}"], [{what}="{written}"])'
+                f" {{ {what}: var(--{name}) !important; }}"
+            )
+    return "\n".join([*rules, style("chart")])

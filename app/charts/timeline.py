@@ -14,7 +14,7 @@ from inception_model.drawing.numbers import percent, short
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-HEIGHT = 500
+HEIGHT = 440
 _PLACES = (((0.0, 0.47), (0.61, 0.86)), ((0.53, 1.0), (0.61, 0.86)),
            ((0.0, 0.47), (0.07, 0.32)), ((0.53, 1.0), (0.07, 0.32)))  # fmt: skip
 """Where the four plots stand, as shares of the figure: (left, right), (bottom, top)."""
@@ -171,10 +171,9 @@ def divergence_figure(divergences: Sequence[Divergence]) -> Figure:
     ]  # fmt: skip
     return figure(
         halves, height=46 * len(rows) + 28, barmode="stack", annotations=says,
-        xaxis=ends(0, MOST_DIVERGENT, {0.0: "0", MOST_DIVERGENT: "ln 2 = 0.69"}, showgrid=True, griddash="dot",
-                   ticklabelposition="inside"),
+        xaxis=ends(0, MOST_DIVERGENT, {0.0: "0", MOST_DIVERGENT: "ln 2 = 0.69"}, showgrid=True, griddash="dot"),
         yaxis={"range": [len(rows) - 0.6, -0.85], "showticklabels": False, "fixedrange": True},
-        margin={"l": 2, "r": 2, "t": 2, "b": 20},
+        margin={"l": 4, "r": 40, "t": 2, "b": 20},
     )  # fmt: skip
 
 
