@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 
+from app.static import style
 from inception_model.analysis.ablation import AblationResult, RankChange, Sweep
 from inception_model.architecture.address import modules_seen
 from inception_model.architecture.spec import BRANCHES, HeadName, NetworkSpec
@@ -12,29 +13,7 @@ from inception_model.drawing.numbers import percent, short, signed
 from inception_model.drawing.palette import BRANCH_NAMES
 from inception_model.inference.targets import Target
 
-STYLE = """<style>
-.abl { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 14px; }
-.abl-head { background: var(--card); border-radius: 8px; padding: 12px 14px; border-top: 4px solid var(--c);
-  min-width: 0; }
-.abl-head h3 { margin: 0 0 4px; padding: 0; font-size: 15px; font-weight: 700; }
-.abl-head small { color: var(--mut); font-weight: 400; font-size: 13px; }
-.abl-row { display: grid; grid-template-columns: 1fr 80px 46px 52px; gap: 6px; margin-top: 7px; font-size: 14px;
-  font-variant-numeric: tabular-nums; align-items: center; }
-.abl-row > * { text-align: right; white-space: nowrap; }
-.abl-row.top { color: var(--mut); font-size: 13px; margin-top: 0; }
-.abl-row > .abl-name { position: relative; padding: 2px 6px; overflow: hidden; text-overflow: ellipsis;
-  text-align: left; border-radius: 3px;
-  background: linear-gradient(90deg, color-mix(in srgb, var(--c) 32%, transparent) var(--p), transparent var(--p)); }
-.abl-name u { position: absolute; height: 5px; bottom: 0; left: var(--b); width: 0; border-left: 2px solid var(--mut); }
-.abl-untrained { color: var(--mut); margin: 8px 0 0; font-size: 14px; }
-.sweep { display: grid; grid-template-columns: 28px 1fr; gap: 0 6px; align-items: center; }
-.sweep b { font-size: 13px; }
-.sweep-lanes { position: relative; display: grid; gap: 1px; padding: 3px 0; }
-.sweep-lanes i { position: relative; display: block; height: 6px; background: var(--c); border-radius: 1px;
-  margin-left: var(--x); width: var(--w); min-width: 1px; }
-.sweep-lanes u { position: absolute; top: 0; bottom: 0; left: var(--zero); border-left: 1px solid var(--mut); }
-.sweep-none { color: var(--mut); font-size: 13px; padding: 6px 0; }
-</style>"""
+STYLE = f"<style>\n{style('ablation')}</style>"
 
 _HEADINGS = '<div class="abl-row top"><span></span><span>probability</span><span>Δ logit</span><span>rank</span></div>'
 Labels = Callable[[int], str]

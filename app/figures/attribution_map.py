@@ -10,6 +10,7 @@ from PIL import Image
 from app.jobs.attribution import words_of
 from app.state import network
 from app.state.panel import Panel
+from app.static import style
 from app.widgets.inline_svg import draw
 from inception_model.attribution import METHODS, Attribution
 from inception_model.attribution.reading import unit_of
@@ -21,14 +22,7 @@ from inception_model.drawing.overlay import map_on_photo
 ENDS = {"99%": "99% of values", "largest": "largest value"}
 """Where the colours end: single pixels can be so strong that nothing else would have a colour."""
 
-STYLE = """<style>
-.why-map { margin: 0; }
-.why-map img { display: block; width: 100%; max-width: var(--wide); height: auto; border-radius: 8px; }
-.why-map h3 { margin: 0 0 5px; padding: 0; font-size: 15px; font-weight: 700; }
-.why-map h3 small { color: var(--mut); font-weight: 400; font-size: 13px; }
-.why-map svg { display: block; max-width: 100%; margin-top: 7px; }
-.why-map p { margin: 0; color: var(--mut); font-size: 13px; max-width: var(--wide); }
-</style>"""
+STYLE = f"<style>\n{style('attribution_map')}</style>"
 
 
 def scale_of(attribution: Attribution, ends: str) -> float:

@@ -10,25 +10,14 @@ import streamlit as st
 
 from app.state import network
 from app.state.panel import Panel
+from app.static import style
 from inception_model.analysis.timeline import entropy
 from inception_model.architecture.address import head_modules
 from inception_model.architecture.spec import HeadName
 from inception_model.drawing.numbers import percent, short
 from inception_model.inference.classifier import Answer
 
-_CSS = """<style>
-.scope-heads { display: grid; grid-template-columns: repeat(auto-fit, minmax(210px, 1fr)); gap: 14px; }
-.scope-head { background: var(--card); border-radius: 8px; padding: 12px 14px; border-top: 4px solid var(--c); }
-.scope-head h3 { margin: 0 0 2px; padding: 0; font-size: 15px; font-weight: 700; }
-.scope-head small { color: var(--mut); font-weight: 400; font-size: 13px; }
-.scope-bar { display: grid; grid-template-columns: 1fr 46px; gap: 8px; margin-top: 7px; font-size: 14px;
-  font-variant-numeric: tabular-nums; align-items: center; }
-.scope-bar div { padding: 2px 6px; border-radius: 3px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
-  background: linear-gradient(90deg, color-mix(in srgb, var(--c) 32%, transparent) var(--p), transparent var(--p)); }
-.scope-bar span { text-align: right; }
-.scope-bar.first div { font-weight: 650; }
-.scope-untrained { color: var(--mut); margin: 8px 0 0; font-size: 14px; }
-</style>"""
+_CSS = f"<style>\n{style('head_cards')}</style>"
 
 
 @dataclass(frozen=True)

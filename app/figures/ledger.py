@@ -6,31 +6,13 @@ import html
 import math
 from collections.abc import Sequence
 
+from app.static import style
 from inception_model.analysis.conductance import CreditLedger, ExactSplit
 from inception_model.architecture.spec import BRANCHES
 from inception_model.drawing.numbers import signed
 from inception_model.drawing.palette import BRANCH_NAMES
 
-STYLE = """<style>
-.ledger-scroll { overflow-x: auto; }
-.ledger { border-collapse: collapse; width: 100%; min-width: 680px; font-size: 14px;
-  font-variant-numeric: tabular-nums; }
-.ledger th, .ledger td { text-align: right; padding: 4px 8px; border: 0; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
-.ledger thead th { color: var(--mut); font-weight: 400; }
-.ledger thead i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px;
-  background: var(--c); }
-.ledger tbody th { text-align: left; font-weight: 650; padding-left: 0; }
-.ledger th.ledger-wide, .ledger td.ledger-wide { width: 42%; text-align: left; }
-.ledger .quiet { color: var(--mut); }
-.ledger-bar { position: relative; height: 18px; min-width: 180px; }
-.ledger-bar i { position: absolute; top: 1px; bottom: 1px; background: var(--c); border-radius: 2px; }
-.ledger-bar u { position: absolute; top: -4px; bottom: -4px; width: 0; border-left: 1px solid var(--mut); }
-.ledger-bar u.total { border-left: 2px dashed var(--ink); }
-.ledger-sum { margin: 0; font-variant-numeric: tabular-nums; line-height: 2; }
-.ledger-sum span { padding: 2px 7px; border-radius: 4px; border-bottom: 3px solid var(--c); background: var(--card);
-  white-space: nowrap; }
-</style>"""
+STYLE = f"<style>\n{style('ledger')}</style>"
 
 
 def signed_share(share: float) -> str:

@@ -9,22 +9,14 @@ import streamlit as st
 
 from app.jobs.attribution import Question, check_job, known_badge
 from app.state.panel import Panel
+from app.static import style
 from app.widgets import progress, teach
 from app.widgets.inline_svg import draw
 from inception_model.attribution import Attribution
 from inception_model.drawing.numbers import number
 from inception_model.trust import CHECKS, QUICK, Badge, Curve, Evidence, Randomisation
 
-STYLE = """<style>
-svg { display: block; max-width: 100%; }
-.rand { display: grid; grid-template-columns: max-content 1fr 40px; gap: 1px 8px; align-items: center; font-size: 13px;
-  font-variant-numeric: tabular-nums; }
-.rand div { position: relative; height: 8px; }
-.rand i { position: absolute; top: 0; bottom: 0; background: var(--ink); border-radius: 1px; }
-.rand u { position: absolute; top: -3px; bottom: -3px; left: 50%; border-left: 1px solid var(--mut); }
-.rand b { font-weight: 400; text-align: right; }
-p { margin: 2px 0 0; color: var(--mut); font-size: 13px; }
-</style>"""
+STYLE = f"<style>\n{style('trust_badge')}</style>"
 
 PAPERS = {
     "completeness": "Sundararajan et al. 2017, section 3",

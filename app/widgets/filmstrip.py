@@ -13,73 +13,18 @@ from PIL import Image
 from app.jobs import background
 from app.state import network, options, photos, session
 from app.state.panel import Panel
+from app.static import script, style
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.images.decode import ImageError, Photo
 from inception_model.images.geometry import Box
 from inception_model.images.samples import credit_of
 from inception_model.images.stimuli import sample_stimuli
 
-_PHOTO_CSS = """<style>
-.scope-photo { margin: 0; text-align: center; }
-.scope-photo > div { position: relative; display: inline-block; vertical-align: top; }
-.scope-photo img { display: block; max-width: 100%; max-height: 340px; border-radius: 8px; }
-.scope-photo i { position: absolute; border: 2px solid #fff; box-shadow: 0 0 0 1px #0008; }
-.scope-photo figcaption { color: var(--mut); font-size: 13px; margin-top: 6px; text-align: left;
-  overflow-wrap: anywhere; }
-</style>"""
+_PHOTO_CSS = f"<style>\n{style('filmstrip_photo')}</style>"
 
-_STRIP_CSS = """
-:host { display: block; }
-.row { display: flex; gap: 8px; align-items: center; height: 54px; padding-right: 2px; }
-.row + .row { margin-top: 4px; }
-.row[hidden], .which[hidden] { display: none; }
-.which { flex: none; width: 46px; color: var(--mut); font-size: 13px; }
-.film { display: flex; gap: 6px; overflow-x: auto; padding: 3px; min-width: 0; }
-button { flex: none; padding: 0; border: 0; border-radius: 5px; cursor: pointer; background: var(--card);
-  box-shadow: 0 0 0 1px var(--line); color: var(--ink); font: inherit; font-size: 13px; }
-.film button { width: 48px; height: 48px; overflow: hidden; }
-.film img { width: 100%; height: 100%; object-fit: cover; display: block; }
-.compare, .stop { height: 30px; padding: 0 10px; background: none; }
-.stop { width: 30px; padding: 0; font-size: 16px; line-height: 1; }
-button:hover { box-shadow: 0 0 0 1px var(--mut); }
-button[aria-pressed="true"] { box-shadow: 0 0 0 2px var(--ink); }
-button:focus-visible { outline: 2px solid var(--b1x1); outline-offset: 1px; }
-"""
+_STRIP_CSS = style("filmstrip_strip")
 
-_STRIP_JS = """
-const fill = (film, data, chosen, words, pick) => {
-  const known = new Map([...film.children].map((button) => [button.dataset.sha, button]));
-  film.replaceChildren(...data.photos.map(({ sha, name, src }) => {
-    const button = known.get(sha) ?? document.createElement("button");
-    if (!known.has(sha)) {
-      const img = document.createElement("img");
-      img.src = src;
-      img.alt = "";
-      button.append(img);
-      button.type = "button";
-      button.dataset.sha = sha;
-    }
-    button.title = name;
-    button.setAttribute("aria-label", `${words} ${name}`);
-    button.setAttribute("aria-pressed", String(sha === chosen));
-    button.onclick = () => pick(sha);
-    return button;
-  }));
-};
-
-export default function({ parentElement, data, setTriggerValue }) {
-  const part = (name) => parentElement.querySelector(name);
-  const beside = (sha) => setTriggerValue("beside", sha);
-  fill(part(".first .film"), data, data.chosen, "look at", (sha) => setTriggerValue("pick", sha));
-  const compares = Boolean(data.beside), compare = part(".compare");
-  part(".second").hidden = part(".which").hidden = !compares;
-  compare.hidden = data.photos.length < 2;
-  compare.setAttribute("aria-pressed", String(compares));
-  compare.onclick = () => beside(compares ? "none" : "any");
-  part(".stop").onclick = () => beside("none");
-  if (compares) fill(part(".second .film"), data, data.beside, "compare with", beside);
-}
-"""
+_STRIP_JS = script("filmstrip_strip")
 
 _STRIP = st.components.v2.component(
     "scope_film",

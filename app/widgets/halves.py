@@ -9,16 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.state.panel import Panel, Panels
+from app.static import style
 
-_CSS = """<style>
-p.scope-name { margin: 4px 0 0; padding: 0 0 4px; border-bottom: 1px solid var(--line); font-weight: 700;
-  overflow-wrap: anywhere; }
-@media (min-width: 1180px) {
-  [data-testid="stColumn"] .scope-heads { gap: 8px; grid-template-columns: repeat(auto-fit, minmax(172px, 1fr)); }
-  [data-testid="stColumn"] .scope-photo { min-height: 330px; }
-  [data-testid="stColumn"] .scope-photo img { max-height: 280px; }
-}
-</style>"""
+_CSS = f"<style>\n{style('halves')}</style>"
 
 Title = DeltaGenerator | None
 """Where a heading's title goes (`theme.heading`): above both halves, or None where there is only one."""

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-_JS = """
-export default function({ parentElement, data }) {
-  const box = parentElement.querySelector(".drawing");
-  if (box.drawn !== data.html) box.innerHTML = data.html;
-  box.drawn = data.html;
-}
-"""
+from app.static import script
+
+_JS = script("inline_svg")
 
 _DRAWING = st.components.v2.component(
     "scope_drawing",

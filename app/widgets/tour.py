@@ -7,13 +7,13 @@ at the next visit. Who comes by a link to a page or a view has somewhere to go a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from app.state import navigation, session
 from app.state.options import TOUR_ASKED, TOUR_STEP
+from app.static import script, style
 
 KEY = "tour"
 
@@ -61,7 +61,6 @@ STEPS: tuple[Step, ...] = (
     ),
 )
 
-_HERE = Path(__file__).parent
 _TOUR = st.components.v2.component(
     "scope_tour",
     html='<p class="told" role="status"></p>\n'
@@ -69,8 +68,8 @@ _TOUR = st.components.v2.component(
     '<p class="place"></p><p id="title"></p><p id="text"></p>'
     '<div><button type="button" class="skip">Skip</button><button type="button" class="back">Back</button>'
     '<button type="button" class="next">Next</button></div></section>\n',
-    css=(_HERE / "tour.css").read_text(encoding="utf-8"),
-    js=(_HERE / "tour.js").read_text(encoding="utf-8"),
+    css=style("tour"),
+    js=script("tour"),
 )
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from app.static import style
 from inception_model.architecture.spec import BRANCHES, BranchKind
 from inception_model.cost.layers import Layer
 from inception_model.cost.paper_figures import BUDGET_MACS, DISAGREEMENTS
@@ -22,42 +23,7 @@ from inception_model.drawing.palette import BRANCH_NAMES
 Quantity = Literal["macs", "params"]
 UNIT_OF: dict[Quantity, str] = {"macs": "MACs", "params": "parameters"}
 
-STYLE = """<style>
-.cost { display: grid; gap: 5px; font-variant-numeric: tabular-nums; }
-.cost + .cost { margin-top: 5px; }
-.cost-row { display: grid; grid-template-columns: 48px 1fr 172px; gap: 10px; line-height: 20px; }
-.cost-row > :last-child { white-space: nowrap; }
-.cost-bar { position: relative; height: 20px; border-radius: 3px; background: repeating-linear-gradient(45deg,
-  transparent 0 4px, color-mix(in srgb, var(--mut) 45%, transparent) 4px 5px); }
-.cost-bar > div { display: flex; height: 100%; border-radius: 3px; overflow: hidden; background: var(--bg); }
-.cost-bar i { display: block; height: 100%; background: var(--c); }
-.cost-bar i.tint { background: color-mix(in srgb, var(--c) 45%, var(--bg)); }
-.cost-mark { position: absolute; top: -4px; bottom: -4px; width: 0; border-left: 2px solid var(--ink); }
-.cost-scale { position: relative; height: 1.4em; font-size: 13px; color: var(--mut); }
-.cost-scale span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
-.cost-hatch { background: repeating-linear-gradient(45deg, transparent 0 3px, var(--mut) 3px 4px); }
-.cost-scroll { overflow-x: auto; }
-.cost-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
-.cost-table th, .cost-table td { text-align: right; padding: 4px 10px; border: 0; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
-.cost-table th { color: var(--mut); font-weight: 400; }
-.cost-table th:first-child, .cost-table td:first-child { text-align: left; padding-left: 0; }
-.cost-table tbody th { text-align: left; color: var(--ink); font-weight: 650; }
-.cost-table tr.sum td, .cost-table tr.sum th { border-top: 1px solid var(--mut); font-weight: 650; }
-.cost-table i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 6px;
-  background: var(--c); }
-.cost-table i.tint { background: color-mix(in srgb, var(--c) 45%, var(--bg)); }
-.cost-row.wide { grid-template-columns: 48px 1fr 236px; }
-.cost-notes { margin: 8px 0 0; color: var(--mut); font-size: 14px; max-width: 90ch; }
-.cost-notes p { margin: 0 0 3px; font-size: 14px; }
-.cost-notes b { color: var(--ink); }
-@media (max-width: 760px) {
-  .cost-row { grid-template-columns: 34px 1fr 128px; gap: 6px; font-size: 13px; }
-  .cost-row > :last-child { white-space: normal; }
-  .cost-row.wide { grid-template-columns: 34px 1fr; }
-  .cost-row.wide > :last-child { grid-column: 2; }
-}
-</style>"""
+STYLE = f"<style>\n{style('tables')}</style>"
 
 
 def of(cost: Cost, quantity: Quantity) -> int:

@@ -7,31 +7,15 @@ import html
 import streamlit as st
 
 from app.state import network
+from app.static import style
 from inception_model.analysis.probes import Probes
 from inception_model.analysis.timeline import ProbeStep, Timeline
 from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.drawing.numbers import percent, short
 
-_TABLE_CSS = """<style>
-.probe-box { overflow-x: auto; }
-.probe-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; width: 100%;
-  max-width: 760px; }
-.probe-table th, .probe-table td { padding: 4px 0 4px 10px; text-align: right; border-bottom: 1px solid var(--line);
-  vertical-align: bottom; }
-.probe-table th { color: var(--mut); font-weight: 400; }
-.probe-table :is(th, td):nth-child(-n+2) { text-align: left; padding-left: 0; padding-right: 6px; }
-.probe-table .first td:nth-child(-n+4) { font-weight: 650; }
-@media (max-width: 500px) {
-  .probe-table { font-size: 13px; }
-  .probe-table :is(th, td):nth-child(5) { display: none; }
-  .probe-table :is(th, td) { padding-left: 7px; }
-}
-</style>"""
+_TABLE_CSS = f"<style>\n{style('probes_table')}</style>"
 
-_LEGEND_CSS = """<style>
-.scope-leg.probe-leg i { border-radius: 50%; }
-.scope-leg.probe-leg i.hollow { border: 1.5px solid var(--mut); width: 9px; height: 9px; }
-</style>"""
+_LEGEND_CSS = f"<style>\n{style('probes_legend')}</style>"
 
 
 def found() -> Probes | None:

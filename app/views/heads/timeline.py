@@ -7,36 +7,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from app.static import style
 from inception_model.analysis.timeline import Divergence, Reading, Step, Timeline
 from inception_model.drawing.numbers import percent, short
 
-STYLE = """<style>
-.line-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(255px, 1fr)); gap: 14px; }
-.line-chart { margin: 0; background: var(--card); border-radius: 8px; padding: 10px 12px 6px; }
-.line-chart h3 { margin: 0; padding: 0; font-size: 14px; font-weight: 700; white-space: nowrap; overflow: hidden;
-  text-overflow: ellipsis; }
-.line-chart small { color: var(--mut); font-weight: 400; font-size: 13px; }
-.line-chart svg { display: block; width: 100%; margin-top: 4px; font-variant-numeric: tabular-nums; }
-.line-chart text { font-size: 11px; fill: var(--mut); text-anchor: middle; }
-.line-chart text.value { font-size: 13px; fill: var(--ink); font-weight: 650; paint-order: stroke;
-  stroke: var(--card); stroke-width: 3px; }
-.line-chart text.here { fill: var(--ink); font-weight: 650; }
-.line-chart text.end { text-anchor: start; }
-.line-chart .axis { stroke: var(--line); }
-.line-chart .way { stroke: var(--mut); stroke-width: 1.5; fill: none; }
-.line-chart .probed { stroke: var(--mut); stroke-width: 1; stroke-dasharray: 3 3; fill: none; }
-.line-chart .probe { stroke: var(--mut); stroke-width: 1.5; fill: var(--card); }
-.apart { display: grid; gap: 7px; font-variant-numeric: tabular-nums; font-size: 14px; }
-.apart div { display: grid; grid-template-columns: 104px minmax(60px, 1fr) 172px; gap: 10px; align-items: center; }
-.apart span:last-child { text-align: right; }
-.apart i { display: block; height: 14px; border-radius: 3px; background: var(--card); overflow: hidden; }
-.apart u { display: block; height: 100%; width: var(--w); min-width: 2px; border-radius: 3px;
-  background: linear-gradient(90deg, var(--a) 0 50%, var(--b) 50%); }
-@media (max-width: 500px) {
-  .apart div { grid-template-columns: 96px 1fr; }
-  .apart i { grid-column: 1 / -1; order: 1; }
-}
-</style>"""
+STYLE = f"<style>\n{style('timeline')}</style>"
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36.0, 258.0, 32.0, 142.0
 

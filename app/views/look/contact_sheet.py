@@ -17,113 +17,16 @@ import streamlit as st
 from app import theme
 from app.jobs.first_answers import first_answers_job
 from app.state import network, options, photos, session
+from app.static import script, style
 from app.widgets import filmstrip, progress, teach
 from inception_model.architecture.spec import HeadName
 from inception_model.drawing.numbers import percent, short
 from inception_model.images.decode import Photo
 from inception_model.inference.classifier import Answer
 
-_CSS = """
-:host { display: block; font-size: 14px; line-height: 1.3; }
-.sort { display: flex; flex-wrap: wrap; gap: 6px 8px; align-items: center; margin: 2px 0 8px; color: var(--mut); }
-.sort button { padding: 3px 10px; border-radius: 99px; border: 1px solid var(--line); }
-.sort button[aria-pressed="true"] { border-color: var(--ink); }
-button { font: inherit; color: var(--ink); background: none; border: 0; cursor: pointer; padding: 0; text-align: left; }
-button:focus-visible { outline: 2px solid var(--b1x1); outline-offset: 2px; }
-.sheet { max-height: 448px; overflow-y: auto; border: 1px solid var(--line); border-radius: 8px; }
-.row, .top { display: grid; grid-template-columns: minmax(150px, 1.1fr) repeat(var(--heads), minmax(0, 1fr)) 92px;
-  gap: 10px; align-items: center; padding: 5px 10px; }
-.row { border-top: 1px solid var(--line); cursor: pointer; }
-.top { position: sticky; top: 0; z-index: 1; background: var(--bg); color: var(--mut); }
-.top :nth-child(n+2) { padding-left: 7px; }
-.top :last-child { text-align: right; }
-.row:hover, .row.here { background: var(--card); }
-.row.here { box-shadow: inset 3px 0 0 var(--ink); }
-.photo { display: flex; gap: 10px; align-items: center; min-width: 0; }
-.photo img { flex: none; width: 44px; height: 44px; object-fit: cover; border-radius: 5px; }
-.photo span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.says { display: flex; justify-content: space-between; gap: 8px; padding: 3px 7px; border-radius: 3px; min-width: 0;
-  font-variant-numeric: tabular-nums;
-  background: linear-gradient(90deg, color-mix(in srgb, var(--c) 32%, transparent) var(--p), transparent var(--p)); }
-.says span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.says b { display: none; font-weight: 400; color: var(--mut); }
-.agree { color: var(--mut); text-align: right; }
-@media (max-width: 767px) {
-  .top { display: none; }
-  .row { grid-template-columns: 1fr auto; gap: 3px 10px; padding: 8px 10px; }
-  .says { grid-column: 1 / -1; }
-  .says b { display: inline; }
-  .photo { grid-column: 1; grid-row: 1; }
-  .agree { grid-column: 2; grid-row: 1; }
-}
-"""
+_CSS = style("contact_sheet")
 
-_JS = """
-const make = (tag, name, text) => {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
-const draw = (row, here, look) => {
-  const line = make("div", row.sha === here ? "row here" : "row");
-  const photo = make("button", "photo"), img = make("img");
-  photo.type = "button";
-  photo.setAttribute("aria-label", `open ${row.name}`);
-  photo.title = row.name;
-  img.src = row.src;
-  img.alt = "";
-  photo.append(img, make("span", "", row.name));
-  line.append(photo);
-  for (const { head, label, said, share } of row.says) {
-    const cell = make("div", "says"), words = make("span", "", label);
-    words.prepend(make("b", "", `${head} `));
-    cell.style.setProperty("--c", `var(--${head})`);
-    cell.style.setProperty("--p", `${share}%`);
-    cell.title = `${head}: ${label} ${said}`;
-    cell.append(words, make("span", "", said));
-    line.append(cell);
-  }
-  line.append(make("div", "agree", row.agree));
-  line.onclick = () => look(row.sha);
-  return line;
-};
-
-const ORDERS = {
-  "as in the filmstrip": (a, b) => a.place - b.place,
-  "least agreement first": (a, b) => a.agreeing - b.agreeing || a.sure - b.sure,
-  "surest first": (a, b) => b.sure - a.sure,
-  "least sure first": (a, b) => a.sure - b.sure,
-};
-
-export default function({ parentElement, data, setTriggerValue }) {
-  const sort = parentElement.querySelector(".sort"), sheet = parentElement.querySelector(".sheet");
-  const look = (sha) => setTriggerValue("look", sha);
-  const show = () => {
-    const rows = [...data.rows].sort(ORDERS[sheet.order]);
-    const top = make("div", "top");
-    top.append(...["photo", ...data.heads, "the heads"].map((text) => make("span", "", text)));
-    sheet.style.setProperty("--heads", data.heads.length);
-    sheet.replaceChildren(top, ...rows.map((row) => draw(row, data.here, look)));
-    for (const button of sort.querySelectorAll("button"))
-      button.setAttribute("aria-pressed", String(button.textContent === sheet.order));
-  };
-  if (!sheet.order) {
-    sheet.order = Object.keys(ORDERS)[0];
-    sort.append(...Object.keys(ORDERS).map((order) => {
-      const button = make("button", "", order);
-      button.type = "button";
-      return button;
-    }));
-  }
-  for (const button of sort.querySelectorAll("button"))
-    button.onclick = () => { sheet.order = button.textContent; show(); };
-  const top = sheet.scrollTop;
-  show();
-  sheet.scrollTop = top;
-}
-"""
+_JS = script("contact_sheet")
 
 _SHEET = st.components.v2.component(
     "scope_sheet",

@@ -7,17 +7,12 @@ import html
 import streamlit as st
 
 from app import theme
+from app.static import style
 from app.widgets import teach
 from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError
 from inception_model.checkpoints.download import PUBLISHED, Published, fetch, local_file
 
-_TABLE_CSS = """<style>
-.scope-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.scope-table th, .scope-table td { padding: 4px 22px 4px 0; text-align: right; border-bottom: 1px solid var(--line); }
-.scope-table th { color: var(--mut); font-weight: 400; }
-.scope-table td:first-child, .scope-table th:first-child { text-align: left; }
-.scope-table i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 7px; }
-</style>"""
+_TABLE_CSS = f"<style>\n{style('facts_table')}</style>"
 
 
 def facts(checkpoint: Checkpoint) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from app.jobs.channels import stats_of, values_of
 from app.jobs.credit_order import Asked, credits_of
 from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
+from app.static import script, style
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind
 from inception_model.drawing.atlas import Atlas, ChannelStats, Scale, Sort, make_atlas
 from inception_model.drawing.encoding import data_url
@@ -25,12 +25,11 @@ WIDE = 52
 _LEAST = 8
 """Cells in a row of the narrowest branch: its title needs the room."""
 
-_HERE = Path(__file__).parent
 _FIGURE = st.components.v2.component(
     "scope_module",
     html='<div class="figure" role="group" aria-label="the module, branch by branch"></div>\n',
-    css=(_HERE / "atlas.css").read_text(encoding="utf-8"),
-    js=(_HERE / "atlas.js").read_text(encoding="utf-8"),
+    css=style("atlas"),
+    js=script("atlas"),
 )
 
 

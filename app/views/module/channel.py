@@ -14,6 +14,7 @@ from app.jobs.channels import field_of, stats_of, values_of
 from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
 from app.state.selection import Unit
+from app.static import script, style
 from app.views.module import channel_facts
 from app.views.module.atlas import View, shared_scale
 from app.widgets import teach
@@ -28,33 +29,9 @@ from inception_model.drawing.palette import BRANCH_NAMES, node_name
 LAYERS = ("map", "cells", "receptive field", "measured support")
 """What may be drawn on the photo; `cells` shows the map's positions as squares instead of blending them."""
 
-_CSS = """
-:host { display: block; }
-.spot { position: relative; display: block; line-height: 0; cursor: crosshair; border-radius: 8px; overflow: hidden;
-  max-width: 560px; }
-.spot img { width: 100%; height: auto; display: block; }
-.spot:focus-visible { outline: 2px solid var(--ink); outline-offset: 2px; }
-"""
+_CSS = style("channel")
 
-_JS = """
-export default function({ parentElement, data, setTriggerValue }) {
-  const spot = parentElement.querySelector(".spot"), img = spot.querySelector("img");
-  if (img.getAttribute("src") !== data.src) img.src = data.src;
-  img.width = data.width;
-  img.height = data.height;
-  img.alt = data.alt;
-  const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  spot.onclick = (event) => {
-    const box = img.getBoundingClientRect();
-    setTriggerValue("spot", { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height });
-  };
-  spot.onkeydown = (event) => {
-    if (!(event.key in moves)) return;
-    event.preventDefault();
-    setTriggerValue("spot", { step: moves[event.key] });
-  };
-}
-"""
+_JS = script("channel")
 
 _SPOT = st.components.v2.component(
     "scope_spot",
@@ -64,18 +41,9 @@ _SPOT = st.components.v2.component(
     js=_JS,
 )
 
-_STYLE = """<style>
-.st-key-channel-card { background: var(--card); border-radius: 8px; padding: 14px; }
-.scope-title { font-size: 16px; font-weight: 700; margin: 0 0 6px; padding: 0; }
-</style>"""
+_STYLE = f"<style>\n{style('channel_card')}</style>"
 
-_SPOT_STYLE = """<style>
-.spots { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 12px; }
-.spot { border-top: 4px solid var(--c); background: var(--card); border-radius: 8px; padding: 9px 10px; }
-.spot h3 { font-size: 14px; font-weight: 700; margin: 0; padding: 0; }
-.spot small { color: var(--mut); font-weight: 400; font-size: 13px; font-variant-numeric: tabular-nums; }
-.spot svg { display: block; width: 100%; height: 64px; margin-top: 6px; color: var(--c); }
-</style>"""
+_SPOT_STYLE = f"<style>\n{style('channel_spot')}</style>"
 
 
 def current_unit(panels: Panels, panel: Panel) -> Unit:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from app import theme
 from app.jobs.stimuli import selectivity_job
 from app.state import selection
 from app.state.selection import Unit
+from app.static import script, style
 from app.views.module import atlas
 from app.widgets import progress, teach
 from inception_model.analysis.selectivity import (
@@ -46,12 +46,11 @@ MEANING = {
 # Shares of rank variance from which a difference is called so (Rea and Parker 1992).
 STRENGTHS = ((0.36, "differ strongly"), (0.16, "differ clearly"), (0.04, "differ a little"), (0.0, "hardly differ"))
 
-_HERE = Path(__file__).parent
 _DOTS = st.components.v2.component(
     "scope_specialisation",
     html='<div class="spec" role="group" aria-label="what the branches prefer"></div>\n',
-    css=(_HERE / "specialisation.css").read_text(encoding="utf-8"),
-    js=(_HERE / "specialisation.js").read_text(encoding="utf-8"),
+    css=style("specialisation"),
+    js=script("specialisation"),
 )
 
 

@@ -13,6 +13,7 @@ from app.jobs.channels import field_of
 from app.jobs.stimuli import map_of, tuning_job
 from app.state import network, options, photos, session
 from app.state.selection import Unit
+from app.static import style
 from app.views.module.tuning import STYLE, curve_svg, in_words
 from app.widgets import progress, teach
 from app.widgets.inline_svg import draw
@@ -36,13 +37,7 @@ FAMILY_NAMES = {
     "checkerboard": "checkers",
 }
 
-_STYLE = """<style>
-.bench { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; max-width: 470px; }
-.bench figure { margin: 0; min-width: 0; }
-.bench img { display: block; width: 100%; height: auto; border-radius: 6px; }
-.bench figcaption { font-size: 13px; color: var(--mut); margin-top: 4px; font-variant-numeric: tabular-nums; }
-.bench svg { max-width: 100%; grid-column: 1 / -1; }
-</style>"""
+_STYLE = f"<style>\n{style('stimulus_bench')}</style>"
 
 
 def show(unit: Unit) -> None:

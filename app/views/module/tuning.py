@@ -6,24 +6,14 @@ import html
 import math
 from collections.abc import Callable
 
+from app.static import style
 from inception_model.analysis.selectivity import TuningCurve
 from inception_model.drawing.numbers import number
 from inception_model.images.stimuli import FAMILIES
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BASE = 400, 44, 390, 22, 140
 
-STYLE = """<style>
-.tune svg { display: block; width: 100%; max-width: 500px; height: auto; color: var(--ink); }
-.tune text { font-size: 12px; fill: currentColor; font-variant-numeric: tabular-nums; paint-order: stroke;
-  stroke: var(--bg); stroke-width: 3px; }
-.tune .quiet { opacity: .68; }
-.tune path { fill: none; }
-.tune .rule { stroke: currentColor; opacity: .35; }
-.tune .curve { stroke: var(--c); stroke-width: 2; }
-.tune circle { fill: var(--c); }
-.tune .now { stroke: currentColor; stroke-width: 1.5; }
-.tune circle.now { fill: var(--bg); stroke-width: 2.5; }
-</style>"""
+STYLE = f"<style>\n{style('tuning')}</style>"
 
 
 def place(curve: TuningCurve, value: float) -> float:
