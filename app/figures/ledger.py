@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import math
-from collections.abc import Sequence
 
 from app.static import style
 from inception_model.analysis.conductance import CreditLedger, ExactSplit
@@ -23,41 +21,19 @@ def signed_share(share: float) -> str:
 def ledger_html(ledger: CreditLedger) -> str:
     """The table: module, a bar about zero, four branches, sum, residual; dashed: what every row should add up to."""
     rows = ledger.table.tolist()
-    low = min(0.0, ledger.total, *(sum(min(v, 0) for v in row) for row in rows))
-    high = max(0.0, ledger.total, *(sum(max(v, 0) for v in row) for row in rows))
     residuals, shares = ledger.residuals.tolist(), ledger.relative_residuals.tolist()
     names = "".join(f'<th style="--c:var(--b{kind})"><i></i>{BRANCH_NAMES[kind]}</th>' for kind in BRANCHES)
     body = "".join(
-        f'<tr><th scope="row">{name}</th><td class="ledger-wide">{bar_html(row, low, high, ledger.total, name)}</td>'
+        f'<tr><th scope="row">{name}</th>'
         + "".join(f"<td>{signed(value)}</td>" for value in row)
         + f'<td>{signed(sum(row))}</td><td class="quiet">{signed(residual)} ({signed_share(share)})</td></tr>'
         for name, row, residual, share in zip(ledger.modules, rows, residuals, shares, strict=True)
     )
     return (
         f'{STYLE}<div class="ledger-scroll" tabindex="0" role="region" aria-label="Credit of every branch">'
-        f'<table class="ledger"><thead><tr><th></th><th class="ledger-wide">'
-        f"credit in logits, dashed: {signed(ledger.total)}</th>{names}<th>sum</th><th>residual</th></tr></thead>"
+        f'<table class="ledger"><thead><tr><th></th>'
+        f"{names}<th>sum</th><th>residual</th></tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def bar_html(values: Sequence[float], low: float, high: float, total: float, name: str) -> str:
-    """One row's four branches, gains to the right of zero and losses to its left, on a scale from low to high."""
-    span = (high - low) or 1.0
-    ends = {True: 0.0, False: 0.0}
-    pieces = []
-    for kind, value in zip(BRANCHES, values, strict=True):
-        start = ends[value >= 0]
-        ends[value >= 0] = start + value
-        left = (min(start, start + value) - low) / span
-        pieces.append(
-            f'<i style="--c:var(--b{kind});left:{left:.3%};width:{abs(value) / span:.3%}" '
-            f'title="{name} {BRANCH_NAMES[kind]}: {signed(value, 3)} logits"></i>'
-        )
-    label = f"{name}: " + ", ".join(f"{kind} {signed(v)}" for kind, v in zip(BRANCHES, values, strict=True))
-    return (
-        f'<div class="ledger-bar" role="img" aria-label="{html.escape(label)}">{"".join(pieces)}'
-        f'<u style="left:{-low / span:.3%}"></u><u class="total" style="left:{(total - low) / span:.3%}"></u></div>'
     )
 
 

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.costs import Panel as ChartPanel
 from app.state import selection
 from app.theme import heading
-from app.views.cost.tables import (
-    STYLE,
-    UNIT_OF,
-    Quantity,
-    bar_html,
-    network_html,
-    of,
-    row_html,
-    saved,
-    signed_percent,
-    typeset,
-)
+from app.views.cost.bars import show_bars
+from app.views.cost.tables import UNIT_OF, Quantity, network_panel, row_bar, signed_percent, typeset
 from app.widgets import teach
 from inception_model.architecture.spec import NetworkSpec
 from inception_model.cost.layers import STEM_UNITS, NaiveKind, unit_widths, with_widths
@@ -130,19 +121,8 @@ def _sentence(macs_before: int, macs_after: int, params_before: int, params_afte
 def _results(part: str, before: ComputeReport, after: ComputeReport, quantity: Quantity) -> None:
     """The changed part and the whole network, as they were and as they are, each pair on one scale."""
     names = ["conv1", "conv2"] if part == "stem" else [part]
-    rows = [(when, report.row(name)) for name in names for when, report in (("was", before), ("now", after))]
-    scale = max(of(cost, quantity) for _, row in rows for cost in (row.cost, row.naive))
-    lines = []
-    for when, row in rows:
-        layers = [layer for layer in (before if when == "was" else after).layers if layer.row == row.name]
-        words = saved(row.cost, row.naive, quantity)
-        bar = bar_html(layers, of(row.naive, quantity), quantity, scale, f"{row.name} {when}: {words}")
-        lines.append(row_html(when, bar, words))
-    largest = max(of(cost, quantity) for r in (before, after) for cost in (r.total, r.total_naive))
-    st.html(
-        f'{STYLE}<p class="scope-cap">{" and ".join(names)}, {UNIT_OF[quantity]}</p>'
-        f'<div class="cost">{"".join(lines)}</div>'
-        f'<p class="scope-cap" style="margin-top:10px">Whole network, {UNIT_OF[quantity]}</p>'
-        + network_html(before, quantity, largest, "was", budget=False)
-        + network_html(after, quantity, largest, "now")
-    )
+    reports = {"was": before, "now": after}
+    bars = [row_bar(report, report.row(name), quantity, when) for name in names for when, report in reports.items()]
+    changed = ChartPanel(bars, f"{' and '.join(names)}, {UNIT_OF[quantity]}")
+    whole = network_panel(reports, quantity, f"Whole network, {UNIT_OF[quantity]}")
+    show_bars([changed, whole], UNIT_OF[quantity], "cost-lab")

@@ -10,6 +10,7 @@ from app.jobs.timing import RUNS
 from app.state import network, selection
 from app.theme import heading
 from app.views.cost import lab, tables
+from app.views.cost.bars import show_bars
 from app.views.cost.tables import STYLE, UNIT_OF, Quantity, of, times, typeset
 from app.widgets import teach
 from inception_model.architecture.spec import NetworkSpec
@@ -65,7 +66,7 @@ def show_savings(report: ComputeReport, quantity: Quantity, measured: tuple[Modu
     )
     st.html(f"{STYLE}{tables.legend_html()}")
     st.html(f'<div class="scope-say"><b>Naive here:</b> {typeset(NAIVE[report.kind])}</div>')
-    st.html(tables.modules_html(report, quantity))
+    show_bars([tables.modules_panel(report, quantity)], UNIT_OF[quantity], "cost-modules")
     teach.note("savings")
 
 
@@ -88,7 +89,7 @@ def show_network(report: ComputeReport, quantity: Quantity) -> None:
     for name, reason in report.aux_left_out.items():
         sentence += f" {name} is not counted: {reason}."
     heading("The whole network", sentence)
-    st.html(tables.network_html(report, quantity))
+    show_bars([tables.network_panel({"all": report}, quantity)], UNIT_OF[quantity], "cost-network")
     teach.note("network")
 
 
@@ -116,7 +117,8 @@ def show_module(report: ComputeReport, quantity: Quantity) -> str:
             "(Table 1, Figure 2.)",
         )
     left, right = st.columns(2, gap="medium")
-    left.html(tables.branches_html(report, module, quantity))
+    with left:
+        show_bars([tables.branches_panel(report, module, quantity)], UNIT_OF[quantity], "cost-branches")
     right.html(tables.layers_table_html(report, module))
     teach.note("module-cost")
     return module
@@ -159,7 +161,7 @@ def show_measurement(report: ComputeReport) -> None:
             f"instead of {slow * 1e3:.1f} ms, {slow / fast:.1f}×; MACs promise {times(naive.macs, real.macs)} "
             "(in brackets per module).",
         )
-        st.html(STYLE + tables.timings_html(measured, report))
+        show_bars([tables.timings_panel(measured, report)], "ms", "cost-timings", digits=".2f")
         teach.note("measured")
     if st.button("Measure again" if measured else "Measure all nine modules", key="measure"):
         _measure(report)

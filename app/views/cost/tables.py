@@ -1,4 +1,4 @@
-"""The cost page's pictures and tables as HTML, from a ComputeReport: drawn to scale, in the branches' colours.
+"""The cost page's bars, as data for app/charts/costs.py, and its tables as HTML, from a ComputeReport.
 
 Solid is what runs: a branch's reduction in its tint, then its convolution in full colour. Hatched is the rest up to
 the naive twin. Quantities are MACs or parameters (with biases) on one image.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
+from app.charts.costs import Bar, Panel, Piece
 from app.static import style
-from inception_model.architecture.spec import BRANCHES, BranchKind
+from inception_model.architecture.spec import BRANCHES
 from inception_model.cost.layers import Layer
 from inception_model.cost.paper_figures import BUDGET_MACS, DISAGREEMENTS
 from inception_model.cost.report import ComputeReport, Cost, Row
@@ -53,90 +55,54 @@ def legend_html() -> str:
     )
 
 
-def _colour(branch: BranchKind | None) -> str:
-    return f"--c:var(--b{branch})" if branch else "--c:var(--mut)"
-
-
-def _segment(layer: Layer, quantity: Quantity, scale: float) -> str:
-    value = of(Cost.of([layer]), quantity)
-    tint = ' class="tint"' if layer.name.endswith("_reduce") else ""
-    title = f"{layer.row} {layer.name}: {amount(value)}"
-    return f'<i{tint} style="{_colour(layer.branch)};width:{value / scale:.3%}" title="{html.escape(title)}"></i>'
-
-
-def bar_html(
-    layers: Iterable[Layer], naive: int, quantity: Quantity, scale: float, label: str, mark: float | None = None
-) -> str:
-    """One bar: the layers' segments, hatched up to `naive`, as long as its share of `scale`; a mark at a value."""
-    found = list(layers)
-    value = sum(of(Cost.of([layer]), quantity) for layer in found)
-    longest = max(value, naive, 1)
-    segments = "".join(_segment(layer, quantity, value or 1) for layer in found)
-    marks = [mark] if mark is not None else []
-    if naive < value:
-        marks.append(naive)  # reductions wider than what they replace: the naive network is the cheaper one
-    lines = "".join(f'<span class="cost-mark" style="left:{m / longest:.3%}"></span>' for m in marks)
-    return (
-        f'<div class="cost-bar" role="img" aria-label="{html.escape(label)}" style="width:{longest / scale:.3%}">'
-        f'<div style="width:{value / longest:.3%}">{segments}</div>{lines}</div>'
-    )
-
-
-def modules_html(report: ComputeReport, quantity: Quantity) -> str:
+def modules_panel(report: ComputeReport, quantity: Quantity) -> Panel:
     """Every module as a bar, all on one scale."""
-    scale = max(max(of(row.cost, quantity), of(row.naive, quantity)) for row in report.modules)
-    return (
-        '<div class="cost">' + "".join(_module_row(report, row, quantity, scale) for row in report.modules) + "</div>"
-    )
+    return Panel([row_bar(report, row, quantity, row.name) for row in report.modules])
 
 
-def _module_row(report: ComputeReport, row: Row, quantity: Quantity, scale: float) -> str:
-    parts = ", ".join(f"{b.branch} {amount(of(b.cost, quantity))}" for b in report.of_module(row.name))
-    words = saved(row.cost, row.naive, quantity)
-    label = f"{row.name}, {UNIT_OF[quantity]}: {words}; {parts}"
-    bar = bar_html(report.module_layers(row.name), of(row.naive, quantity), quantity, scale, label)
-    return row_html(row.name, bar, words)
+def row_bar(report: ComputeReport, row: Row, quantity: Quantity, name: str) -> Bar:
+    """A row of Table 1 as a bar: its layers, and what its naive twin takes."""
+    layers = [layer for layer in report.layers if layer.row == row.name]
+    return Bar(name, _pieces(layers, quantity), of(row.naive, quantity), saved(row.cost, row.naive, quantity))
 
 
-def row_html(name: str, bar: str, text: str, kind: str = "") -> str:
-    """A line of a bar chart: name, bar, numbers; `kind` "wide" leaves more room for these."""
-    return (
-        f'<div class="cost-row {kind}"><b>{html.escape(name)}</b><div>{bar}</div><span>{html.escape(text)}</span></div>'
-    )
+def _pieces(layers: Iterable[Layer], quantity: Quantity) -> list[Piece]:
+    return [
+        Piece(
+            layer.branch,
+            layer.name.endswith("_reduce"),
+            f"{layer.row} {typeset(layer.name.replace('_', ' '))}",
+            of(Cost.of([layer]), quantity),
+        )
+        for layer in layers
+    ]
 
 
-def branches_html(report: ComputeReport, module: str, quantity: Quantity) -> str:
+def branches_panel(report: ComputeReport, module: str, quantity: Quantity) -> Panel:
     """The four branches of a module as bars on one scale."""
-    branches = report.of_module(module)
-    scale = max(max(of(b.cost, quantity), of(b.naive, quantity)) for b in branches)
-    lines = []
-    for branch in branches:
+    bars = []
+    for branch in report.of_module(module):
         layers = [layer for layer in report.module_layers(module) if layer.branch == branch.branch]
         words = saved(branch.cost, branch.naive, quantity)
-        label = f"{module} {branch.branch}, {UNIT_OF[quantity]}: {words}"
-        bar = bar_html(layers, of(branch.naive, quantity), quantity, scale, label)
-        lines.append(row_html(BRANCH_NAMES[branch.branch], bar, words))
-    return f'<div class="cost">{"".join(lines)}</div>'
+        bars.append(Bar(BRANCH_NAMES[branch.branch], _pieces(layers, quantity), of(branch.naive, quantity), words))
+    return Panel(bars)
 
 
-def network_html(
-    report: ComputeReport, quantity: Quantity, scale: float | None = None, name: str = "all", *, budget: bool = True
-) -> str:
-    """The whole network as one bar: stem and classifier in grey, the branches of all modules in their colours.
-
-    With MACs, the paper's budget of 1.5 billion multiply-adds is a line through the bar, named below with `budget`.
-    """
-    value, naive = of(report.total, quantity), of(report.total_naive, quantity)
-    longest = max(value, naive)
-    mark = BUDGET_MACS if quantity == "macs" and longest >= BUDGET_MACS else None
-    words = saved(report.total, report.total_naive, quantity)
-    label = f"whole network, {UNIT_OF[quantity]}: {words}"
-    bar = bar_html(sorted(report.layers, key=_place), naive, quantity, scale or longest, label, mark)
-    below = ""
-    if mark is not None and budget:
-        place = min(max(mark / (scale or longest), 0.14), 0.86)
-        below = f'<div class="cost-scale"><span style="left:{place:.3%}">budget 1.5 G</span></div>'
-    return f'<div class="cost">{row_html(name, bar + below, words)}</div>'
+def network_panel(reports: Mapping[str, ComputeReport], quantity: Quantity, title: str = "") -> Panel:
+    """Whole networks by name, each as one bar: stem and classifier in grey, the branches of all modules in their
+    colours. With MACs, the paper's budget of 1.5 billion multiply-adds is a line through the bars."""
+    bars = [
+        Bar(
+            name,
+            _pieces(sorted(report.layers, key=_place), quantity),
+            of(report.total_naive, quantity),
+            saved(report.total, report.total_naive, quantity),
+        )
+        for name, report in reports.items()
+    ]
+    panel = Panel(bars, title)
+    inside = quantity == "macs" and panel.scale >= BUDGET_MACS
+    return replace(panel, mark=(float(BUDGET_MACS), "budget 1.5 G")) if inside else panel
 
 
 def _place(layer: Layer) -> tuple[int, bool]:
@@ -144,6 +110,16 @@ def _place(layer: Layer) -> tuple[int, bool]:
     if layer.branch is None:
         return (len(BRANCHES) + 1 if layer.row == "linear" else 0), False
     return BRANCHES.index(layer.branch) + 1, not layer.name.endswith("_reduce")
+
+
+def timings_panel(timings: Iterable[ModuleTiming], report: ComputeReport) -> Panel:
+    """Measured milliseconds of every module, hatched the rest up to its naive twin's, and the ratio of MACs."""
+    bars = []
+    for timing in timings:
+        fast, slow, row = timing.reduced_seconds * 1e3, timing.naive_seconds * 1e3, report.row(timing.module)
+        words = f"{fast:.2f} of {slow:.2f} ms · {timing.ratio:.1f}× ({times(row.naive.macs, row.cost.macs)})"
+        bars.append(Bar(timing.module, [Piece(None, False, timing.module, fast)], slow, words))
+    return Panel(bars)
 
 
 def table_html(header: Iterable[str], rows: Iterable[Iterable[str]], sums: int = 0, label: str = "") -> str:
@@ -167,7 +143,7 @@ def layers_table_html(report: ComputeReport, module: str) -> str:
     rows = []
     for layer in report.module_layers(module):
         tint = ' class="tint"' if layer.name.endswith("_reduce") else ""
-        name = f'<i{tint} style="{_colour(layer.branch)}"></i>{layer.name.replace("_", " ").replace("x", "×")}'
+        name = f'<i{tint} style="--c:var(--b{layer.branch})"></i>{layer.name.replace("_", " ").replace("x", "×")}'
         shape = f"{layer.in_channels} → {layer.out_channels}"
         rows.append([name, f"{layer.kernel}×{layer.kernel}", shape, f"{layer.weights:,}", f"{layer.macs:,}"])
     row = report.row(module)
@@ -209,22 +185,3 @@ def disagreements_html() -> str:
     """The known disagreements between the paper's columns and the arithmetic, explained as far as they can be."""
     notes = "".join(f"<p><b>{row}</b> {html.escape(typeset(text))}</p>" for row, text in DISAGREEMENTS.items())
     return f'<div class="cost-notes">{notes}</div>'
-
-
-def timings_html(timings: Iterable[ModuleTiming], report: ComputeReport) -> str:
-    """Measured milliseconds of every module beside its naive twin's, drawn to scale, and the ratio of MACs."""
-    found = list(timings)
-    scale = max(max(t.naive_seconds, t.reduced_seconds) for t in found)
-    lines = []
-    for timing in found:
-        fast, slow = timing.reduced_seconds, timing.naive_seconds
-        longest = max(fast, slow)
-        row = report.row(timing.module)
-        label = f"{timing.module}: {fast * 1e3:.2f} ms, naive {slow * 1e3:.2f} ms"
-        bar = (
-            f'<div class="cost-bar" role="img" aria-label="{label}" style="width:{longest / scale:.3%}">'
-            f'<div style="width:{fast / longest:.3%}"><i style="--c:var(--mut);width:100%"></i></div></div>'
-        )
-        text = f"{fast * 1e3:.2f} of {slow * 1e3:.2f} ms · {timing.ratio:.1f}× ({times(row.naive.macs, row.cost.macs)})"
-        lines.append(row_html(timing.module, bar, text, "wide"))
-    return f'<div class="cost">{"".join(lines)}</div>'

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import theme
+from app.charts import timeline as timeline_charts
 from app.figures import head_cards, network_line
 from app.jobs.attribution import Question, ask
 from app.jobs.timeline import line_of
@@ -15,9 +16,8 @@ from app.state.panel import Panel, Panels, panels
 from app.views.heads import maps
 from app.views.heads import probes as probe_view
 from app.views.heads import timeline as timeline_view
-from app.widgets import filmstrip, teach
+from app.widgets import chart, filmstrip, teach
 from app.widgets.halves import Title, halves
-from app.widgets.inline_svg import draw
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.analysis.probes import Probes
 from inception_model.analysis.timeline import Timeline
@@ -69,10 +69,11 @@ def show_charts(panel: Panel, line: Timeline, probes: Probes | None, above: Titl
     )
     if probes is not None:
         st.html(probe_view.legend_html(line))
-    draw(timeline_view.charts_html(line, network.spec().module_names), panel.widget_key("heads-charts"))
+    figure = timeline_charts.timeline_figure(line, network.spec().module_names)
+    chart.show(figure, panel.widget_key("heads-charts"), timeline_charts.timeline_words(line), "time-line")
     if probes is not None:
         st.html(f'<div class="scope-say">{probe_view.in_words(line, probes)}</div>')
-        probe_view.show_table(line)
+        probe_view.show_table(panel, line)
 
 
 def show_divergence(panel: Panel, line: Timeline, above: Title) -> None:
@@ -87,7 +88,12 @@ def show_divergence(panel: Panel, line: Timeline, above: Title) -> None:
         "(Lin 1991.)",
         above,
     )
-    draw(timeline_view.divergence_html(line.divergences), panel.widget_key("heads-apart"))
+    chart.show(
+        timeline_charts.divergence_figure(line.divergences),
+        panel.widget_key("heads-apart"),
+        timeline_charts.divergence_words(line.divergences),
+        "divergences",
+    )
 
 
 def questions(panel: Panel, line: Timeline, subject: str) -> list[Question]:

@@ -6,8 +6,11 @@ import html
 
 import streamlit as st
 
+from app.charts.probes import accuracy_figure, accuracy_words
 from app.state import network
+from app.state.panel import Panel
 from app.static import style
+from app.widgets import chart
 from inception_model.analysis.probes import Probes
 from inception_model.analysis.timeline import ProbeStep, Timeline
 from inception_model.checkpoints.checkpoint import CheckpointError
@@ -77,9 +80,11 @@ def _row(step: ProbeStep) -> str:
     return f'<tr class="{"first" * (step.rank == 1)}"><th scope="row">{step.module}</th>{drawn}</tr>'
 
 
-def show_table(line: Timeline) -> None:
+def show_table(panel: Panel, line: Timeline) -> None:
     """The table, folded away, with what its columns mean."""
     with st.expander("The probes in numbers"):
+        words = accuracy_words(line.probes)
+        chart.show(accuracy_figure(line.probes), panel.widget_key("heads-probes"), words, "probes")
         st.html(table_html(line))
         st.caption(
             "Top-1 and top-5: what each probe gets right on the validation images. Bold: the followed class is first."

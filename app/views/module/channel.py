@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import theme
+from app.charts.histogram import histogram_figure, histogram_words
 from app.jobs.channels import field_of, stats_of, values_of
 from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
@@ -17,7 +18,7 @@ from app.state.selection import Unit
 from app.static import script, style
 from app.views.module import channel_facts
 from app.views.module.atlas import View, shared_scale
-from app.widgets import teach
+from app.widgets import chart, teach
 from app.widgets.halves import Title, halves
 from app.widgets.inline_svg import draw
 from inception_model.architecture.spec import BRANCHES, BranchKind
@@ -137,7 +138,7 @@ def facts_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) 
         rows["listens to"] = channel_facts.support_words(panel, unit)
     theme.key_values(rows)
     heatmap = values_of(panel.trace().block(unit.module), unit.node)[unit.channel]
-    draw(channel_facts.histogram_svg(heatmap), panel.widget_key("channel-histogram"))
+    chart.show(histogram_figure(heatmap), panel.widget_key("channel-histogram"), histogram_words(heatmap), "histogram")
     # Last, because it may have to run the network backwards: the picture is there before.
     theme.key_values({**channel_facts.pushes(panel, unit), "read by": channel_facts.readers(unit)})
     _downloads(panel, unit, scale, layers)

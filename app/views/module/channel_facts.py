@@ -147,29 +147,6 @@ def readers(unit: Unit) -> str:
     return ", ".join(f"{name(r.unit, r.channel)} {r.weight:+.2f}" for r in found)
 
 
-def histogram_svg(values: np.ndarray, bins: int = 28) -> str:
-    """The map's values above zero as bars with raw values below; zeros are named, not drawn."""
-    flat = values.ravel()
-    positive = flat[flat > 0]
-    top = float(flat.max()) if len(positive) else 1.0
-    counts, _ = np.histogram(positive, bins=bins, range=(0, top))
-    width, tall = 280 / bins, max(int(counts.max()), 1)
-    bars = "".join(
-        f'<rect x="{i * width:.1f}" y="{56 - 54 * count / tall:.1f}" width="{width - 1.5:.1f}" '
-        f'height="{54 * count / tall:.1f}"/>'
-        for i, count in enumerate(counts)
-    )
-    zeros = len(flat) - len(positive)
-    says = f"Histogram: {len(positive)} of {len(flat)} positions above zero, up to {number(top)}"
-    return (
-        f'<svg viewBox="0 0 280 88" width="280" height="88" role="img" aria-label="{says}" style="max-width:100%">'
-        f'<g fill="currentColor" opacity="0.55">{bars}</g><path d="M0 57H280" stroke="currentColor" opacity="0.4"/>'
-        f'<g font-size="12" fill="currentColor"><text x="0" y="71">0</text>'
-        f'<text x="280" y="71" text-anchor="end">{number(top)}</text>'
-        f'<text x="0" y="86" opacity="0.65">{zeros} of {len(flat)} positions are zero and not drawn</text></g></svg>'
-    )
-
-
 def csv_text(panel: Panel, module: str, node: str) -> str:
     """One line per channel of the node: statistics on a panel's photo."""
     stats, out = stats_of(panel, module, node), io.StringIO()

@@ -9,13 +9,13 @@ import numpy as np
 import streamlit as st
 
 from app import theme
+from app.charts.tuning import tuning_figure, tuning_words
 from app.jobs.channels import field_of
 from app.jobs.stimuli import map_of, tuning_job
 from app.state import network, options, photos, session
 from app.state.selection import Unit
 from app.static import style
-from app.views.module.tuning import STYLE, curve_svg, in_words
-from app.widgets import progress, teach
+from app.widgets import chart, progress, teach
 from app.widgets.inline_svg import draw
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.analysis.selectivity import Tuning
@@ -57,9 +57,9 @@ def name_of(unit: Unit) -> str:
 
 
 def colour_of(unit: Unit) -> str:
-    """The CSS colour of the branch that the channel belongs to; input and concatenation have none."""
+    """The palette's name for the branch that the channel belongs to; input and concatenation have none."""
     kind = unit.node.partition("_")[0]
-    return f"var(--b{kind})" if kind in BRANCHES else "currentColor"
+    return f"b{kind}" if kind in BRANCHES else "ink"
 
 
 @st.fragment
@@ -153,9 +153,9 @@ def _curve(unit: Unit, family: str, chosen: dict[str, Any], answer: float) -> No
         if tuning is None:
             return
         curve = tuning.curve(unit.node, unit.channel)
-        drawing = curve_svg(curve, chosen[along], answer, colour_of(unit))
-        draw(f'{STYLE}<div class="tune">{drawing}</div>', "bench-curve")
+        words = tuning_words(curve, chosen[along], answer)
+        chart.show(tuning_figure(curve, chosen[along], answer, colour_of(unit)), "bench-curve", words, "tuning-curve")
     with right:
-        said = f"{in_words(curve, chosen[along], answer)} Dots: measured; dashed: grey; ring: the picture above."
+        said = f"{words} Dots: measured; dashed: grey; ring: the picture above."
         st.html(f'<div class="scope-say">{html.escape(said)}</div>')
         teach.note("bench")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from app import theme
+from app.charts.credits import ledger_figure, ledger_words
 from app.figures import ledger as ledger_view
 from app.jobs.attribution import Question, words_of
 from app.jobs.conductance import conductance_job, split_of
 from app.state import network, options, session
 from app.state.panel import Panel
-from app.widgets import progress, teach
+from app.widgets import chart, progress, teach
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.analysis.conductance import CreditLedger
 from inception_model.architecture.address import modules_seen
@@ -42,6 +43,7 @@ def show(panel: Panel, question: Question) -> None:
         ask=f"Make the ledger from {baseline} in {steps} steps",
     )
     if ledger is not None:
+        chart.show(ledger_figure(ledger), "why-ledger-chart", ledger_words(ledger), "credit-ledger")
         st.html(ledger_view.ledger_html(ledger))
         st.html(f'<div class="scope-say">{ledger_view.in_words(ledger)}</div>')
         teach.note("ledger")

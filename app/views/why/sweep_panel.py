@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app import templates as markup
 from app import theme
+from app.charts import credits
 from app.figures import ablation
 from app.jobs.ablation import sweep_job
 from app.jobs.attribution import words_of
 from app.state import network
 from app.state.panel import Panel
-from app.widgets import progress, teach
+from app.widgets import chart, progress, teach
 from app.widgets.fill_choice import fill_choice
 from inception_model.analysis.ablation import Sweep
+from inception_model.architecture.address import modules_seen
 from inception_model.architecture.spec import BRANCHES, HeadName
 from inception_model.inference.targets import Target
 
@@ -31,7 +34,20 @@ def show(panel: Panel, head: HeadName, target: Target) -> None:
         panel, "why-sweep", sweep_job(panel, fill), "Sweep", ask="Switch off each of the 36 branches"
     )
     if found is not None:
-        trained = network.trained_heads()
-        st.html(ablation.sweep_html(found, network.spec(), trained, target))
-        st.html(f'<div class="scope-say">{ablation.sweep_in_words(found, target, head)}</div>')
+        _charts(found, target)
+        st.html(markup.render("say.html", text=ablation.sweep_in_words(found, target, head)))
         teach.note("sweep")
+
+
+def _charts(found: Sweep, target: Target) -> None:
+    """A chart per trained head, all on one scale."""
+    changes = {head: found.score_changes(head, target) for head in network.trained_heads()}
+    every = [value for rows in changes.values() for row in rows for value in row]
+    ends = min(0.0, *every), max(0.0, *every)
+    st.html(markup.render("branch_legend.html"))
+    for column, (head, rows) in zip(st.columns(len(changes), gap="medium"), changes.items(), strict=True):
+        seen = modules_seen(network.spec(), head)
+        with column:
+            st.html(markup.render("sweep_title.html", head=head, low=min(map(min, rows)), high=max(map(max, rows))))
+            figure = credits.sweep_figure(found.modules, rows, seen, ends)
+            chart.show(figure, f"why-sweep-{head}", credits.sweep_words(head, found.modules, rows, seen))
