@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.state import network
+from app.templates import as_text
 from app.widgets import teach, tour
 from inception_model.checkpoints.checkpoint import BUNDLED, CheckpointError
 from inception_model.checkpoints.download import PUBLISHED, local_file
@@ -37,7 +38,7 @@ def show() -> None:
             try:
                 network.set_settings(*wanted)
             except (CheckpointError, DeviceError, ValueError, OSError) as error:
-                st.error(str(error))
+                st.error(as_text(str(error)))
 
 
 def learning() -> None:

@@ -6,6 +6,7 @@ cards come from checkpoint files that somebody else wrote, so no text reaches a 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from markupsafe import Markup
 from app.static import style
 from inception_model.drawing.numbers import amount, number, percent, short, signed
 from inception_model.drawing.palette import BRANCH_NAMES
+
+_MARKDOWN = re.compile(r"([\\`*\[\]<$~])")
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -50,3 +53,8 @@ def render(name: str, **values: Any) -> Markup:
 def macro(name: str, part: str) -> Any:
     """One macro of a template, to be called with its arguments; what it returns is Markup."""
     return getattr(_ENVIRONMENT.get_template(name).module, part)
+
+
+def as_text(text: str) -> str:
+    """Text from outside for a place that reads Markdown (`st.warning`, `st.caption`): nothing in it is interpreted."""
+    return _MARKDOWN.sub(r"\\\1", text)

@@ -14,6 +14,7 @@ from app.jobs import background
 from app.state import network, options, photos, session
 from app.state.panel import Panel
 from app.static import script, style
+from app.templates import as_text
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.images.decode import ImageError, Photo
 from inception_model.images.geometry import Box
@@ -147,7 +148,7 @@ def upload() -> None:
             label_visibility="collapsed",
         )
     for problem in photos.problems():
-        st.error(problem)
+        st.error(as_text(problem))
     with st.container(key="photo-switches", horizontal=True, gap="medium"):
         # Behind a switch, so that the browser asks for the camera only when it is wanted.
         camera = st.toggle("Camera", key="camera")

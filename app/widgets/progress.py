@@ -14,6 +14,7 @@ from app.jobs import background
 from app.jobs.background import Job, Work
 from app.state import network
 from app.state.panel import Panel
+from app.templates import as_text
 from inception_model.progress import Cancelled
 from inception_model.serving.service import BusyError
 
@@ -71,7 +72,7 @@ def _offer(slot: str, jobs: Sequence[Job], about: str, work: Work | None, ask: s
     if work is not None and (work.cancel.is_set() or isinstance(work.error, Cancelled)):
         st.html('<span class="scope-mut">Cancelled: nothing of it was kept.</span>')
     elif work is not None and isinstance(work.error, (BusyError, ValueError, TimeoutError)):
-        st.warning(str(work.error))
+        st.warning(as_text(str(work.error)))
     elif work is not None and work.error is not None:
         raise work.error
 

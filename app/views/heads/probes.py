@@ -10,6 +10,7 @@ from app.charts.probes import accuracy_figure, accuracy_words
 from app.state import network
 from app.state.panel import Panel
 from app.static import style
+from app.templates import as_text
 from app.widgets import chart
 from inception_model.analysis.probes import Probes
 from inception_model.analysis.timeline import ProbeStep, Timeline
@@ -26,7 +27,7 @@ def found() -> Probes | None:
     try:
         return network.probes()
     except CheckpointError as error:
-        st.caption(f"Only the heads are shown: {error}")
+        st.caption(as_text(f"Only the heads are shown: {error}"))
         return None
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import theme
 from app.static import style
+from app.templates import as_text
 from app.widgets import teach
 from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError
 from inception_model.checkpoints.download import PUBLISHED, Published, fetch, local_file
@@ -98,6 +99,6 @@ def _fetch(entry: Published) -> None:
         fetch(entry, progress=tell)
     except CheckpointError as error:
         bar.empty()
-        st.error(str(error))
+        st.error(as_text(str(error)))
     else:
         st.rerun()

@@ -10,6 +10,7 @@ from app.jobs.attribution import Question, ask, baseline_picture, target_of, wor
 from app.state import network, options, session
 from app.state.options import WHOLE, Option
 from app.state.panel import Panel
+from app.templates import as_text, render
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.architecture.spec import BRANCHES, HeadName
 from inception_model.attribution import METHODS, AttributionError, allowed_layers
@@ -37,7 +38,7 @@ def show(panel: Panel) -> Question | None:
         head = _head()
         target = _target(panel, head)
     except (AttributionError, TargetError) as error:
-        st.warning(str(error))
+        st.warning(as_text(str(error)))
         return None
     method = persistent_choice(
         st.selectbox, "Method", options.WHY_METHOD, METHODS, options=list(METHODS), format_func=method_label
@@ -86,7 +87,7 @@ def _target(panel: Panel, head: HeadName) -> Target:
     best = Target.parse("auto", labels, logits)
     if kind == "auto":
         probability = float(logits.softmax(0)[best.index])
-        st.html(f'<span class="scope-mut">{head} says {words_of(best)} ({percent(probability)}).</span>')
+        st.html(render("quiet.html", text=f"{head} says {words_of(best)} ({percent(probability)})."))
         return best
     ranking = [str(index) for index in logits.argsort(descending=True).tolist()]
     _class("Class" if kind == "class" else "For", options.WHY_CLASS, ranking, 0)

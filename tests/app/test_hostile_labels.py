@@ -1,0 +1,113 @@
+"""Labels, card and source of a checkpoint are somebody else's text: no page reads them as markup."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.state import network, photos
+from app.templates import as_text, render
+from inception_model.architecture.labels import Label
+from inception_model.architecture.variants import tiny
+from inception_model.checkpoints.store import load, save
+from inception_model.inference.classifier import build
+from inception_model.serving.service import InferenceService
+from tests.app.test_look import MAIN, good
+from tests.app.test_why import PHOTO, VIEWS
+from tests.random_networks import random_classifier
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+MARKED = "[click](javascript:alert(2)) **bold** $x$"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with labels, a card and a source that would be a picture with a script, were they markup."""
+    found = random_classifier(tiny()).checkpoint
+    labels = tuple(Label(i, f"n{i}{HOSTILE}", f"{HOSTILE}{MARKED} {i}") for i in range(found.spec.classes))
+    path = tmp_path_factory.mktemp("hostile") / "hostile.safetensors"
+    save(dataclasses.replace(found, labels=labels, card=f"# {HOSTILE}\n{HOSTILE}", source=HOSTILE), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def app(hostile: Path) -> AppTest:
+    """The app with that file chosen."""
+    test = good(AppTest.from_file(MAIN, default_timeout=90).run())
+    test.selectbox(key="checkpoint").set_value("a file").run()
+    good(test.text_input(key="path").set_value(str(hostile)).run())
+    assert not test.error
+    return test
+
+
+def markup(test: AppTest) -> Iterator[tuple[str, str]]:
+    """All that a page hands over as HTML, SVG or a chart's text: (where, text)."""
+    for element in test.get("html"):
+        yield "html", element.proto.body
+    for element in test.get("bidi_component"):
+        yield from strings(json.loads(element.proto.json or "{}"), element.proto.component_name)
+    for element in test.get("plotly_chart"):
+        yield from strings(json.loads(element.proto.spec), "chart")
+
+
+def strings(value: Any, where: str, key: str = "") -> Iterator[tuple[str, str]]:
+    """The texts inside of a component's data that it takes for markup, and all of a chart's."""
+    if isinstance(value, str) and (where == "chart" or key in ("html", "svg")):
+        yield where, value
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield from strings(inner, where, name)
+    for inner in value if isinstance(value, list) else ():
+        yield from strings(inner, where, key)
+
+
+def inspect(test: AppTest) -> str:
+    """Asserts that nothing hostile is markup on this page; returns all texts."""
+    texts = list(markup(test))
+    for where, text in texts:
+        assert "<img src=x" not in text, f"{where}: {text[:200]}"
+        assert "onerror=alert(1)>" not in text, f"{where}: {text[:200]}"
+    for kind in ("warning", "error", "caption", "info"):
+        for element in getattr(test, kind):
+            assert "<img" not in element.value.replace("\\<", ""), element.value
+            assert "[click]" not in element.value.replace("\\[", ""), element.value
+    for element in test.get("markdown"):
+        assert not element.proto.allow_html, "Streamlit escapes HTML in Markdown unless it is told not to"
+    return " ".join(text for _, text in texts)
+
+
+@pytest.mark.parametrize("page", ["look", "module", "heads", "why", "cost", "model"])
+def test_no_page_takes_a_label_for_markup(app: AppTest, page: str) -> None:
+    app.session_state["scope.option.ablation.off"] = ("5b:3x3:1", "4d:5x5")
+    app.session_state["scope.option.look.sheet"] = True
+    app.session_state["scope.option.why.methods"] = ()
+    text = inspect(good(app.switch_page(f"views/{page}/page.py").run()))
+    if page != "cost":
+        assert "&lt;img src=x onerror=alert(1)&gt;" in text, "the label itself is there, as text"
+
+
+def test_why_tells_ledger_sweep_and_contrast_of_hostile_classes(hostile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = InferenceService(build(load(str(hostile)), "cpu"))
+    monkeypatch.setattr(network, "service", lambda: service)
+    monkeypatch.setattr(photos, "first_photo", lambda: PHOTO)
+    page = AppTest.from_file(str(VIEWS / "why" / "page.py"), default_timeout=90)
+    page.session_state["scope.option.why.methods"] = ()
+    page.session_state["scope.option.why.target"] = "contrast"
+    good(page.run())
+    for slot in ("why-ledger", "why-sweep"):
+        page.button(key=f"start-{slot}").click()
+        good(page.run())
+        assert page.session_state["scope.works"][slot].finished.wait(120)
+    assert "&lt;img src=x" in inspect(good(page.run()))
+    assert len(page.get("plotly_chart")) == 4, "the ledger, and the sweep at three heads"
+    service.close()
+
+
+def test_what_is_escaped_stays_readable() -> None:
+    assert render("say.html", text=HOSTILE) == '<div class="scope-say">&lt;img src=x onerror=alert(1)&gt;</div>'
+    assert as_text("a <b> [c](d) *e* f_g $h$") == r"a \<b> \[c\](d) \*e\* f_g \$h\$"
