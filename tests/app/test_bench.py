@@ -17,10 +17,10 @@ from app.jobs import stimuli as module_answers
 from app.state import network, photos, session
 from app.state.panel import Panel
 from app.state.selection import Unit
-from app.views.module import ablation_panel, atlas, specialisation, tuning
+from app.views.module import ablation_panel, atlas, specialisation
 from inception_model.analysis import selectivity
 from inception_model.analysis.ablation import Ablation, ablate
-from inception_model.analysis.selectivity import Selectivity, TuningCurve
+from inception_model.analysis.selectivity import Selectivity
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BranchKind
 from inception_model.drawing.numbers import number
 from inception_model.images import stimuli
@@ -97,19 +97,6 @@ def test_a_stimulus_becomes_the_photo_of_every_page(
     seen = small.look(taken[0]).trace.block("4d").node("5x5")[0, channel].numpy()
     bench = selectivity.node_maps(small.classifier.twin(), "4d", stimuli.Checkerboard().image())["5x5"][channel]
     assert_close(seen, bench)
-
-
-def test_the_curve_is_to_scale_and_carries_its_numbers() -> None:
-    curve = TuningCurve("grating", "frequency", "cycles per image", (0.5, 5.2915026, 56.0), (0.0, 2.0, 1.0), 0.5)
-    svg = tuning.curve_svg(curve, 56.0, 1.0, "var(--b5x5)")
-    dots = [tuple(map(float, pair)) for pair in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="3"', svg)]
-    assert_close(dots[1][0], (dots[0][0] + dots[2][0]) / 2, 0.001, scale=100)  # half of the octaves
-    assert_close(dots[2][1], (dots[0][1] + dots[1][1]) / 2, 0.001, scale=100)  # half of the answer
-    assert "strongest at 5.29 cycles per image; at the picked 56 it is 1, to an even grey 0.5" in svg
-    assert "var(--b5x5)" in svg
-    silent = dataclasses.replace(curve, responses=(0.0, 0.0, 0.0), grey=0.0)
-    assert tuning.in_words(silent, 2, 0).startswith("Silent at all 3 values")
-    assert "nan" not in tuning.curve_svg(silent, 2, 0)
 
 
 def made_up(means: dict[BranchKind, float], count: int = 60) -> dict[BranchKind, Selectivity]:

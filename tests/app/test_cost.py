@@ -8,20 +8,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.charts.costs import bars_figure
 from app.views.cost import lab, tables
+from inception_model.architecture.spec import UNITS
 from inception_model.architecture.variants import get_spec
 from inception_model.cost.layers import NAIVE
 from inception_model.cost.report import compute_report
 from inception_model.cost.timing import ModuleTiming
-from tests.compare import assert_close
 
 MAIN = str(Path(__file__).resolve().parents[2] / "app" / "main.py")
 REPORT = compute_report(get_spec("paper"))
-
-
-def widths(html: str) -> list[float]:
-    """All widths in percent, in order."""
-    return [float(w) for w in re.findall(r"width:([\d.]+)%", html)]
 
 
 def open_cost() -> AppTest:
@@ -51,36 +47,32 @@ def test_amounts(value: int, text: str) -> None:
 def test_bars_are_drawn_to_scale(quantity: tables.Quantity, kind: str) -> None:
     report = compute_report(get_spec("paper"), naive=kind)  # type: ignore[arg-type]
     largest = max(tables.of(row.naive, quantity) for row in report.modules)
-    html = tables.modules_html(report, quantity)
-    bars = html.split('class="cost-bar"')[1:]
-    assert len(bars) == 9
-    for bar, row in zip(bars, report.modules, strict=True):
-        outer, solid, *segments = widths(bar)
-        value, naive = tables.of(row.cost, quantity), tables.of(row.naive, quantity)
-        assert_close(outer, 100 * naive / largest, 1e-4, scale=100)  # percent with two digits
-        assert_close(solid, 100 * value / naive, 1e-4, scale=100)
-        assert len(segments) == 6
-        assert sum(segments) == pytest.approx(100, rel=1e-4)
-        assert tables.amount(value) in bar
+    panel = tables.modules_panel(report, quantity)
+    assert panel.scale == largest
+    for bar, row in zip(panel.bars, report.modules, strict=True):
+        assert bar.value == tables.of(row.cost, quantity)
+        assert bar.naive == tables.of(row.naive, quantity)
+        assert len(bar.pieces) == 6
+        assert [piece.reduction for piece in bar.pieces] == [name.endswith("reduce") for name in UNITS]
+        assert tables.amount(tables.of(row.cost, quantity)) in bar.words
 
 
 def test_a_reduction_wider_than_what_it_replaces_is_marked() -> None:
     spec = lab.apply_changes(get_spec("paper"), {"3a": {"3x3_reduce": 192 * 2, "5x5_reduce": 192}})
     row = compute_report(spec).row("3a")
     assert row.cost.macs > row.naive.macs
-    html = tables.modules_html(compute_report(spec), "macs").split('class="cost-row')[1]
-    assert 'class="cost-mark"' in html
-    assert widths(html)[1] == 100.0
-    assert "cost-mark" not in tables.modules_html(REPORT, "macs")
+    figure = bars_figure([tables.modules_panel(compute_report(spec), "macs")], "MACs")
+    (mark,) = [trace for trace in figure.data if trace.name == "naive"]
+    assert (list(mark.x), list(mark.y)) == ([row.naive.macs], [0])
+    assert "naive" not in {trace.name for trace in bars_figure([tables.modules_panel(REPORT, "macs")], "MACs").data}
 
 
 def test_the_budget_line_lies_at_one_and_a_half_billion() -> None:
-    html = tables.network_html(REPORT, "macs")
-    place = re.search(r'cost-mark" style="left:([\d.]+)%', html)
-    assert place is not None
-    assert_close(float(place[1]), 100 * 1.5e9 / REPORT.total_naive.macs, 1e-4, scale=100)
-    assert "budget 1.5 G" in html
-    assert "cost-mark" not in tables.network_html(REPORT, "params")
+    panel = tables.network_panel({"all": REPORT}, "macs")
+    assert panel.mark == (1.5e9, "budget 1.5 G")
+    assert panel.scale == REPORT.total_naive.macs
+    assert panel.bars[0].value == REPORT.total.macs
+    assert tables.network_panel({"all": REPORT}, "params").mark is None
 
 
 def test_table_1_prints_both_columns() -> None:
@@ -94,9 +86,9 @@ def test_table_1_prints_both_columns() -> None:
 
 def test_measured_bars_show_time_and_promise() -> None:
     timing = ModuleTiming("3a", "same-outputs", "cpu", 1, 28, (0.002, 0.002, 0.004), (0.003, 0.004, 0.005))
-    html = tables.timings_html([timing], REPORT)
-    assert "2.00 of 4.00 ms · 1.5× (2.4×)" in html
-    assert widths(html)[:2] == [100.0, 50.0]
+    (bar,) = tables.timings_panel([timing], REPORT).bars
+    assert bar.words == "2.00 of 4.00 ms · 1.5× (2.4×)"
+    assert (bar.value, bar.naive) == (pytest.approx(2.0), pytest.approx(4.0))
 
 
 def test_words_for_changes() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +26,7 @@ from inception_model.architecture.spec import BRANCHES
 from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.store import save
 from inception_model.cost.report import compute_report
+from inception_model.drawing.numbers import percent
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import Trace, capture
@@ -66,21 +69,25 @@ def test_the_page_follows_main_and_any_other_class(bundled_classifier: Classifie
     assert timeline_view.in_words(followed) in drawn(app)
     for step in followed.steps:
         assert f"rank {step.rank}: " in drawn(app)
+    wanted = [
+        [of(step) for step in followed.steps]
+        for of in (lambda s: s.probability, lambda s: s.rank, lambda s: s.entropy, lambda s: s.margin)
+    ]
+    for found, values in zip(heads_drawn(app), wanted, strict=True):
+        assert found == pytest.approx(values, rel=1e-4)
+    labels = [element.proto.alt for element in app.get("plotly_chart")]
+    assert f"main after 5b {percent(followed.steps[-1].probability)}" in labels[0]
+    assert "aux1 and aux2: " in labels[2], "the table of the probes has a chart of its own between"
 
 
-def test_charts_are_to_scale_and_carry_their_numbers(line: Timeline) -> None:
-    text = timeline_view.charts_html(line, tiny().module_names)
-    heights = [float(y) for y in re.findall(r'<circle cx="[\d.]+" cy="([\d.]+)"', text)]
-    assert len(heights) == 12
-    top, bottom = 32, 142
-    for found, step in zip(heights[:3], line.steps, strict=True):
-        assert_close(found, bottom - step.probability * (bottom - top), 0.0005, scale=bottom - top)
-    for found, step in zip(heights[6:9], line.steps, strict=True):
-        assert_close(found, bottom - step.entropy_share * (bottom - top), 0.0005, scale=bottom - top)
-    for step in line.steps:
-        assert f"{step.entropy:.2f} · {step.entropy_share:.0%}" in text
-    bars = re.findall(r"--w:([\d.]+)%", timeline_view.divergence_html(line.divergences))
-    assert_close([float(bar) for bar in bars], [100 * pair.share for pair in line.divergences], 0.0006, scale=100)
+def charts(app: AppTest) -> list[dict[str, Any]]:
+    """What plotly is asked to draw, chart by chart."""
+    return [json.loads(element.proto.spec) for element in app.get("plotly_chart")]
+
+
+def heads_drawn(app: AppTest) -> list[list[float]]:
+    """The heads' values of each of the time line's four plots."""
+    return [trace["y"] for trace in charts(app)[0]["data"] if trace["name"] == "heads"]
 
 
 def test_words_of_agreement_and_change(line: Timeline) -> None:
@@ -112,7 +119,7 @@ def test_untrained_heads_are_named_and_never_drawn(tmp_path: Path) -> None:
     assert drawn(app).count("Never trained in this checkpoint") == 2
     assert "aux1 (after 4a) was never trained" in drawn(app)
     assert "Jensen" not in drawn(app)
-    assert drawings(app).count("<circle") == 4, "one head, four charts"
+    assert [len(values) for values in heads_drawn(app)] == [1] * 4, "one head, four plots"
 
 
 def test_a_network_without_auxiliary_heads_has_a_page(tmp_path: Path) -> None:
@@ -121,7 +128,7 @@ def test_a_network_without_auxiliary_heads_has_a_page(tmp_path: Path) -> None:
     app = heads_page(tmp_path / "alone.safetensors")
     assert "no other head was trained" in drawn(app)
     assert "never trained in this checkpoint" not in drawn(app)
-    assert drawings(app).count("<circle") == 4
+    assert [len(values) for values in heads_drawn(app)] == [1] * 4
 
 
 def test_values_are_the_librarys(tiny_classifier: Classifier, trace: Trace) -> None:

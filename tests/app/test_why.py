@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -254,6 +255,14 @@ def test_ledger_and_sweep_come_on_request(small: InferenceService, opened: Calla
     assert f"Every row adds up to {signed(ledger.total)} logits" in text
     assert all(signed(value) in text for value in ledger.table.flatten().tolist())
     assert "aux2 needs" in text
+    charts = {
+        element.proto.alt.partition(",")[0]: json.loads(element.proto.spec)["data"]
+        for element in page.get("plotly_chart")
+    }
+    rows = charts["Credit of every branch in logits: 3a 1x1 " + signed(float(ledger.table[0, 0]))]
+    for trace, column in zip(rows, ledger.table.T.tolist(), strict=True):
+        assert trace["x"] == pytest.approx(column, rel=1e-6)
+    assert set(charts) >= {"aux2", "main"}, "the sweep has a chart for each trained head"
 
 
 @pytest.mark.parametrize("fill", ["zero", "mean"])

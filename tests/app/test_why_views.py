@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from app.figures.ablation import result_html, sweep_html, sweep_in_words
+from app.figures.ablation import result_html, sweep_in_words
 from app.figures.ledger import exact_html, in_words, ledger_html
 from inception_model.analysis.ablation import Ablation, ablate, sweep
 from inception_model.analysis.conductance import CreditLedger, credit_ledger, exact_split
@@ -16,7 +16,6 @@ from inception_model.drawing.numbers import signed
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import Trace, capture
-from tests.compare import assert_close
 from tests.random_networks import noise_images
 
 
@@ -45,17 +44,6 @@ def test_the_ledger_table_shows_every_number(ledger: CreditLedger) -> None:
         assert cells == [*(signed(value) for value in row), signed(sum(row))]
 
 
-def test_the_bars_are_to_scale(ledger: CreditLedger) -> None:
-    widths = [float(width) for width in re.findall(r"width:([\d.]+)%\" title", ledger_html(ledger))]
-    credits = ledger.table.abs().flatten().tolist()
-    assert len(widths) == 36
-    per_logit = sum(widths) / sum(credits)
-    assert_close(widths, [credit * per_logit for credit in credits], 2e-5, scale=100)  # percent
-    lefts = [float(left) for left in re.findall(r"left:(-?[\d.]+)%", ledger_html(ledger))]
-    assert min(lefts) >= 0
-    assert max(lefts) <= 100
-
-
 def test_the_exact_sum_and_the_sentence(tiny_classifier: Classifier, trace: Trace, ledger: CreditLedger) -> None:
     split = exact_split(tiny_classifier, trace, Target(3))
     text = exact_html(split)
@@ -65,13 +53,9 @@ def test_the_exact_sum_and_the_sentence(tiny_classifier: Classifier, trace: Trac
     assert f"Most was earned by {ledger.modules[best // 4]} {names[BRANCHES[best % 4]]}" in in_words(ledger)
 
 
-def test_the_sweep_has_a_lane_for_every_branch_that_a_head_sees(tiny_classifier: Classifier, trace: Trace) -> None:
+def test_the_sweep_in_words_names_the_branch_that_is_needed_most(tiny_classifier: Classifier, trace: Trace) -> None:
     swept = sweep(tiny_classifier, trace)
-    text = sweep_html(swept, tiny_classifier.network.spec, ("aux1", "aux2", "main"), Target(3, name="three"))
-    assert text.count(" off: ") == 4 * (3 + 6 + 9)
-    assert text.count("lies behind this head") == 6 + 3
     delta = swept.delta("main")[:, :, 0, 3]
-    assert f"5b pool off: {signed(float(delta[8, 3]), 3)} logits" in text
     needed = int(delta.flatten().argmin())
     assert f"main needs {swept.modules[needed // 4]} " in sweep_in_words(swept, Target(3, name="three"))
 
@@ -81,7 +65,7 @@ def test_before_and_after_of_three_heads(tiny_classifier: Classifier, trace: Tra
     text = result_html(result, ("aux1", "main"), lambda index: f"<b>thing</b> {index}")
     assert "<b>thing" not in text
     assert "&lt;b&gt;thing&lt;/b&gt; 0" in text
-    first, second, third = re.findall(r"<section.*?</section>", text)
+    first, second, third = re.findall(r"<section.*?</section>", text, re.DOTALL)
     assert "does not see this" in first
     assert "Never trained" in second
     assert "does not see this" not in third

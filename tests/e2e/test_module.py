@@ -49,7 +49,7 @@ def test_into_a_module_and_onto_the_bench(new_page: OpenPage, app_url: str) -> N
     expect(title).to_contain_text(re.compile(r"4d · 5×5 · channel \d+"))
 
     screen.click(page.locator(".st-key-bench-open").get_by_text("Open the bench"))
-    picture, curve = page.locator(".bench img").first, page.locator(".tune svg")
+    picture, curve = page.locator(".bench img").first, page.locator(".st-key-bench-curve .stPlotlyChart")
     expect(curve).to_have_attribute("aria-label", re.compile("at the picked 90 it is"))
     shown, drawn = picture.get_attribute("src"), curve.get_attribute("aria-label")
     slider = page.locator(".st-key-bench-grating-frequency").get_by_role("slider")

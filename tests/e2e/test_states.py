@@ -153,7 +153,7 @@ def test_states_of_a_module(new_page: OpenPage, app_url: str) -> None:
     screen.open_app(page, f"{app_url}/module?module=4b&branch=3x3&channel=5")
     press(page, "show all channels of the concatenation")
     screen.click(page.locator(".st-key-bench-open").get_by_text("Open the bench"))
-    expect(page.locator(".tune svg")).to_be_visible()
+    expect(page.locator(".st-key-bench-curve .main-svg").first).to_be_visible()
     screen.click(page.locator(".st-key-ablation-off").get_by_text("5×5", exact=True).first)
     expect(page.get_by_text(re.compile("Without 5×5 of 4b"))).to_be_visible()
     taught(page, "module", "channel", "profiles", "bench", "ablation")
@@ -165,9 +165,10 @@ def test_states_of_why(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}/why")
     screen.press(page.get_by_role("slider", name=re.compile("Steps of the path")), "Home")
-    for name, shown in (("Make the ledger from black in 10 steps", ".ledger"), ("Switch off each of", ".sweep")):
+    asked = {"Make the ledger from black in 10 steps": "why-ledger-chart", "Switch off each of": "why-sweep-main"}
+    for name, key in asked.items():
         screen.click(page.get_by_role("button", name=re.compile(name)))
-        expect(page.locator(shown).first).to_be_visible()
+        expect(page.locator(f".st-key-{key} .main-svg").first).to_be_visible()
     expect(page.locator(".why-map img")).to_have_count(5)
     taught(page, "attribution", "gallery", "score-sum", "ledger", "sweep")
     look_at(page, "gallery, ledger and sweep")
