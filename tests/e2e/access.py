@@ -1,6 +1,6 @@
 """What a page owes to who cannot see it or has no mouse: names, places in the tab order, visible focus, no jumps.
 
-Every check looks into open shadow roots as well.
+Every check looks into open shadow roots as well. Plotly measures texts in a drawing off the screen: no picture.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NAMELESS = f"""() => {{ {_WALK}
       found.push('empty alt outside of a named button: ' + say(node));
     if (node.getAttribute('role') === 'img' && !named(node)) found.push('nameless picture: ' + say(node));
     if (node.getAttribute('role') === 'img') continue;
-    const own = node.matches('svg:not(svg svg), canvas');
+    const own = node.matches('svg:not(svg svg):not(#js-plotly-tester), canvas');
     if (own && !control && !named(node) && !above(up(node), (at) => at.matches(CONTROL) || at.getAttribute('role') ===
       'img') && node.getAttribute('role') !== 'presentation') found.push('nameless drawing: ' + say(node));
   }}
