@@ -11,14 +11,28 @@ import html
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.charts.template import page_style
 from app.static import style
 from inception_model.drawing.palette import COLOURS
 
 _VARIABLES = ";".join(f"--{name}:light-dark({light},{dark})" for name, (light, dark) in COLOURS.items())
 
+
+def chart_rules() -> str:
+    """Rules that give the greys of every chart the page's own values: charts are drawn once, in the light palette."""
+    rules = []
+    for name in ("ink", "mut", "line", "bg", "card"):
+        value = COLOURS[name][0].lstrip("#")
+        written = f"rgb({', '.join(str(int(value[at : at + 2], 16)) for at in (0, 2, 4))})"
+        rules += [
+            f'.stPlotlyChart :is([style*="{what}: {written}"], [{what}="{written}"])'
+            f" {{ {what}: var(--{name}) !important; }}"
+            for what in ("fill", "stroke")
+        ]
+    return "\n".join(rules)
+
+
 _CSS = f""".stApp, [data-testid="stPopoverBody"] {{ {_VARIABLES} }}
-{style("page")}{page_style()}"""
+{style("page")}{style("chart")}{chart_rules()}"""
 """The colours as variables, the page's style sheet, and what gives charts the page's greys."""
 
 

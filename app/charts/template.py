@@ -1,6 +1,6 @@
 """The one plotly template of this house, and the few helpers that all charts share.
 
-Figures are drawn in the light palette. On a page `app/static/chart.css` gives the greys (text, rules, the main head)
+Figures are drawn in the light palette. On a page `app.theme.chart_rules` gives the greys (text, rules, the main head)
 the page's own values, so that a chart follows light and dark without being drawn again; branch and head colours are
 the same on both. An exported picture has the light greys on a transparent ground.
 """
@@ -11,7 +11,6 @@ import html
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from app.static import style
 from inception_model.drawing.palette import COLOURS
 
 if TYPE_CHECKING:  # plotly takes a third of a second to import: only pages with charts wait for it
@@ -103,18 +102,3 @@ def note(text: str, *, x: float, y: float, **settings: Any) -> dict[str, Any]:
 def ends(low: float, high: float, names: Mapping[float, str], **settings: Any) -> Axis:
     """An axis from low to high that names these values only."""
     return {"range": [low, high], "tickvals": list(names), "ticktext": list(names.values()), **settings}
-
-
-def page_style() -> str:
-    """Rules that give the greys of every chart on a page the page's own values, in light and in dark."""
-    rules = []
-    for name in ("ink", "mut", "line", "bg", "card"):
-        value = colour(name).lstrip("#")
-        red, green, blue = (int(value[at : at + 2], 16) for at in (0, 2, 4))
-        for what in ("fill", "stroke"):
-            written = f"rgb({red}, {green}, {blue})"
-            rules.append(
-                f'.stPlotlyChart :is([style*="{what}: {written}"], [{what}="{written}"])'
-                f" {{ {what}: var(--{name}) !important; }}"
-            )
-    return "\n".join([*rules, style("chart")])

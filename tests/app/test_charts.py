@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from app import theme
 from app.charts import costs, credits, histogram, probes, specialisation, timeline, training, tuning
 from app.charts.template import NAME, plain
 from inception_model.analysis.conductance import CreditLedger
@@ -272,3 +273,12 @@ def test_there_is_one_template() -> None:
     import plotly.io as pio
 
     assert figure.layout.template == pio.templates[NAME]
+
+
+def test_on_a_page_every_grey_of_a_chart_is_the_page_s() -> None:
+    rules = theme.chart_rules()
+    for name, written in (("ink", "rgb(27, 31, 36)"), ("mut", "rgb(93, 102, 112)"), ("bg", "rgb(255, 255, 255)")):
+        for what in ("fill", "stroke"):
+            assert f'[style*="{what}: {written}"]' in rules
+            assert f"{{ {what}: var(--{name}) !important; }}" in rules
+    assert COLOURS["aux1"][0] == COLOURS["aux1"][1], "what is no grey is the same in light and dark"
