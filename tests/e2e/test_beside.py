@@ -59,7 +59,7 @@ def test_two_photos_on_every_page_by_keyboard(new_page: OpenPage, app_url: str) 
 
     screen.go(page, "Heads")
     expect(page.get_by_role("img", name=re.compile("^aux1 .*a signed map on (cat|officer)"))).to_have_count(2)
-    expect(page.get_by_role("img", name=re.compile("^Probability of Egyptian cat"))).to_have_count(2)
+    expect(page.get_by_role("figure", name=re.compile("^Probability of Egyptian cat"))).to_have_count(2)
     assert_fits_everywhere(page)
 
     screen.go(page, "Why")
