@@ -9,8 +9,7 @@ from torch import Tensor
 from app.jobs.background import Job
 from app.state import network
 from app.state.panel import Panel
-from inception_model.analysis.ablation import Ablation, AblationResult, Fill, Sweep, ablate, channel_means, sweep
-from inception_model.images.baselines import baseline
+from inception_model.analysis.ablation import FILLS, Ablation, AblationResult, Fill, Sweep, ablate, fill_means, sweep
 from inception_model.inference.classifier import Classifier
 from inception_model.progress import Progress
 
@@ -18,7 +17,7 @@ from inception_model.progress import Progress
 def result_of(panel: Panel, ablation: Ablation) -> AblationResult:
     """A panel's photo through the network without these parts; raises BusyError where there is no place to run."""
     service, trace = network.service(), panel.trace()
-    means = blurred_means(panel) if ablation.fill == "mean" else None
+    means = _means(panel, ablation.fill)
     return panel.remember(
         ("ablation", ablation), lambda: service.run(lambda twin: ablate(twin, trace, ablation, means))
     )
@@ -26,7 +25,7 @@ def result_of(panel: Panel, ablation: Ablation) -> AblationResult:
 
 def sweep_job(panel: Panel, fill: Fill) -> Job:
     """Every branch switched off, one at a time (a Sweep)."""
-    trace, means = panel.trace(), blurred_means(panel) if fill == "mean" else None
+    trace, means = panel.trace(), _means(panel, fill)
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Sweep:
         return sweep(twin, trace, fill, means, progress=progress, cancel=cancel)
@@ -34,12 +33,13 @@ def sweep_job(panel: Panel, fill: Fill) -> Job:
     return Job(("ablation", "sweep", fill), compute)
 
 
-def blurred_means(panel: Panel) -> dict[str, Tensor]:
-    """Module -> every channel's mean over the blurred photo: what the fill `mean` puts in."""
+def _means(panel: Panel, fill: Fill) -> dict[str, Tensor] | None:
+    """Module -> what the fill sets every channel to; None for zero, for which nothing has to run."""
+    if FILLS[fill].baseline is None:
+        return None
     image = panel.photo.image
 
-    def means(twin: Classifier) -> dict[str, Tensor]:
-        x = twin.preprocessing(image)
-        return channel_means(twin, baseline("blur", x, twin.preprocessing))
+    def means(twin: Classifier) -> dict[str, Tensor] | None:
+        return fill_means(twin, twin.preprocessing(image), fill)
 
-    return panel.remember(("ablation", "means"), lambda: network.service().run(means))
+    return panel.remember(("ablation", "means", fill), lambda: network.service().run(means))

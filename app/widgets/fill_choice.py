@@ -8,12 +8,10 @@ from app.state import options
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.analysis.ablation import FILLS, Fill
 
-FILL_NAMES: dict[Fill, str] = {"zero": "zero", "mean": "mean over the blurred photo"}
-
 
 def fill_choice() -> Fill:
     """Draws the choice and returns it."""
     return persistent_choice(
         st.segmented_control, "Set to", options.ABLATION_FILL, FILLS,
-        options=list(FILLS), format_func=FILL_NAMES.get, required=True,
+        options=list(FILLS), format_func=lambda fill: FILLS[fill].words, required=True,
     )  # fmt: skip

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -20,17 +20,52 @@ from inception_model.progress import Progress, report
 from ..architecture.address import Part
 from ..architecture.network import Heads
 from ..architecture.spec import BRANCHES, HeadName, NetworkSpec
+from ..images.baselines import baseline
 from ..inference.classifier import Classifier
 from ..inference.targets import Target
 from ..inference.trace import Trace
 
-Fill = Literal["zero", "mean"]
-FILLS: tuple[Fill, ...] = get_args(Fill)
+Fill = Literal["zero", "mean-colour", "mean-blur"]
+
+
+@dataclass(frozen=True)
+class FillKind:
+    """What channels are set to, in words, and the baseline (`images.baselines`) whose channel means it is, if any.
+
+    `reference`: whether an image of one's own may stand for the baseline.
+    """
+
+    words: str
+    baseline: str | None
+    reference: bool = False
+
+    def of_channels(self, reference: str | None = None) -> str:
+        """What channels are set to, within a sentence; `reference`: the name of an image that stands for its own."""
+        return f"their mean over {reference}" if reference else f"their {self.words}" if self.baseline else self.words
+
+
+FILLS: dict[Fill, FillKind] = {
+    "zero": FillKind("zero", None),
+    "mean-colour": FillKind("mean over an image of the mean colour", "mean", reference=True),
+    "mean-blur": FillKind("mean over the blurred photo", "blur"),
+}
+"""By name: the same name means the same everywhere, on the command line, on the page and in the report."""
+
+REFERENCE_FILLS: tuple[Fill, ...] = tuple(name for name, kind in FILLS.items() if kind.reference)
+"""The fills whose baseline an image of one's own may stand for."""
+
+
+def find_fill(name: str, former: Mapping[str, Fill] | None = None) -> Fill:
+    """The fill of that name, or of a `former` one; raises ValueError that lists the names of today."""
+    found = (former or {}).get(name, name)
+    if found not in FILLS:
+        raise ValueError(f"unknown fill {name!r}; allowed: {', '.join(FILLS)}")
+    return found
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """A set of parts, and what they are set to: zero, or every channel's mean over a reference image."""
+    """A set of parts, and what they are set to, by its name in FILLS."""
 
     parts: tuple[Part, ...]
     fill: Fill = "zero"
@@ -38,11 +73,10 @@ class Ablation:
     @classmethod
     def parse(cls, texts: Sequence[str], spec: NetworkSpec, fill: str = "zero") -> Ablation:
         """From `4d`, `4d:5x5`, `4d:5x5:17`, ...; raises ValueError that lists what is allowed."""
-        if fill not in FILLS:
-            raise ValueError(f"unknown fill {fill!r}; allowed: {', '.join(FILLS)}")
+        kind = find_fill(fill)
         if not texts:
             raise ValueError("nothing to switch off: name a module, branch or channel, such as 4d, 4d:5x5 or 4d:5x5:17")
-        return cls(tuple(dict.fromkeys(Part.parse(text, spec) for text in texts)), FILLS[FILLS.index(fill)])
+        return cls(tuple(dict.fromkeys(Part.parse(text, spec) for text in texts)), kind)
 
     def modules(self, spec: NetworkSpec) -> tuple[str, ...]:
         """Names of the touched modules, in depth order."""
@@ -164,13 +198,29 @@ def channel_means(classifier: Classifier, reference: Tensor) -> dict[str, Tensor
         return {name: output.float().mean(dim=(2, 3)).cpu() for name, output in outputs}
 
 
+def fill_means(
+    classifier: Classifier, x: Tensor, fill: Fill, reference: Tensor | None = None
+) -> dict[str, Tensor] | None:
+    """What `ablate` and `sweep` take as `means` for images (N, 3, S, S), normalised; None for the fill "zero".
+
+    Module -> (N, C): every channel's mean over the fill's baseline for these images, or over `reference` (1 or N, 3, S,
+    S), normalised; raises ValueError for a reference where the fill takes none.
+    """
+    kind = FILLS[fill]
+    if reference is not None and not kind.reference:
+        raise ValueError(f"a reference goes with the fill {' or '.join(REFERENCE_FILLS)}; got {fill}")
+    if kind.baseline is None:
+        return None
+    start = baseline(kind.baseline, x, classifier.preprocessing) if reference is None else reference
+    return channel_means(classifier, start)
+
+
 def ablate(
     classifier: Classifier, trace: Trace, ablation: Ablation, means: Mapping[str, Tensor] | None = None
 ) -> AblationResult:
     """Switches the parts off for all N images of the trace and asks the heads again.
 
-    `means`, for the fill "mean", comes from `channel_means` of one reference image or of N. No hooks: many threads may
-    use one Classifier.
+    `means` comes from `fill_means`, of one image or of N. No hooks: many threads may use one Classifier.
     """
     started = time.perf_counter()
     spec = classifier.network.spec
@@ -222,7 +272,7 @@ def _fill_values(
     if fill == "zero":
         return {name: torch.zeros(1, spec.block(name).out_channels) for name in modules}
     if means is None:
-        raise ValueError("the fill 'mean' needs the channel means of a reference image: pass channel_means(...)")
+        raise ValueError(f"the fill {fill!r} needs the channel means of an image: pass fill_means(...)")
     return {name: means[name] for name in modules}
 
 

@@ -7,23 +7,35 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from ..analysis.ablation import Ablation, AblationResult, Fill, RankChange, ablate, channel_means, sweep
+from ..analysis.ablation import (
+    FILLS,
+    REFERENCE_FILLS,
+    Ablation,
+    AblationResult,
+    Fill,
+    RankChange,
+    ablate,
+    fill_means,
+    sweep,
+)
 from ..architecture.spec import BRANCHES
-from ..images.baselines import baseline
 from ..images.decode import open_photo
 from ..inference.classifier import Classifier
 from ..inference.targets import FORMS, Target
 from ..inference.trace import capture
-from .common import add_top_option, classifier_from, describe, finish, image_argument, print_json, require_positive
+from .common import (
+    add_fill_option,
+    add_top_option,
+    classifier_from,
+    describe,
+    finish,
+    image_argument,
+    print_json,
+    require_positive,
+)
 
-FILLS: dict[str, tuple[Fill, str]] = {
-    "zero": ("zero", "zero"),
-    "mean-blur": ("mean", "their means over the blurred image"),
-    "mean": ("mean", "their means over an image of the mean colour, or over --reference"),
-}
-"""--fill: the library's fill, and what the channels are set to, in words."""
+FORMER_FILLS: dict[str, Fill] = {"mean": "mean-colour"}
+"""Names that --fill of this command had, and what they meant."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,14 +50,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="4d, 4d:5x5 or 4d:5x5:17; may be given many times",
     )
     what.add_argument("--sweep", action="store_true", help="each of the branches of every module alone")
+    add_fill_option(parser, FORMER_FILLS)
     parser.add_argument(
-        "--fill",
-        default="zero",
-        choices=tuple(FILLS),
-        help="; ".join(f"{name}: {text}" for name, (_, text) in FILLS.items()),
-    )
-    parser.add_argument(
-        "--reference", type=Path, metavar="IMAGE", help="the image whose channel means --fill mean takes"
+        "--reference",
+        type=Path,
+        metavar="IMAGE",
+        help=f"the image whose channel means --fill {' or '.join(REFERENCE_FILLS)} takes",
     )
     parser.add_argument("--target", default="auto", help=f"of the sweep: {FORMS} (auto: the main head's best class)")
     add_top_option(parser)
@@ -55,19 +65,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Prints before and after, or the sweep's table, or JSON."""
     require_positive(args, "top")
-    if args.reference is not None and args.fill != "mean":
-        raise ValueError(f"--reference goes with --fill mean; got --fill {args.fill}")
+    if args.reference is not None and args.fill not in REFERENCE_FILLS:
+        raise ValueError(f"--reference goes with --fill {' or '.join(REFERENCE_FILLS)}; got --fill {args.fill}")
     photo = open_photo(args.image)
     classifier = classifier_from(args)
-    fill, words = FILLS[args.fill]
+    words = FILLS[args.fill].of_channels(args.reference and str(args.reference))
     if not args.sweep:
-        ablation = Ablation.parse(args.off, classifier.network.spec, fill)
+        ablation = Ablation.parse(args.off, classifier.network.spec, args.fill)
     x = classifier.preprocessing(photo.image)
-    trace, means = capture(classifier, x), _means(classifier, x, args)
+    reference = args.reference and classifier.preprocessing(open_photo(args.reference).image)
+    trace, means = capture(classifier, x), fill_means(classifier, x, args.fill, reference)
     head = {**describe(classifier), "path": str(args.image), "fill": args.fill}
     if args.sweep:
         target = Target.parse(args.target, classifier.checkpoint.labels, trace.logits("main")[0])
-        swept = sweep(classifier, trace, fill, means)
+        swept = sweep(classifier, trace, args.fill, means)
         numbers = swept.as_dict(target, classifier.trained_heads)
         answer = {**head, "target": asdict(target), "seconds": round(swept.seconds, 4), "sweep": numbers}
         text = _sweep_text(answer, words)
@@ -79,15 +90,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(text))
     return 0
-
-
-def _means(classifier: Classifier, x: Tensor, args: argparse.Namespace) -> dict[str, Tensor] | None:
-    if args.fill == "zero":
-        return None
-    if args.reference is not None:
-        return channel_means(classifier, classifier.preprocessing(open_photo(args.reference).image))
-    reference = "blur" if args.fill == "mean-blur" else "mean"
-    return channel_means(classifier, baseline(reference, x, classifier.preprocessing))
 
 
 def _json(classifier: Classifier, result: AblationResult, count: int) -> dict[str, Any]:

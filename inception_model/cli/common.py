@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..analysis.ablation import FILLS, Fill
 from ..inference.classifier import DEVICES, DTYPES, Classifier, build
 from ..training.data import read_labels
 
@@ -36,6 +37,19 @@ def finish(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], 
 def add_top_option(parser: argparse.ArgumentParser) -> None:
     """--top."""
     parser.add_argument("--top", type=int, default=5, help="classes per head (default 5)")
+
+
+def add_fill_option(parser: argparse.ArgumentParser, former: Mapping[str, Fill]) -> None:
+    """--fill: what is switched off is set to; always a name of today afterwards, also where a `former` one is given."""
+    known = [f"{name}: {kind.of_channels()}" for name, kind in FILLS.items()]
+    known += [f"{name}: the former name of {fill}" for name, fill in former.items()]
+    parser.add_argument(
+        "--fill",
+        default="zero",
+        type=lambda text: former.get(text, text),
+        choices=tuple(FILLS),
+        help=f"what switched-off channels are set to; {'; '.join(known)}",
+    )
 
 
 def require_positive(args: argparse.Namespace, *options: str) -> None:

@@ -18,9 +18,9 @@ from ..images.samples import available_samples, sample_photo
 from ..images.stimuli import sample_stimuli
 from ..inference.targets import FORMS
 from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
-from ..report.page import FILLS
 from ..report.saving import require_place
-from .common import classifier_from, finish, print_json
+from ..report.settings import FORMER_FILLS
+from .common import add_fill_option, classifier_from, finish, print_json
 from .explain import read_pairs
 
 
@@ -49,9 +49,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--module", default="4d", help="the module that is shown with every channel (default 4d)")
     parser.add_argument("--steps", type=int, default=50, help="intervals of the ledger's path (default 50)")
-    parser.add_argument(
-        "--fill", default="zero", choices=tuple(FILLS.values()), help="what a branch is switched off to"
-    )
+    add_fill_option(parser, FORMER_FILLS)
     finish(parser, run)
 
 
@@ -63,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
     for name in methods:
         find_method(name)
     photo = named_photo(args.image)
-    fill = next(fill for fill, name in FILLS.items() if name == args.fill)
     settings = Settings(
         head=args.head,
         target=args.target,
@@ -73,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         options=tuple(read_pairs(args.option).items()),
         module=args.module,
         steps=args.steps,
-        fill=fill,
+        fill=args.fill,
         checkpoint=Path(args.checkpoint).name,
     )
     classifier = classifier_from(args)

@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
-from ..analysis.ablation import channel_means, sweep
+from ..analysis.ablation import fill_means, sweep
 from ..analysis.conductance import credit_ledger, exact_split
 from ..analysis.probes import Probes
 from ..analysis.timeline import timeline
@@ -174,13 +173,11 @@ class _Parts:
 
     def ablation(self) -> dict[str, Any]:
         """Every branch switched off in turn."""
-        means: dict[str, Tensor] | None = None
-        if self.settings.fill == "mean":
-            x = self.classifier.preprocessing(self.photo.image)
-            means = channel_means(self.classifier, baseline("blur", x, self.classifier.preprocessing))
-        found = sweep(self.classifier, self.trace, self.settings.fill, means, **self._running("ablation"))
+        fill = self.settings.fill
+        means = fill_means(self.classifier, self.classifier.preprocessing(self.photo.image), fill)
+        found = sweep(self.classifier, self.trace, fill, means, **self._running("ablation"))
         rows = found.as_dict(self.target, self.classifier.trained_heads)
-        return {"fill": self.settings.fill, "seconds": round(found.seconds, 4), "heads": rows}
+        return {"fill": found.fill, "seconds": round(found.seconds, 4), "heads": rows}
 
 
 def _network(classifier: Classifier) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from ..analysis.ablation import Fill
 from ..architecture.spec import BRANCHES, UNITS
 from ..drawing.atlas import Atlas
 from ..drawing.colormaps import colour_bar
@@ -28,9 +27,6 @@ from .collect import CHANNELS_SHOWN, Findings
 
 SIDES = {"photo": 560, "map": 560, "map alone": 448}
 """Longest side of a picture in pixels."""
-
-FILLS: dict[Fill, str] = {"zero": "zero", "mean": "mean-blur"}
-"""The library's fills as the command line calls them."""
 
 
 def manifest(findings: Findings, photo: Photo, *, with_image: bool = True) -> dict[str, Any]:
@@ -56,7 +52,7 @@ def command(facts: dict[str, Any], name: str | None) -> str:
         "baseline": settings["baseline"],
         "module": settings["module"],
         "steps": settings["steps"],
-        "fill": FILLS[settings["fill"]],
+        "fill": settings["fill"],
         "checkpoint": settings["checkpoint"] or network["checkpoint"],
         "device": network["device"].partition(":")[0],
         "precision": network["precision"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..analysis.ablation import Fill
+from ..analysis.ablation import Fill, find_fill
 from ..architecture.spec import HeadName
 from ..attribution import METHODS, AttributionError, find_method
 from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
@@ -16,6 +16,9 @@ from ..inference.targets import Target
 METHODS_SHOWN = ("gradcam", "integrated_gradients")
 """The maps of a report when nothing else is asked for."""
 
+FORMER_FILLS: dict[str, Fill] = {"mean": "mean-blur"}
+"""Names of fills that settings and manifests had, and what they meant."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,7 +26,7 @@ class Settings:
 
     `target`: what `targets.FORMS` says, for `head`. `layer`, `baseline`, `options`: as `explain` takes them, for every
     method that has them; the ledger starts at the same baseline and takes `steps` intervals. `module` is shown with
-    every channel. `fill`: what a branch that is switched off is set to, `mean` being over the blurred photo.
+    every channel. `fill`: what a branch that is switched off is set to, a name of `analysis.ablation.FILLS`.
     `checkpoint`: how the network was asked for, a name or a file's name without its folder (default: its own name).
     """
 
@@ -37,6 +40,10 @@ class Settings:
     steps: int = 50
     fill: Fill = "zero"
     checkpoint: str = ""
+
+    def __post_init__(self) -> None:
+        """A former name of a fill becomes today's; raises ValueError for an unknown one."""
+        object.__setattr__(self, "fill", find_fill(self.fill, FORMER_FILLS))
 
 
 def check(classifier: Classifier, settings: Settings) -> HeadName:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..analysis.ablation import FILLS
 from ..drawing.numbers import amount, number, percent, short, signed
 from ..drawing.palette import BRANCH_NAMES
 
@@ -137,7 +138,7 @@ def ablation(facts: Facts) -> str:
     rows = found["heads"][head]
     flat = [(value, row["module"], kind) for row in rows for kind, value in row["branches"].items()]
     need, spare = min(flat), max(flat)
-    to = {"zero": "zero", "mean": "their mean over the blurred photo"}[found["fill"]]
+    to = FILLS[found["fill"]].of_channels()
     return (
         f"Each of the {len(flat)} branches is set to {to} in turn, all others stay. {head} needs {need[1]} "
         f"{BRANCH_NAMES[need[2]]} most: without it the score of {target_words(facts)} changes by {signed(need[0])} "

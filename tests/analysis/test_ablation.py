@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from inception_model.analysis.ablation import Ablation, ablate, channel_means, ranks, sweep
+from inception_model.analysis.ablation import FILLS, Ablation, Fill, ablate, channel_means, fill_means, ranks, sweep
 from inception_model.architecture import variants
 from inception_model.architecture.address import Part
 from inception_model.architecture.network import GoogLeNet, Heads
@@ -99,7 +99,10 @@ def test_mean_fill_equals_plain_hooks(classifier: Classifier, count: int) -> Non
     with torch.no_grad():
         means = {name: output.mean((2, 3)) for name, output in classifier.network.trunk(reference)}
     result = ablate(
-        classifier, capture(classifier, x), off(classifier, *texts, fill="mean"), channel_means(classifier, reference)
+        classifier,
+        capture(classifier, x),
+        off(classifier, *texts, fill="mean-colour"),
+        channel_means(classifier, reference),
     )
     with plain_hooks(classifier.network, CASES[texts], means):
         expected = classifier.heads_of(x)
@@ -161,12 +164,12 @@ def test_a_late_ablation_costs_less_than_half_a_forward() -> None:
     assert macs["4a:1x1"] < full.get_total_flops() // 4
 
 
-@pytest.mark.parametrize("fill", ["zero", "mean"])
-def test_sweep_equals_single_ablations(classifier: Classifier, fill: str) -> None:
-    trace = capture(classifier, noise_images(2))
-    means = channel_means(classifier, noise_images(2, seed=5)) if fill == "mean" else None
+@pytest.mark.parametrize("fill", FILLS)
+def test_sweep_equals_single_ablations(classifier: Classifier, fill: Fill) -> None:
+    x = noise_images(2)
+    trace, means = capture(classifier, x), fill_means(classifier, x, fill)
     seen: list[tuple[int, int]] = []
-    result = sweep(classifier, trace, fill, means, progress=lambda done, total: seen.append((done, total)))  # type: ignore[arg-type]
+    result = sweep(classifier, trace, fill, means, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(done, 9) for done in range(10)]
     assert result.modules == classifier.network.spec.module_names
     for i, name in enumerate(result.modules):
@@ -234,9 +237,9 @@ def test_parts_are_written_as_they_are_read() -> None:
 def test_an_ablation_without_parts_or_reference_is_refused(with_aux: Classifier) -> None:
     with pytest.raises(ValueError, match="nothing to switch off"):
         Ablation.parse([], variants.tiny())
-    with pytest.raises(ValueError, match="unknown fill 'grey'; allowed: zero, mean"):
+    with pytest.raises(ValueError, match="unknown fill 'grey'; allowed: zero, mean-colour, mean-blur"):
         Ablation.parse(["4d"], variants.tiny(), "grey")
     with pytest.raises(ValueError, match="needs the channel means"):
-        ablate(with_aux, capture(with_aux, noise_images(1)), off(with_aux, "4d", fill="mean"))
+        ablate(with_aux, capture(with_aux, noise_images(1)), off(with_aux, "4d", fill="mean-blur"))
     with pytest.raises(KeyError, match="no head 'aux3' in this network; it has: aux1, aux2, main"):
         ablate(with_aux, capture(with_aux, noise_images(1)), off(with_aux, "4d")).logits("aux3")

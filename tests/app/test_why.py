@@ -20,7 +20,7 @@ from app.figures import attribution_map, trust_badge
 from app.jobs import attribution, conductance
 from app.state import network, photos
 from app.state.panel import Panel
-from inception_model.analysis.ablation import Ablation, ablate, channel_means
+from inception_model.analysis.ablation import FILLS, Ablation, Fill, ablate, fill_means
 from inception_model.analysis.conductance import credit_ledger, exact_split
 from inception_model.architecture.variants import tiny
 from inception_model.attribution import METHODS, Attribution, explain
@@ -265,17 +265,16 @@ def test_ledger_and_sweep_come_on_request(small: InferenceService, opened: Calla
     assert set(charts) >= {"aux2", "main"}, "the sweep has a chart for each trained head"
 
 
-@pytest.mark.parametrize("fill", ["zero", "mean"])
+@pytest.mark.parametrize("fill", FILLS)
 def test_branches_are_switched_off_on_the_module_page(
-    small: InferenceService, opened: Callable[..., AppTest], fill: str
+    small: InferenceService, opened: Callable[..., AppTest], fill: Fill
 ) -> None:
     page = opened("module", ablation__fill=fill)
     module = "4d"
     page.button_group(key="ablation-off").set_value([f"{module}:1x1", f"{module}:pool"])
     good(page.run())
     trace, classifier = small.look(PHOTO).trace, small.classifier
-    x = classifier.preprocessing(PHOTO.image)
-    means = channel_means(classifier, baseline("blur", x, classifier.preprocessing))
+    means = fill_means(classifier, classifier.preprocessing(PHOTO.image), fill)
     ablation = Ablation.parse([f"{module}:1x1", f"{module}:pool"], classifier.network.spec, fill)
     result = ablate(classifier, trace, ablation, means)
     text = re.sub(r"\s+", " ", words(page))

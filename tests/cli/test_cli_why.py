@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from inception_model.analysis.ablation import Ablation, ablate, channel_means
+from inception_model.analysis.ablation import FILLS, Ablation, ablate, channel_means
 from inception_model.architecture.spec import BRANCHES
 from inception_model.cli import main
 from inception_model.images.baselines import baseline
-from inception_model.images.decode import Photo
+from inception_model.images.decode import Photo, open_photo
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.trace import Trace, capture
 from tests.compare import assert_close
@@ -78,20 +78,34 @@ def test_ablate_to_the_mean_of_a_reference(
 ) -> None:
     preprocessing = bundled_classifier.preprocessing
     espresso = str(photo_paths["espresso"])
+    colour, own = baseline("mean", x, preprocessing), preprocessing(open_photo(Path(espresso)).image)
     references = {
-        ("--fill", "mean-blur"): baseline("blur", x, preprocessing),
-        ("--fill", "mean"): baseline("mean", x, preprocessing),
-        ("--fill", "mean", "--reference", espresso): None,
+        ("mean-blur",): baseline("blur", x, preprocessing),
+        ("mean-colour",): colour,
+        ("mean",): colour,
+        ("mean-colour", "--reference", espresso): own,
+        ("mean", "--reference", espresso): own,
     }
     logits = set()
     for options, reference in references.items():
-        found = answer(capsys, "ablate", path, "--off", "4e", *options)["heads"]["main"]["top"][0]
+        said = answer(capsys, "ablate", path, "--off", "4e", "--fill", *options)
+        assert said["fill"] == ("mean-blur" if options[0] == "mean-blur" else "mean-colour")
+        found = said["heads"]["main"]["top"][0]
         logits.add(found["logit"]["after"])
-        if reference is not None:
-            ablation = Ablation.parse(["4e"], bundled_classifier.network.spec, "mean")
-            after = ablate(bundled_classifier, trace, ablation, channel_means(bundled_classifier, reference)).after.main
-            assert_close(found["logit"]["after"], after[0, found["index"]], scale=float(after.norm()))
+        ablation = Ablation.parse(["4e"], bundled_classifier.network.spec, "mean-colour")
+        after = ablate(bundled_classifier, trace, ablation, channel_means(bundled_classifier, reference)).after.main
+        assert_close(found["logit"]["after"], after[0, found["index"]], scale=float(after.norm()))
     assert len(logits) == 3
+
+
+def test_the_table_says_what_the_channels_were_set_to(
+    path: str, photo_paths: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = str(photo_paths["espresso"])
+    said = {("--fill", name): kind.of_channels() for name, kind in FILLS.items()}
+    for options, words in {**said, ("--fill", "mean", "--reference", own): f"their mean over {own}"}.items():
+        assert main(["ablate", path, "--off", "5b", *options, "--device", "cpu"]) == 0
+        assert f"5b set to {words};" in capsys.readouterr().out.partition("\n")[0]
 
 
 def test_the_sweep_has_every_branch(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +164,8 @@ def test_tables_for_readers(path: str, capsys: pytest.CaptureFixture[str]) -> No
         (["ablate", "--off", "4d:7x7"], "allowed: 1x1, 3x3, 5x5, pool"),
         (["ablate", "--off", "4d:5x5:64"], "4d:5x5 has channels 0 to 63"),
         (["ablate", "--off", "4d", "--top", "0"], "--top must be at least 1"),
-        (["ablate", "--off", "4d", "--reference", "x.png"], "--reference goes with --fill mean"),
+        (["ablate", "--off", "4d", "--reference", "x.png"], "--reference goes with --fill mean-colour"),
+        (["ablate", "--off", "4d", "--fill", "mean-blur", "--reference", "x.png"], "got --fill mean-blur"),
         (["ledger", "--target", "200"], "allowed: 0 to 199"),
         (["ledger", "--target", "unicorn"], "no class 'unicorn'"),
         (["ledger", "--steps", "0"], "steps must be at least 1"),
@@ -165,7 +180,8 @@ def test_what_is_not_there_is_named(
 @pytest.mark.parametrize(
     ("arguments", "allowed"),
     [
-        (["ablate", "--off", "4d", "--fill", "grey"], ("zero", "mean-blur", "mean")),
+        (["ablate", "--off", "4d", "--fill", "grey"], tuple(FILLS)),
+        (["report", "--out", "x.html", "--fill", "grey"], tuple(FILLS)),
         (["ledger", "--head", "aux3"], ("aux1", "aux2", "main")),
         (["ledger", "--baseline", "white"], ("black", "mean", "blur")),
     ],

@@ -272,7 +272,7 @@ def test_every_picture_has_words_and_every_section_a_sentence_with_numbers(pages
 
 def test_a_report_without_maps_or_about_an_auxiliary_head(small: Classifier, photo: Photo) -> None:
     found = collect(
-        small, photo, Settings(head="aux2", methods=(), steps=2, module="5b", fill="mean", checkpoint="my net.pth")
+        small, photo, Settings(head="aux2", methods=(), steps=2, module="5b", fill="mean-blur", checkpoint="my net.pth")
     )
     assert [row["module"] for row in found.facts["ledger"]["modules"]] == ["3a", "3b", "4a", "4b", "4c", "4d"]
     assert found.facts["ledger"]["exact"] is None
