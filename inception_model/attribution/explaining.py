@@ -8,11 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..architecture.address import Part, modules_seen
 from ..architecture.spec import HeadName
+from ..drawing.colormaps import STEPS, TABLES, full_scale
+from ..drawing.colormaps import signed as signed_colours
+from ..drawing.encoding import data_url, png_bytes
+from ..drawing.notebook import render
 from ..images.baselines import baseline as make_baseline
 from ..inference.classifier import Classifier
 from ..inference.targets import Target
@@ -82,6 +88,24 @@ class Attribution:
             f"Every position of this map is negative: at {self.layer} nothing speaks for {self.target.name}, so its "
             f"score of {self.score:+.2f} comes from elsewhere (biases, or other branches). With negative values cut "
             "off, as GradCAM is usually drawn, the map would be empty."
+        )
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the heatmap, one pixel per position, beside what was asked and the numbers."""
+        heatmap = self.heatmap.numpy()
+        scale = full_scale(heatmap)
+        stops = TABLES["signed"][np.linspace(0, STEPS - 1, 9).round().astype(int)]
+        contrast = "" if self.target.minus is None else f" − class {self.target.minus}"
+        return render(
+            "attribution",
+            found=self,
+            target=self.target.name or f"class {self.target.index}{contrast}",
+            picture=data_url(png_bytes(Image.fromarray(signed_colours(heatmap, scale)))),
+            size=heatmap.shape,
+            lowest=float(heatmap.min()),
+            highest=float(heatmap.max()),
+            scale=scale,
+            colours=[f"rgb({red},{green},{blue})" for red, green, blue in stops.tolist()],
         )
 
 

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..architecture.spec import BRANCHES, BranchKind, HeadName, NetworkSpec
+from ..drawing.notebook import render
 from .layers import NAIVE, Layer, NaiveKind, aux_layers, aux_side, map_sides, stacked, trunk_layers, unit_widths
-from .paper_figures import BUDGET_MACS, PRINTED, PrintedRow
+from .paper_figures import BUDGET_MACS, DISAGREEMENTS, PRINTED, PrintedRow
 
 MIN_SIZE = 32
 """Smaller images leave no position for 5a."""
@@ -144,6 +145,10 @@ class ComputeReport:
             "aux_left_out": self.aux_left_out,
             "paper_budget_macs": BUDGET_MACS,
         }
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the rows with totals, beside the paper's figures where they can be compared."""
+        return render("compute", report=self, naive=NAIVE[self.kind], disagreements=DISAGREEMENTS)
 
 
 def compute_report(spec: NetworkSpec, size: int = 224, naive: NaiveKind = "same-outputs") -> ComputeReport:

@@ -13,10 +13,14 @@ from torch.utils.hooks import RemovableHandle
 
 from ..architecture.network import GoogLeNet, Heads, InceptionBlock
 from ..architecture.spec import BRANCH_UNIT, BRANCHES, UNITS, BranchKind, HeadName
+from ..drawing.notebook import render
 from .classifier import Classifier
 
 NODES: tuple[str, ...] = ("input", *UNITS, "output")
 """What a module's trace holds, by the names used in files: `4d/input`, `4d/1x1`, ..., `4d/output`."""
+
+BEST = 5
+"""Classes of a head that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,14 @@ class BlockTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """What one forward pass of N images showed: logits of the heads, and every module. Float32 on the CPU."""
+    """What one forward pass of N images showed: logits of the heads, and every module. Float32 on the CPU.
+
+    `untrained`: heads that exist and were never trained, so that their logits are no predictions.
+    """
 
     heads: Heads
     blocks: dict[str, BlockTrace]
+    untrained: tuple[HeadName, ...] = ()
 
     def block(self, name: str) -> BlockTrace:
         """A module by name; raises KeyError that lists them."""
@@ -75,6 +83,27 @@ class Trace:
     def probabilities(self, head: HeadName | str) -> Tensor:
         """(N, K) softmax of a head's logits."""
         return self.logits(head).softmax(dim=1)
+
+    def best(self, head: HeadName | str, count: int = BEST) -> list[tuple[int, float]]:
+        """(class index, probability) of the first image's most probable classes at a head, most probable first."""
+        values, indices = self.probabilities(head)[0].topk(min(count, self.logits(head).shape[1]))
+        return list(zip(indices.tolist(), values.tolist(), strict=True))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: each head's best classes of the first image, and each module's branches with their means."""
+        means = {
+            name: {kind: float(branch.output.mean()) for kind, branch in block.branches.items()}
+            for name, block in self.blocks.items()
+        }
+        present = self.heads.present if len(self.heads.main) else ()
+        return render(
+            "trace",
+            images=len(self.heads.main),
+            heads={head: [] if head in self.untrained else self.best(head) for head in present},
+            blocks=self.blocks,
+            means=means,
+            largest=max((mean for row in means.values() for mean in row.values()), default=0.0),
+        )
 
 
 @contextlib.contextmanager
@@ -132,7 +161,11 @@ def capture(classifier: Classifier, x: Tensor) -> Trace:
         heads = network.forward_heads(classifier.to_input(x))
         plain = {name: tensor.float().cpu() for name, tensor in seen.items()}
         logits = heads.map(lambda value: value.float().cpu())
-    return Trace(logits, {name: _block_trace(network.block(name), plain) for name in network.spec.module_names})
+    return Trace(
+        logits,
+        {name: _block_trace(network.block(name), plain) for name in network.spec.module_names},
+        tuple(head for head in logits.present if head not in classifier.trained_heads),
+    )
 
 
 def _block_trace(block: InceptionBlock, tensors: dict[str, Tensor]) -> BlockTrace:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the ground up: a file may import from its own room and from those before it. The name `inception_model` stands
 # for the package's own file, which offers what lies below it.
 LIBRARY = (
-    "_version", "progress", "architecture", "images", "cost", "training", "drawing", "checkpoints", "inference",
+    "_version", "progress", "architecture", "images", "drawing", "cost", "training", "checkpoints", "inference",
     "analysis", "attribution", "serving", "trust", "report", "inception_model", "cli", "__main__",
 )  # fmt: skip
 APP = (
