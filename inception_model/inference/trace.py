@@ -86,8 +86,9 @@ class Trace:
 
     def best(self, head: HeadName | str, count: int = BEST) -> list[tuple[int, float]]:
         """(class index, probability) of the first image's most probable classes at a head, most probable first."""
-        values, indices = self.probabilities(head)[0].topk(min(count, self.logits(head).shape[1]))
-        return list(zip(indices.tolist(), values.tolist(), strict=True))
+        # By logits, whose order stays where probabilities round to zero.
+        indices = self.logits(head)[0].argsort(descending=True)[:count]
+        return list(zip(indices.tolist(), self.probabilities(head)[0, indices].tolist(), strict=True))
 
     def _repr_html_(self) -> str:
         """For notebooks: each head's best classes of the first image, and each module's branches with their means."""

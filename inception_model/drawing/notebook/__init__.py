@@ -22,7 +22,7 @@ HEAD_COLOURS = {"aux1": COLOURS["aux1"][0], "aux2": COLOURS["aux2"][0], "main": 
 
 
 def render(name: str, **values: Any) -> str:
-    """The template `name` (trace, attribution, compute) with these values as HTML; raises on a value that is missing."""
+    """The template `name` (trace, attribution, compute) with these values as HTML; raises where one is missing."""
     return _environment().get_template(f"{name}.html").render(values)
 
 
