@@ -14,13 +14,13 @@ def test_a_class_along_the_time_line(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}/heads?teach=off")
     main = page.get_by_test_id("stMain")
-    expect(main).to_contain_text("Rank of Egyptian cat")
+    expect(page.get_by_role("figure", name=re.compile("Rank of Egyptian cat"))).to_be_visible()
     expect(main).to_contain_text(re.compile(r"aux1 says golden retriever.*main changes to Egyptian cat"))
     expect(main).to_contain_text(re.compile(r"By probe Egyptian cat first comes to rank 1 at 4c"))
     screen.choose(page, "Follow", "lion")
-    expect(main).to_contain_text("Rank of lion")
+    expect(page.get_by_role("figure", name=re.compile("Rank of lion"))).to_be_visible()
     screen.click(screen.film(page, "espresso"))
-    expect(main).to_contain_text("Rank of lion")
+    expect(page.get_by_role("figure", name=re.compile("Rank of lion"))).to_be_visible()
     screen.settle(page)
     for head, said in screen.answers(page).items():
         assert "espresso" in said, head
