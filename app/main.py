@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import streamlit as st  # noqa: E402
 from app import sidebar, theme  # noqa: E402
 from app.state import navigation, network, photos  # noqa: E402
 from app.state.panel import panels  # noqa: E402
+from app.templates import render  # noqa: E402
 from app.widgets import copy_link, teach, tour  # noqa: E402
 
 PAGES = ("look", "module", "heads", "why", "cost", "model")
@@ -69,12 +69,7 @@ def _nothing() -> None:
 def _missing() -> None:
     """A link names uploaded photos, which only their owner can give."""
     for known in photos.missing_photos():
-        st.html(
-            '<div class="scope-say" role="status">This link was made with an uploaded photo (its hash begins with '
-            f"<code>{html.escape(known)}</code>). Uploads are never part of a link: drop the same file on the page "
-            "Look and the view is complete. Until then everything here is about "
-            f"{html.escape(photos.first_photo().name)}.</div>"
-        )
+        st.html(render("missing_photo.html", hash=known, photo=photos.first_photo().name))
 
 
 def _status() -> None:
@@ -82,7 +77,7 @@ def _status() -> None:
     _, device, precision = network.classifier_key()
     milliseconds = panels()[0].look().seconds * 1000
     text = f"{device} · {precision} · {milliseconds:.{0 if milliseconds >= 10 else 1}f} ms"
-    st.html(f'<div class="scope-status" role="status">{html.escape(text)}</div>')
+    st.html(render("status.html", text=text))
     copy_link.show()
 
 

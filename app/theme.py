@@ -6,12 +6,11 @@ The variables work in light and dark (`light-dark()` follows Streamlit's colour 
 
 from __future__ import annotations
 
-import html
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.static import style
+from app.templates import render
 from inception_model.drawing.palette import COLOURS
 
 _VARIABLES = ";".join(f"--{name}:light-dark({light},{dark})" for name, (light, dark) in COLOURS.items())
@@ -46,15 +45,12 @@ def heading(title: str, sentence: str = "", above: DeltaGenerator | None = None)
 
     `above`: an `st.empty()` that takes the title, so that it stands once above two halves that each have a sentence.
     """
-    said, below = f"<h2>{html.escape(title)}</h2>", f'<p class="scope-cap">{html.escape(sentence)}</p>'
     if above is not None:
-        above.html(said)
-    together = ("" if above is not None else said) + (below if sentence else "")
-    if together:
-        st.html(together)
+        above.html(render("heading.html", title=title, sentence=""))
+    if above is None or sentence:
+        st.html(render("heading.html", title=title if above is None else None, sentence=sentence))
 
 
 def key_values(rows: dict[str, str]) -> None:
     """A quiet two-column list of facts (plain text)."""
-    cells = "".join(f"<span>{html.escape(k)}</span><div>{html.escape(v)}</div>" for k, v in rows.items())
-    st.html(f'<div class="scope-kv">{cells}</div>')
+    st.html(render("key_values.html", rows=rows))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from app.jobs.attribution import words_of
 from app.state import network
 from app.state.panel import Panel
-from app.static import style
+from app.templates import render
 from app.widgets.inline_svg import draw
 from inception_model.attribution import METHODS, Attribution
 from inception_model.attribution.reading import unit_of
@@ -21,8 +20,6 @@ from inception_model.drawing.overlay import map_on_photo
 
 ENDS = {"99%": "99% of values", "largest": "largest value"}
 """Where the colours end: single pixels can be so strong that nothing else would have a colour."""
-
-STYLE = f"<style>\n{style('attribution_map')}</style>"
 
 
 def scale_of(attribution: Attribution, ends: str) -> float:
@@ -65,12 +62,11 @@ def show(
         lambda: data_url(jpeg_bytes(picture(panel, attribution, scale, strength, side), quality=88), "image/jpeg"),
     )  # fmt: skip
     head, _, rest = title.partition(" · ")
-    draw(
-        f'{STYLE}<figure class="why-map" style="--wide:{side}px"><h3>{html.escape(head)} '
-        f'<small>{html.escape(rest)}</small></h3><img src="{source}" alt="{html.escape(says)}">'
-        f"{colour_bar(scale, 'signed', unit_of(attribution.method))}<p>{note}</p></figure>",
-        panel.widget_key(key),
+    bar = Markup(colour_bar(scale, "signed", unit_of(attribution.method)))  # numbers and a unit of the library's own
+    figure = render(
+        "attribution_map.html", side=side, head=head, rest=rest, source=source, alt=says, colour_bar=bar, note=note
     )
+    draw(figure, panel.widget_key(key))
 
 
 def facts(attribution: Attribution) -> dict[str, str]:

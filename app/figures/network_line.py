@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import streamlit as st
+from markupsafe import Markup
 
 from app.figures.map_canvas import canvas
 from app.state import navigation, network, options, selection, session
 from app.state.panel import panels
+from app.templates import render
 from inception_model.architecture.address import head_modules
 from inception_model.architecture.spec import BRANCHES, BranchKind, HeadName, NetworkSpec
 from inception_model.attribution import METHODS, allowed_layers
-from inception_model.drawing.palette import BRANCH_NAMES
 
 _TOP, _LANE, _WIDE, _GAP = 20.0, 9.0, 56.0, 20.0
 _HIGH = _TOP + len(BRANCHES) * _LANE + 20
@@ -28,64 +28,32 @@ class Place:
     head: HeadName | None = None
 
 
-def line_svg(spec: NetworkSpec, heads: dict[HeadName, str], trained: tuple[HeadName, ...], place: Place) -> str:
+def line_svg(spec: NetworkSpec, heads: dict[HeadName, str], trained: tuple[HeadName, ...], place: Place) -> Markup:
     """Nine modules with four lanes each, and the heads (name -> the module after which it hangs) where they read.
 
     What can be chosen carries `data-go`: `4d/5x5` for a branch, `head/aux1` for a head.
     """
-    parts, x = [], 2.0
-    centres: dict[str, float] = {}
+    modules, centres, x = [], dict[str, float](), 2.0
     for name in spec.module_names:
-        parts.append(_module(name, x, place))
+        pooled = spec.pool_after(name) is not None
+        modules.append({"name": name, "x": x, "chosen": name == place.module, "pooled": pooled})
         centres[name] = x + _WIDE / 2
-        x += _WIDE
-        if spec.pool_after(name) is not None:
-            parts.append(
-                f'<path fill="var(--line)" d="M{x + 6} {_TOP + 6}l8 7v10l-8 7z"><title>max pool</title></path>'
-            )
-        else:
-            parts.append(f'<path class="way" d="M{x + 5} {_TOP + 18}h9m-4-4l4 4l-4 4"/>')
-        x += _GAP
-    for head, after in heads.items():
-        centre = x + 24 if head == "main" else centres[after]
-        parts.append(_head(head, after, centre, _TOP + 7 if head == "main" else 0, head in trained, head == place.head))
-    wide = x + 50
-    return (
-        f'<svg class="line" viewBox="0 0 {wide:.0f} {_HIGH:.0f}" width="{wide:.0f}" height="{_HIGH:.0f}" role="group" '
-        f'aria-label="the network: choose a module, a branch or a head">{"".join(parts)}</svg>'
-    )
-
-
-def _module(name: str, x: float, place: Place) -> str:
-    chosen = name == place.module
-    lanes = "".join(
-        f'<g role="button" tabindex="0" data-go="{name}/{kind}" aria-label="{name}, branch {BRANCH_NAMES[kind]}"'
-        f"{_current(chosen and kind == place.branch)}>"
-        f"<title>{name} · {BRANCH_NAMES[kind]}</title>"
-        f'<rect x="{x}" y="{_TOP + i * _LANE:.1f}" width="{_WIDE}" height="{_LANE - 1.5}" rx="2" fill="var(--b{kind})"'
-        f' fill-opacity="{0.95 if chosen else 0.55}"/></g>'
-        for i, kind in enumerate(BRANCHES)
-    )
-    return (
-        f'<g class="{"chosen" if chosen else ""}"><rect class="frame" x="{x - 2}" y="{_TOP - 3}" width="{_WIDE + 4}" '
-        f'height="{len(BRANCHES) * _LANE + 4}" rx="4"/>{lanes}'
-        f'<text class="{"nm" if chosen else ""}" x="{x + _WIDE / 2}" y="{_HIGH - 5}">{name}</text></g>'
-    )
-
-
-def _current(chosen: bool) -> str:
-    return ' aria-current="true"' if chosen else ""
-
-
-def _head(head: HeadName, after: str, centre: float, y: float, trained: bool, chosen: bool) -> str:
-    label = html.escape(f"head {head}, after {after}{'' if trained else ': never trained'}")
-    choose = f'role="button" tabindex="0" data-go="head/{head}"' if trained else 'role="img" opacity=".4"'
-    return (
-        f'<g {choose} aria-label="{label}"{_current(chosen)}>'
-        f"<title>{label}</title>"
-        f'<rect x="{centre - 22}" y="{y + 0.8}" width="44" height="15" rx="7.5" fill="var(--{head})"/>'
-        f'<text class="pill {head}" x="{centre}" y="{y + 12}">{head}</text></g>'
-    )
+        x += _WIDE + _GAP
+    marks = [
+        {
+            "name": head,
+            "after": after,
+            "trained": head in trained,
+            "chosen": head == place.head,
+            "centre": x + 24 if head == "main" else centres[after],
+            "y": _TOP + 7 if head == "main" else 0,
+        }
+        for head, after in heads.items()
+    ]
+    return render(
+        "network_line.html", modules=modules, heads=marks, branch=place.branch,
+        top=_TOP, lane=_LANE, wide=_WIDE, width=x + 50, height=_HIGH,
+    )  # fmt: skip
 
 
 def _why() -> tuple[HeadName, tuple[str, ...]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from markupsafe import Markup
 
 from app.figures.head_cards import HeadView, head_views
 from app.figures.map_canvas import canvas
@@ -14,6 +15,7 @@ from app.figures.thumbnails import Thumbnail, thumbnails
 from app.jobs.map_quantities import QUANTITIES, Computed, Quantity, Values, about, available
 from app.state import navigation, network, options, selection, session
 from app.state.panel import Panel, Panels
+from app.templates import render
 from app.widgets import halves, progress
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind, NetworkSpec
@@ -47,7 +49,7 @@ def map_svg(
     thumbs: Mapping[str, Thumbnail],
     chosen: str | None = None,
     ends: tuple[float, float] | None = None,
-) -> str:
+) -> Markup:
     """The drawing: lanes as tall as their share of a module's channels, coloured by a quantity, and in front of two of
     them their 1x1 reductions on the same scale.
 
@@ -71,37 +73,32 @@ def map_svg(
     pen.arrow()
     for head in heads:
         pen.pill(head)
-    return (
-        f'<svg viewBox="0 0 {pen.x:.0f} {_MIDDLE + 119:.0f}" role="group" aria-label="the network, module by module, '
-        f'coloured by {quantity.label}">{"".join(pen.parts)}</svg>'
-    )
+    return render("network_map.html", parts=pen.parts, width=pen.x, middle=_MIDDLE, label=quantity.label)
 
 
 class _Pen:
-    """Draws from left to right; `x` is where the next part starts."""
+    """Places the parts from left to right; `x` is where the next one starts.
+
+    `parts`: (shape, what the template's macro of that name takes).
+    """
 
     def __init__(self, quantity: Quantity, values: Values, ends: tuple[float, float] | None = None) -> None:
-        self.x, self.parts, self.centres = 2.0, list[str](), dict[str, float]()
+        self.x, self.parts, self.centres = 2.0, list[tuple[str, dict[str, Any]]](), dict[str, float]()
         self.quantity, self.values = quantity, values
         self.low, self.high = ends or value_range(values, quantity.signed)
 
     def box(self, width: float, height: float, text: str) -> None:
         """A part of the network that can't be entered."""
-        self.parts.append(
-            f'<rect class="quiet" x="{self.x}" y="{_MIDDLE - height / 2}" width="{width}" height="{height}" rx="4"/>'
-            f'<text x="{self.x + width / 2}" y="{_MIDDLE + 4}">{text}</text>'
-        )
+        self.parts.append(("box", {"x": self.x, "width": width, "height": height, "text": text}))
         self.x += width
 
     def arrow(self) -> None:
-        self.parts.append(f'<path class="way" d="M{self.x + 3} {_MIDDLE}h11m-4-4l4 4l-4 4"/>')
+        self.parts.append(("arrow", {"x": self.x}))
         self.x += 18
 
     def funnel(self) -> None:
         """A max pool: half as many positions follow."""
-        self.parts.append(
-            f'<path fill="var(--line)" d="M{self.x + 6} {_MIDDLE - 30}l9 12v36l-9 12z"><title>max pool</title></path>'
-        )
+        self.parts.append(("funnel", {"x": self.x}))
         self.x += 21
 
     def thumbnail(self, name: str, thumb: Thumbnail) -> None:
@@ -110,93 +107,75 @@ class _Pen:
             f"strongest channel of {name}: {BRANCH_NAMES[thumb.branch]} {thumb.channel}, "
             f"mean {number(thumb.mean)}, peak {number(thumb.peak)}; colours end at its own peak"
         )
-        self.parts.append(
-            f'<g role="button" tabindex="0" data-go="{name}/{thumb.branch}/{thumb.channel}" aria-label="{words}">'
-            f'<title>{words}</title><image href="{thumb.source}" x="{self.x + _WIDTH / 2 - _THUMB / 2}" '
-            f'y="{_MIDDLE - _HEIGHT / 2 - 8 - _THUMB}" width="{_THUMB}" height="{_THUMB}"/>'
-            f'<rect class="ring" x="{self.x + _WIDTH / 2 - _THUMB / 2}" y="{_MIDDLE - _HEIGHT / 2 - 8 - _THUMB}" '
-            f'width="{_THUMB}" height="{_THUMB}"/></g>'
-        )
+        place = {"x": self.x + _WIDTH / 2 - _THUMB / 2, "y": _MIDDLE - _HEIGHT / 2 - 8 - _THUMB, "side": _THUMB}
+        go = f"{name}/{thumb.branch}/{thumb.channel}"
+        self.parts.append(("thumbnail", {**place, "go": go, "words": words, "source": thumb.source}))
 
     def module(self, spec: NetworkSpec, name: str, side: int, chosen: bool) -> None:
         block = spec.block(name)
-        top = _MIDDLE - _HEIGHT / 2
-        self.parts.append(
-            f'<g class="{"chosen" if chosen else ""}"><rect class="frame" x="{self.x - 3}" y="{top - 3}" '
-            f'width="{_WIDTH + 6}" height="{_HEIGHT + 6}" rx="6"/>'
-        )
+        first = top = _MIDDLE - _HEIGHT / 2
+        branches = []
         for kind in BRANCHES:
             height = _HEIGHT * block.width(kind) / block.out_channels
-            inset = 0.0
-            if reduced := block.reduce_width(kind):
-                inset = _REDUCE + 2
-                self.parts.append(self._reduction(block, kind, reduced, top + height / 2))
-            self.parts.append(self._lane(name, kind, block.width(kind), top, height, inset))
+            reduced = block.reduce_width(kind)
+            reduction = self._reduction(block, kind, reduced, top + height / 2) if reduced else None
+            lane = self._lane(name, kind, block.width(kind), top, height, _REDUCE + 2 if reduced else 0.0)
+            branches.append({"reduction": reduction, "lane": lane})
             top += height
-        centre = self.centres[name] = self.x + _WIDTH / 2
-        self.parts.append(
-            f'<text class="nm" x="{centre}" y="{_MIDDLE + 94}">{name}</text>'
-            f'<text x="{centre}" y="{_MIDDLE + 109}">{side}×{side}×{block.out_channels}</text></g>'
-        )
+        self.centres[name] = self.x + _WIDTH / 2
+        place = {"x": self.x, "y": first, "width": _WIDTH, "height": _HEIGHT}
+        size = f"{side}×{side}×{block.out_channels}"
+        self.parts.append(("module", {**place, "name": name, "chosen": chosen, "branches": branches, "size": size}))
         self.x += _WIDTH
 
-    def _reduction(self, block: BlockSpec, kind: BranchKind, channels: int, middle: float) -> str:
-        words = f"{block.name} {BRANCH_NAMES[kind]} reduce: {block.in_channels} channels become {channels}"
+    def _reduction(self, block: BlockSpec, kind: BranchKind, channels: int, middle: float) -> dict[str, Any]:
         height = _HEIGHT * channels / block.out_channels
-        return (
-            f'<g role="button" tabindex="0" data-go="{block.name}/{kind}_reduce" aria-label="{words}">'
-            f"<title>{words}</title>"
-            f'<rect x="{self.x}" y="{middle - height / 2:.1f}" width="{_REDUCE}" height="{height:.1f}" rx="2" '
-            f'fill="var(--b{kind})" opacity=".4"/></g>'
-        )
+        return {
+            "go": f"{block.name}/{kind}_reduce",
+            "words": f"{block.name} {BRANCH_NAMES[kind]} reduce: {block.in_channels} channels become {channels}",
+            "kind": kind, "x": self.x, "y": middle - height / 2, "width": _REDUCE, "height": height,
+        }  # fmt: skip
 
-    def _lane(self, name: str, kind: BranchKind, channels: int, top: float, height: float, inset: float) -> str:
+    def _lane(
+        self, name: str, kind: BranchKind, channels: int, top: float, height: float, inset: float
+    ) -> dict[str, Any]:
         value = self.values.get(name, {}).get(kind)
         said = "lies behind this head" if value is None else f"{self.quantity.write(value)} {self.quantity.one}"
-        words = f"{name} {BRANCH_NAMES[kind]}: {channels} channels, {said}"
-        high, x, wide = max(height - 1.5, 1), self.x + inset, _WIDTH - inset
-        return (
-            f'<g role="button" tabindex="0" data-go="{name}/{kind}" aria-label="{words}"><title>{words}</title>'
-            f'<rect x="{x}" y="{top:.1f}" width="{wide}" height="{high:.1f}" rx="2" {self._fill(kind, value)}/>'
-            + (f'<rect class="edge" x="{x}" y="{top:.1f}" width="5" height="{high:.1f}" fill="var(--b{kind})"/>'
-               if self.quantity.signed else "")
-            + "</g>"
-        )  # fmt: skip
+        return {
+            "go": f"{name}/{kind}",
+            "words": f"{name} {BRANCH_NAMES[kind]}: {channels} channels, {said}",
+            "kind": kind, "x": self.x + inset, "y": top, "width": _WIDTH - inset, "height": max(height - 1.5, 1),
+            "signed": self.quantity.signed, "value": value, **({} if value is None else self._colour(value)),
+        }  # fmt: skip
 
-    def _fill(self, kind: BranchKind, value: float | None) -> str:
-        if value is None:
-            return 'class="quiet"'
+    def _colour(self, value: float) -> dict[str, Any]:
+        """The lane's own colour of a signed quantity, else how much of its branch's colour it has (0 to 1)."""
         if self.quantity.signed:
             red, green, blue = signed_colours(np.asarray(value), self.high)
-            return f'fill="rgb({red},{green},{blue})" stroke="var(--line)"'
-        shade = 0.2 + 0.8 * (value - self.low) / max(self.high - self.low, 1e-9)
-        return f'fill="var(--b{kind})" fill-opacity="{shade:.2f}"'
+            return {"fill": f"rgb({red},{green},{blue})"}
+        return {"shade": 0.2 + 0.8 * (value - self.low) / max(self.high - self.low, 1e-9)}
 
     def pill(self, head: HeadView) -> None:
         """A head's answer, where it is computed."""
         words = f"{short(head.top[0].label)} {percent(head.top[0].probability)}" if head.trained else "untrained"
-        shown = html.escape(words if len(words) < 17 else f"{short(head.top[0].label)[:11]}… {words.split()[-1]}")
-        width = 14 + 6.4 * (len(head.name) + 1 + len(html.unescape(shown)))
-        if head.name == "main":
-            x, y, centre, stem = self.x + 2, _MIDDLE - 12, self.x + 2 + width / 2, ""
-            self.x += width + 6
-        else:
+        shown = words if len(words) < 17 else f"{short(head.top[0].label)[:11]}… {words.split()[-1]}"
+        width = 14 + 6.4 * (len(head.name) + 1 + len(shown))
+        if stem := head.name != "main":
             centre = self.centres[head.after]
             x, y = centre - width / 2, 6.0
-            stem = f'<path d="M{centre} 40V30" stroke="var(--{head.name})" stroke-width="2"/>'
-        dim = "" if head.trained else ' opacity=".45"'
-        label = html.escape(f"head {head.name}: {words}")
-        self.parts.append(
-            f'{stem}<g role="button" tabindex="0" data-go="head/{head.name}" aria-label="{label}"{dim}>'
-            f'<title>{label}</title><rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="24" rx="12" '
-            f'fill="var(--{head.name})"/><text class="pill {head.name}" x="{centre:.1f}" y="{y + 16}">'
-            f"{head.name} {shown}</text></g>"
-        )
+        else:
+            x, y, centre = self.x + 2, _MIDDLE - 12, self.x + 2 + width / 2
+            self.x += width + 6
+        self.parts.append((
+            "pill",
+            {"name": head.name, "label": f"head {head.name}: {words}", "text": shown, "trained": head.trained,
+             "x": x, "y": y, "width": width, "centre": centre, "stem": stem},
+        ))  # fmt: skip
 
 
 def panel_svg(
     panel: Panel, name: str, values: Values, chosen: str | None = None, ends: tuple[float, float] | None = None
-) -> str:
+) -> Markup:
     """The drawing for a panel's photo and the network, coloured by a quantity."""
     trace = panel.trace()
     sides = {module: block.output.shape[-1] for module, block in trace.blocks.items()}
@@ -262,17 +241,9 @@ def _found(panel: Panel, name: str) -> Values | None:
 def legend(panel: Panel, name: str, ends: tuple[float, float]) -> None:
     """The four branch colours, and where the colours of the quantity begin and end."""
     quantity = QUANTITIES[name]
-    reduction = "color-mix(in srgb,var(--b3x3) 40%,transparent)"
-    marks = "".join(
-        f'<span><i style="background:var(--b{kind})"></i>{label}</span>' for kind, label in BRANCH_NAMES.items()
-    )
-    marks += f'<span><i style="background:{reduction}"></i>light, in front: its 1×1 reduction</span>'
+    colours = ["color-mix(in srgb,var(--ink) 20%,transparent)", "var(--ink)"]
+    if quantity.signed:
+        colours = [f"rgb({r},{g},{b})" for r, g, b in TABLES["signed"][:: len(TABLES["signed"]) // 8]]
     low, high = (quantity.write(value) for value in ends)
-    colours = (
-        ",".join(f"rgb({r},{g},{b})" for r, g, b in TABLES["signed"][:: len(TABLES["signed"]) // 8])
-        if quantity.signed
-        else "color-mix(in srgb,var(--ink) 20%,transparent),var(--ink)"
-    )
-    bar = f'<i style="width:90px;margin:0 6px;background:linear-gradient(90deg,{colours})"></i>'
-    of = html.escape(f"{quantity.one}{f', {about(panel, name)}' if quantity.signed else ''}")
-    st.html(f'<div class="scope-leg">{marks}<span class="scope-scale">{low}{bar}{high} {of}</span></div>')
+    of = f"{quantity.one}{f', {about(panel, name)}' if quantity.signed else ''}"
+    st.html(render("network_map_legend.html", low=low, high=high, of=of, colours=colours))

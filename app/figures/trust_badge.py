@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import streamlit as st
+from markupsafe import Markup
 
+from app.charts.curves import curve_figure, curve_words, legend_words
 from app.jobs.attribution import Question, check_job, known_badge
 from app.state.panel import Panel
-from app.static import style
-from app.widgets import progress, teach
+from app.templates import render
+from app.widgets import chart, progress, teach
 from app.widgets.inline_svg import draw
 from inception_model.attribution import Attribution
-from inception_model.drawing.numbers import number
 from inception_model.trust import CHECKS, QUICK, Badge, Curve, Evidence, Randomisation
-
-STYLE = f"<style>\n{style('trust_badge')}</style>"
 
 PAPERS = {
     "completeness": "Sundararajan et al. 2017, section 3",
@@ -47,18 +45,17 @@ def show(panel: Panel, question: Question, attribution: Attribution, slot: str, 
     """The badge as a button that opens into its evidence; with `auto` the quick checks run without being asked for."""
     badge = known_badge(panel, question, attribution, tuple(CHECKS))
     with st.popover(f"Trust: {state_words(badge)}", key=panel.widget_key(f"trust-{slot}")):
-        st.html(
-            '<p class="scope-cap">How far can this map be believed? Each check asks one thing, says what it found, '
-            "and can fail.</p>"
-        )
+        says = "How far can this map be believed? Each check asks one thing, says what it found, and can fail."
+        st.html(render("caption.html", text=says))
         _quick(panel, question, attribution, slot, badge, auto)
         for name, check in CHECKS.items():
             found = badge.find(name)
-            says = "" if found is None else f"<br>{html.escape(found.sentence)}"
             st.html(
-                f'<b>{name}: {verdict(found)}</b> <span class="scope-mut">{html.escape(check.question)} '
-                f"({PAPERS[name]}.)</span>{says}"
-            )
+                render(
+                    "trust_check.html", check=name, verdict=verdict(found), question=check.question,
+                    paper=PAPERS[name], sentence="" if found is None else found.sentence,
+                )
+            )  # fmt: skip
             if found is not None:
                 _draw(found, panel.widget_key(f"{slot}-{name}-drawing"))
             elif name not in QUICK:
@@ -84,44 +81,12 @@ def _quick(panel: Panel, question: Question, attribution: Attribution, slot: str
 
 def _draw(found: Evidence, key: str) -> None:
     if isinstance(found, Curve):
-        draw(STYLE + curve_html(found), key)
+        chart.show(curve_figure(found), key, curve_words(found), found.name)
+        st.html(render("quiet.html", text=legend_words(found)))
     elif isinstance(found, Randomisation):
-        draw(STYLE + randomisation_html(found), key)
+        draw(randomisation_html(found), key)
 
 
-def curve_html(curve: Curve) -> str:
-    """The score over the share of touched pixels: the map as a strong line, random places as thin ones."""
-    every = [value for line in (curve.scores, *curve.random) for value in line]
-    low, high = min(0.0, *every), max(every)
-    span = (high - low) or 1.0
-
-    def path(scores: Sequence[float]) -> str:
-        return "M" + "L".join(
-            f"{2 + 296 * x:.1f} {86 - 80 * (y - low) / span:.1f}" for x, y in zip(curve.shares, scores, strict=True)
-        )
-
-    rivals = "".join(
-        f'<path d="{path(line)}" stroke="var(--mut)" stroke-width="1" opacity=".7"/>' for line in curve.random
-    )
-    says = (
-        f"{curve.name}: area {curve.auc:.3f} for the map, {curve.random_mean:.3f} with a spread of "
-        f"{curve.random_spread:.3f} for random places"
-    )
-    return (
-        f'<svg viewBox="0 0 300 104" width="300" height="104" role="img" aria-label="{says}"><g fill="none">{rivals}'
-        f'<path d="{path(curve.scores)}" stroke="var(--ink)" stroke-width="2.5"/></g>'
-        '<path d="M2 88H298" stroke="var(--line)"/><g font-size="12" fill="var(--mut)">'
-        '<text x="2" y="101">0% of pixels</text><text x="298" y="101" text-anchor="end">100%</text></g></svg>'
-        f"<p>Strong: the map. Thin: random places. Height: {curve.unit}, from {number(low)} to {number(high)}.</p>"
-    )
-
-
-def randomisation_html(found: Randomisation) -> str:
+def randomisation_html(found: Randomisation) -> Markup:
     """Rank correlation with the original map, one bar per depth of the cascade, from -1 to 1."""
-    rows = "".join(
-        f"<span>{html.escape(part)}</span><div><u></u>"
-        f'<i style="left:{50 + min(value, 0) * 50:.1f}%;width:{abs(value) * 50:.1f}%"></i></div><b>{value:+.2f}</b>'
-        for part, value in zip(found.parts, found.by_depth, strict=True)
-    )
-    note = "<p>Rank correlation with the map above, from −1 to 1; 0: nothing is left of it.</p>"
-    return f'<div class="rand">{rows}</div>{note}'
+    return render("randomisation.html", depths=list(zip(found.parts, found.by_depth, strict=True)))

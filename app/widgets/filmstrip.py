@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 from PIL import Image
 
 from app.jobs import background
 from app.state import network, options, photos, session
 from app.state.panel import Panel
 from app.static import script, style
-from app.templates import as_text
+from app.templates import as_text, render
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.images.decode import ImageError, Photo
 from inception_model.images.geometry import Box
 from inception_model.images.samples import credit_of
 from inception_model.images.stimuli import sample_stimuli
-
-_PHOTO_CSS = f"<style>\n{style('filmstrip_photo')}</style>"
 
 _STRIP_CSS = style("filmstrip_strip")
 
@@ -56,19 +54,15 @@ def data_uri(photo: Photo, side: int) -> str:
     return _uri(photo.sha256, side, photo.image)
 
 
-def photo_html(photo: Photo, view: Box, note: str = "") -> str:
+def photo_html(photo: Photo, view: Box, note: str = "") -> Markup:
     """The whole photo, undistorted, with the network's square drawn on it; `note` stands below."""
     width, height = photo.size
     seen = view.clipped(photo.size)
-    place = (
-        f"left:{seen.left / width:.3%};top:{seen.top / height:.3%};"
-        f"width:{seen.width / width:.3%};height:{seen.height / height:.3%}"
-    )
-    alt = html.escape(f"{photo.name}, {width} by {height} pixels; the square is what the network sees")
-    return (
-        f'{_PHOTO_CSS}<figure class="scope-photo"><div><img src="{data_uri(photo, 720)}" alt="{alt}">'
-        f'<i style="{place}"></i></div><figcaption>{html.escape(note)}</figcaption></figure>'
-    )
+    return render(
+        "filmstrip_photo.html", source=data_uri(photo, 720), note=note,
+        alt=f"{photo.name}, {width} by {height} pixels; the square is what the network sees",
+        left=seen.left / width, top=seen.top / height, width=seen.width / width, height=seen.height / height,
+    )  # fmt: skip
 
 
 def show(panel: Panel) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.state.panel import Panel, Panels
-from app.static import style
-
-_CSS = f"<style>\n{style('halves')}</style>"
+from app.templates import render
 
 Title = DeltaGenerator | None
 """Where a heading's title goes (`theme.heading`): above both halves, or None where there is only one."""
@@ -20,7 +17,7 @@ Title = DeltaGenerator | None
 def name(panels: Panels, panel: Panel) -> None:
     """The name of a panel's photo, above its half; nothing where there is only one."""
     if len(panels) > 1:
-        st.html(f'{_CSS}<p class="scope-name">{html.escape(panel.photo.name)}</p>')
+        st.html(render("halves_name.html", photo=panel.photo.name))
 
 
 def halves(panels: Panels, draw: Callable[[Panel, Title], None]) -> None:
@@ -41,7 +38,4 @@ def halves(panels: Panels, draw: Callable[[Panel, Title], None]) -> None:
 def alone(panels: Panels) -> None:
     """Says that what follows on the page is about the first photo only."""
     if len(panels) > 1:
-        st.html(
-            f'<p class="scope-cap" style="margin-top:22px">From here on: '
-            f"<b>{html.escape(panels[0].photo.name)}</b> alone.</p>"
-        )
+        st.html(render("halves_alone.html", photo=panels[0].photo.name))

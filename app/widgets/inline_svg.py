@@ -19,6 +19,6 @@ _DRAWING = st.components.v2.component(
 def draw(html: str, key: str) -> None:
     """Puts HTML with inline SVG on the page, in a shadow root of its own: bring the styles along.
 
-    Every text that comes from outside (names, labels) must be escaped already.
+    Every text that comes from outside (names, labels) must be escaped already, as `app.templates.render` does.
     """
     _DRAWING(key=key, data={"html": html})

@@ -14,7 +14,7 @@ from app.jobs import background
 from app.jobs.background import Job, Work
 from app.state import network
 from app.state.panel import Panel
-from app.templates import as_text
+from app.templates import as_text, render
 from inception_model.progress import Cancelled
 from inception_model.serving.service import BusyError
 
@@ -70,7 +70,7 @@ def _offer(slot: str, jobs: Sequence[Job], about: str, work: Work | None, ask: s
     if work is not None and work.finished.is_set() and work.error is None:
         return  # done between two looks
     if work is not None and (work.cancel.is_set() or isinstance(work.error, Cancelled)):
-        st.html('<span class="scope-mut">Cancelled: nothing of it was kept.</span>')
+        st.html(render("quiet.html", text="Cancelled: nothing of it was kept."))
     elif work is not None and isinstance(work.error, (BusyError, ValueError, TimeoutError)):
         st.warning(as_text(str(work.error)))
     elif work is not None and work.error is not None:

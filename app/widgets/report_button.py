@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +11,7 @@ from app.jobs.attribution import Question
 from app.jobs.report import report_job
 from app.state import network, options, selection, session
 from app.state.panel import Panel
+from app.templates import render as markup
 from app.widgets import progress
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.analysis.probes import Probes
@@ -83,4 +83,4 @@ def _offer(findings: Findings, photo: Photo) -> None:
             on_click="ignore",
             key="report-download",
         )
-        st.html(f'<span class="scope-mut">{html.escape(name)}</span>')
+        st.html(markup("quiet.html", text=name))

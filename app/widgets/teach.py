@@ -6,7 +6,6 @@ shows, with the photo's numbers, is said by the sentence under its heading; what
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ import streamlit as st
 
 from app.state import session
 from app.state.options import TEACH
+from app.templates import render
 from inception_model.analysis.receptive_field import receptive_field
 from inception_model.architecture.variants import get_spec
 from inception_model.cost.report import compute_report
@@ -220,8 +220,7 @@ def note(figure: str) -> None:
     """The lesson of a figure, below it: nothing while teach mode is off. Of two photos, it stands below both."""
     place, lesson = st.empty(), LESSONS[figure]  # an empty place, so that what follows stays where it was
     if is_on():
-        words = f"{html.escape(lesson.sentence)} <cite>({html.escape(lesson.source)}.)</cite>"
-        place.html(f'<p class="scope-teach" role="note">{words}</p>')
+        place.html(render("teach.html", lesson=lesson))
 
 
 def switch(key: str, label: str, help: str | None = None) -> None:
