@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from app import theme
-from app.charts import costs, credits, histogram, probes, specialisation, timeline, training, tuning
+from app.charts import costs, credits, curves, histogram, probes, specialisation, timeline, training, tuning
 from app.charts.template import NAME, plain
 from inception_model.analysis.conductance import CreditLedger
 from inception_model.analysis.selectivity import ORIENTATIONS, Selectivity, TuningCurve
@@ -21,6 +21,7 @@ from inception_model.drawing.palette import BRANCH_COLOURS, COLOURS
 from inception_model.inference.classifier import Answer
 from inception_model.inference.targets import Target
 from inception_model.training.evaluation import HeadAccuracy
+from inception_model.trust import Curve, Deletion
 
 MODULES = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -259,6 +260,36 @@ def test_training_curves_are_the_held_out_lines_of_the_log() -> None:
         ("main", [10, 20], [0.2, 0.4], COLOURS["main"][0]),
     ]
     assert "main from 20.0% to 40.0% after 20 steps" in training.training_words(curves)
+
+
+def trust_curve(scores: tuple[float, ...] = (0.75, 0.5, 0.0)) -> Curve:
+    random = ((0.75, 0.7, 0.1), (0.75, 0.6, 0.2))
+    return Deletion("deletion", "probability <b>", "mean", (0.0, 0.5, 1.0), scores, random)
+
+
+def test_a_map_s_curve_lies_over_its_random_rankings() -> None:
+    curve = trust_curve()
+    figure = curves.curve_figure(curve)
+    (line,) = named(figure, "map")
+    rivals = named(figure, "random")
+    assert (line["x"], line["y"]) == (list(curve.shares), list(curve.scores))
+    assert [(rival["x"], rival["y"]) for rival in rivals] == [(list(curve.shares), list(r)) for r in curve.random]
+    assert drawn(figure)["data"][-1]["name"] == "map", "drawn last, so on top"
+    assert line["line"]["width"] > max(rival["line"]["width"] for rival in rivals)
+    assert (line["line"]["color"], rivals[0]["line"]["color"]) == (COLOURS["ink"][0], COLOURS["mut"][0])
+    assert "probability &lt;b&gt;" in line["hovertemplate"]
+    layout = drawn(figure)["layout"]
+    assert (layout["yaxis"]["tickvals"], layout["yaxis"]["ticktext"]) == ([0, 0.75], ["0", "0.75"])
+    assert layout["xaxis"]["title"]["text"] == "pixels deleted"
+    words = curves.curve_words(curve)
+    assert words == "deletion: area 0.438 for the map, 0.550 with a spread of 0.018 for random places"
+    assert curves.legend_words(curve).endswith("Height: probability <b>, from 0 to 0.75.")
+
+
+def test_curves_of_a_contrast_reach_below_zero() -> None:
+    layout = drawn(curves.curve_figure(trust_curve((-1.5, -1.0, -2.0))))["layout"]
+    assert layout["yaxis"]["tickvals"] == [-2.0, 0.75]
+    assert layout["yaxis"]["range"][0] < -2.0
 
 
 def test_a_label_can_draw_nothing() -> None:

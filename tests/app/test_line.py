@@ -19,7 +19,7 @@ HEADS = {"aux1": "4a", "aux2": "4d", "main": "5b"}
 def parts(trained: tuple[str, ...] = ("aux1", "aux2", "main"), place: Place | None = None) -> dict[str, ET.Element]:
     """`data-go` -> its element."""
     svg = line_svg(get_spec("paper"), HEADS, trained, place or Place())  # type: ignore[arg-type]
-    root = ET.fromstring(svg.replace("<svg", '<svg xmlns:x="x"', 1))
+    root = ET.fromstring(str(svg).replace("<svg", '<svg xmlns:x="x"', 1))
     return {node.attrib["data-go"]: node for node in root.iter() if "data-go" in node.attrib}
 
 

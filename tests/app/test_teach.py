@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 from streamlit.testing.v1 import AppTest
 
 from app.widgets import teach, tour
@@ -63,7 +64,7 @@ def test_each_page_teaches_until_it_is_switched_off(page: str) -> None:
     if page != "look":
         good(app.switch_page(f"views/{page}/page.py").run())
     said = lessons(app)
-    missing = {figure for figure in ON_SIGHT[page] if teach.html.escape(LESSONS[figure].sentence) not in said}
+    missing = {figure for figure in ON_SIGHT[page] if escape(LESSONS[figure].sentence) not in said}
     assert not missing
     good(app.toggle(key="teach").set_value(False).run())
     assert lessons(app) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import re
 import time
@@ -235,7 +236,7 @@ def test_the_badge_opens_into_evidence(small: InferenceService, opened: Callable
     for name in ("completeness", "insertion", "deletion", "randomisation"):
         found = recalled(small, attribution.check_key(asked, name))
         assert f"{name}: {trust_badge.verdict(found)}" in text
-        assert found.sentence in text.replace("&#x27;", "'")
+        assert found.sentence in html.unescape(text)
     assert "sensitivity: not run" in text
     assert set(trust_badge.PAPERS) == set(CHECKS)
 

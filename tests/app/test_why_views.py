@@ -36,7 +36,7 @@ def test_signed_numbers() -> None:
 
 def test_the_ledger_table_shows_every_number(ledger: CreditLedger) -> None:
     text = ledger_html(ledger)
-    rows = re.findall(r"<tr><th scope.*?</tr>", text)
+    rows = re.findall(r"<tr><th scope.*?</tr>", text, re.DOTALL)
     assert len(rows) == 9
     for name, row, html in zip(ledger.modules, ledger.table.tolist(), rows, strict=True):
         cells = re.findall(r"<td>(.*?)</td>", html)
