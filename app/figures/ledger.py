@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from app.static import style
+from markupsafe import Markup
+
+from app.templates import render
 from inception_model.analysis.conductance import CreditLedger, ExactSplit
 from inception_model.architecture.spec import BRANCHES
 from inception_model.drawing.numbers import signed
 from inception_model.drawing.palette import BRANCH_NAMES
-
-STYLE = f"<style>\n{style('ledger')}</style>"
 
 
 def signed_share(share: float) -> str:
@@ -18,34 +18,20 @@ def signed_share(share: float) -> str:
     return "–" if math.isnan(share) else f"{signed(100 * share, 1)}%"
 
 
-def ledger_html(ledger: CreditLedger) -> str:
-    """The table: module, a bar about zero, four branches, sum, residual; dashed: what every row should add up to."""
-    rows = ledger.table.tolist()
-    residuals, shares = ledger.residuals.tolist(), ledger.relative_residuals.tolist()
-    names = "".join(f'<th style="--c:var(--b{kind})"><i></i>{BRANCH_NAMES[kind]}</th>' for kind in BRANCHES)
-    body = "".join(
-        f'<tr><th scope="row">{name}</th>'
-        + "".join(f"<td>{signed(value)}</td>" for value in row)
-        + f'<td>{signed(sum(row))}</td><td class="quiet">{signed(residual)} ({signed_share(share)})</td></tr>'
-        for name, row, residual, share in zip(ledger.modules, rows, residuals, shares, strict=True)
-    )
-    return (
-        f'{STYLE}<div class="ledger-scroll" tabindex="0" role="region" aria-label="Credit of every branch">'
-        f'<table class="ledger"><thead><tr><th></th>'
-        f"{names}<th>sum</th><th>residual</th></tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def exact_html(split: ExactSplit, image: int = 0) -> str:
-    """5b's exact split as a written sum: four branches, the bias, the score."""
-    parts = [
-        f'<span style="--c:var(--b{kind})">{BRANCH_NAMES[kind]} {signed(value)}</span>'
-        for kind, value in zip(BRANCHES, split.branches[image].tolist(), strict=True)
+def ledger_html(ledger: CreditLedger) -> Markup:
+    """The table: module, four branches, sum, residual in logits and as a share of what the row should add up to."""
+    columns = (ledger.table.tolist(), ledger.residuals.tolist(), ledger.relative_residuals.tolist())
+    rows = [
+        {"module": name, "credits": credits, "residual": residual, "share": signed_share(share)}
+        for name, credits, residual, share in zip(ledger.modules, *columns, strict=True)
     ]
-    parts.append(f'<span style="--c:var(--line)">bias {signed(split.bias)}</span>')
-    score = f'<span style="--c:var(--ink)"><b>{signed(float(split.score[image]))}</b></span>'
-    return f'{STYLE}<p class="ledger-sum">{" ".join(parts)} = {score}</p>'
+    return render("ledger.html", rows=rows)
+
+
+def exact_html(split: ExactSplit, image: int = 0) -> Markup:
+    """5b's exact split as a written sum: four branches, the bias, the score."""
+    branches = dict(zip(BRANCHES, split.branches[image].tolist(), strict=True))
+    return render("ledger_sum.html", branches=branches, bias=split.bias, score=float(split.score[image]))
 
 
 def in_words(ledger: CreditLedger) -> str:

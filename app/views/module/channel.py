@@ -16,6 +16,7 @@ from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
 from app.state.selection import Unit
 from app.static import script, style
+from app.templates import render, style_tag
 from app.views.module import channel_facts
 from app.views.module.atlas import View, shared_scale
 from app.widgets import chart, teach
@@ -36,13 +37,10 @@ _JS = script("channel")
 
 _SPOT = st.components.v2.component(
     "scope_spot",
-    html='<div class="spot" tabindex="0" role="application" aria-label="position on the photo: click, or arrow keys">'
-    '<img alt=""></div>\n',
+    html=render("module_spot.html"),
     css=_CSS,
     js=_JS,
 )
-
-_STYLE = f"<style>\n{style('channel_card')}</style>"
 
 _SPOT_STYLE = f"<style>\n{style('channel_spot')}</style>"
 
@@ -116,13 +114,13 @@ def _picture_and_facts(panels: Panels, panel: Panel, scale: float, layers: tuple
 
 def card() -> DeltaGenerator:
     """The frame around everything about the channel."""
-    st.html(_STYLE)
+    st.html(style_tag("channel_card"))
     return st.container(key="channel-card")
 
 
 def title(unit: Unit) -> None:
     """Which channel this is."""
-    st.html(f'<h3 class="scope-title">{html.escape(unit.title)}</h3>')
+    st.html(render("title.html", text=unit.title))
 
 
 def picture_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
