@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import theme
 from app.templates import as_text, render
+from app.views.model.card import without_links
 from app.widgets import teach
 from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError
 from inception_model.checkpoints.download import PUBLISHED, Published, fetch, local_file
@@ -48,7 +49,7 @@ def card(checkpoint: Checkpoint) -> None:
     if checkpoint.card:
         theme.heading("Model card", "As it travels with the file.")
         with st.container(border=True):
-            st.markdown(checkpoint.card)
+            st.markdown(without_links(checkpoint.card))
         teach.note("model-card")
 
 
