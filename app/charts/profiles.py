@@ -51,7 +51,7 @@ def profiles_figure(profiles: Profiles, top: float) -> Figure:
         }  # fmt: skip
         notes.append(
             note(f"<b>{name}</b> {_active(values)} of {len(values)} active · strongest {_strongest(values)}",
-                 x=0, xref="paper", xanchor="left", y=1, yref=f"y{at} domain", yanchor="bottom")
+                 x=0, xref="paper", xanchor="left", y=1, yref=f"y{at} domain", yanchor="bottom", font={"size": 12})
         )  # fmt: skip
     return figure(
         traces, height=height, bargap=0.2, hovermode="x", annotations=notes, margin={"l": 2, "r": 2, "t": 0, "b": 0},
