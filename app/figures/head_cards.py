@@ -49,9 +49,9 @@ def head_views(panel: Panel, count: int = 5) -> list[HeadView]:
     return views
 
 
-def cards_html(views: list[HeadView], below: Mapping[str, str] | None = None) -> Markup:
-    """The cards; `below`: head -> markup (never plain text) at the foot of its card."""
-    return render("head_cards.html", views=views, below={head: Markup(part) for head, part in (below or {}).items()})
+def cards_html(views: list[HeadView], below: Mapping[str, Markup] | None = None) -> Markup:
+    """The cards; `below`: head -> markup at the foot of its card."""
+    return render("head_cards.html", views=views, below=below or {})
 
 
 def in_words(views: list[HeadView]) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,23 @@ import pytest
 import torch
 
 from app import theme
-from app.charts import costs, credits, curves, histogram, probes, specialisation, timeline, training, tuning
+from app.charts import (
+    costs,
+    credits,
+    curves,
+    histogram,
+    probes,
+    profiles,
+    specialisation,
+    timeline,
+    training,
+    tuning,
+)
 from app.charts.template import NAME, plain
 from inception_model.analysis.conductance import CreditLedger
 from inception_model.analysis.selectivity import ORIENTATIONS, Selectivity, TuningCurve
 from inception_model.analysis.timeline import Divergence, ProbeStep, Step, Timeline
-from inception_model.architecture.spec import BRANCHES, HeadName
+from inception_model.architecture.spec import BRANCHES, BranchKind, HeadName
 from inception_model.drawing.palette import BRANCH_COLOURS, COLOURS
 from inception_model.inference.classifier import Answer
 from inception_model.inference.targets import Target
@@ -187,6 +199,30 @@ def test_a_histogram_counts_what_is_above_zero() -> None:
     assert histogram.histogram_words(values) == "Histogram: 4 of 6 positions above zero, up to 4"
     silent = drawn(histogram.histogram_figure(np.zeros((2, 2))))
     assert sum(silent["data"][0]["y"]) == 0
+
+
+def test_profiles_are_a_bar_per_channel_on_one_scale() -> None:
+    values = {"1x1": np.array([0.5, 0.0]), "3x3": np.array([0.0, 0.0, 1.0, 4.0], np.float32), "pool": np.zeros(3)}
+    found: dict[BranchKind, np.ndarray] = {kind: values[kind] for kind in BRANCHES if kind in values}
+    figure = profiles.profiles_figure(found, 8.0)
+    layout = drawn(figure)["layout"]
+    assert [trace["name"] for trace in drawn(figure)["data"]] == ["1×1", "3×3", "pool"]
+    for trace, (kind, given) in zip(drawn(figure)["data"], found.items(), strict=True):
+        assert trace["y"] == given.tolist()
+        assert trace["x"] == list(range(len(given)))
+        assert trace["marker"]["color"] == BRANCH_COLOURS[kind]
+        assert layout[trace["yaxis"].replace("y", "yaxis")]["range"] == [0, 8.0], "all branches on one scale"
+    domains = [layout[name]["domain"] for name in ("yaxis", "yaxis2", "yaxis3")]
+    assert all(above[0] > below[1] for above, below in pairwise(domains)), "one below the other"
+    (three,) = named(figure, "3×3")
+    assert three["customdata"] == ["0", "0", "1", "4"]
+    assert three["hovertemplate"].startswith("3×3, channel %{x}: <b>%{customdata}</b>")
+    titles = [note["text"] for note in layout["annotations"]]
+    assert titles[1] == "<b>3×3</b> 2 of 4 active · strongest 3 (4), 2 (1)"
+    assert titles[2].endswith("silent here")
+    assert "3×3: 2 of 4 channels active here, strongest 3 (4), 2 (1); pool: 0 of 3" in profiles.profiles_words(found)
+    silent = drawn(profiles.profiles_figure({"pool": np.zeros(3)}, 0.0))
+    assert silent["layout"]["yaxis"]["range"] == [0, 1.0]
 
 
 def test_every_channel_is_a_dot_in_its_branch_s_colour() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.state import network, photos
 from app.templates import as_text, render
+from app.views.model.card import without_links
 from inception_model.architecture.labels import Label
 from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.store import load, save
@@ -23,6 +25,19 @@ from tests.app.test_why import PHOTO, VIEWS
 from tests.random_networks import random_classifier
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+CARD = r"""
+# Data
+![a pixel](https://tracker.example/p.png "title") and ![two][p] of **200 classes**, `code`
+[read more](https://evil.example/a "title"), [![badge](https://b.example/x.svg)](https://evil.example/badge)
+[spaced]( <javascript:alert(3)> ) [ref][p] [p] \[no](https://e.example/1) \\[yes](https://e.example/2)
+<https://auto.example> <a href="https://html.example">x</a> https://bare.example/x http:\//e.example www.bare.example
+WWW\.e.example me@e.example me\@e.example mailto:me@e.example http&#58;//e.example \&#119;ww.e.example :red[red]
+[nested [inner](https://i.example)](https://o.example) [^1] ![paren](https://e.example/(1).png)
+
+[p]: https://tracker.example/reference.png
+[^1]: https://note.example
+"""
+"""Everything that links or loads in Markdown, and tries to hide it."""
 MARKED = "[click](javascript:alert(2)) **bold** $x$"
 
 
@@ -32,7 +47,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = random_classifier(tiny()).checkpoint
     labels = tuple(Label(i, f"n{i}{HOSTILE}", f"{HOSTILE}{MARKED} {i}") for i in range(found.spec.classes))
     path = tmp_path_factory.mktemp("hostile") / "hostile.safetensors"
-    save(dataclasses.replace(found, labels=labels, card=f"# {HOSTILE}\n{HOSTILE}", source=HOSTILE), path)
+    save(dataclasses.replace(found, labels=labels, card=f"# {HOSTILE}\n{HOSTILE}\n{CARD}", source=HOSTILE), path)
     return path
 
 
@@ -111,3 +126,37 @@ def test_why_tells_ledger_sweep_and_contrast_of_hostile_classes(hostile: Path, m
 def test_what_is_escaped_stays_readable() -> None:
     assert render("say.html", text=HOSTILE) == '<div class="scope-say">&lt;img src=x onerror=alert(1)&gt;</div>'
     assert as_text("a <b> [c](d) *e* f_g $h$") == r"a \<b> \[c\](d) \*e\* f_g \$h\$"
+
+
+def test_the_card_is_read_as_markdown_without_links_and_images(app: AppTest) -> None:
+    page = good(app.switch_page("views/model/page.py").run())
+    (card,) = [element.value for element in page.markdown if "**200 classes**" in element.value]
+    assert "a pixel and two of **200 classes**, `code`" in card
+    assert "read more (https:" in card
+    assert "badge (https:" in card
+    assert "tracker.example/p.png" not in card, "of an image only its alt text is left"
+    assert_nothing_links(card)
+    assert "example/reference.png" in card, "an address stays readable"
+
+
+@pytest.mark.parametrize(
+    "text", [CARD, CARD.replace("\n", ""), "\\\\[a](b)", "\\\\\\[a](b)", "\\&#91;", "`\\`[a](b(c))"]
+)
+def test_no_text_becomes_a_link(text: str) -> None:
+    assert_nothing_links(without_links(text))
+
+
+def test_what_does_not_link_stays_as_it_is() -> None:
+    plainly = "# Title\n\n* **bold** `a < b`, A & B, 3:4\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    assert without_links(plainly) == plainly.replace("<", r"\<")
+    long = "[](" + " " * 100_000 + "!["
+    assert without_links(long) == long.replace("[", r"\[")
+
+
+def assert_nothing_links(markdown: str) -> None:
+    """By the rules of CommonMark and of GitHub's autolinks, wherever in the text one would begin."""
+    for found in re.finditer(r"(\\*)(?:[\[<]|&(?=#?\w))", markdown):
+        assert len(found[1]) % 2, f"{found[0]} at {found.start()} is not escaped: {markdown[found.start() :][:40]}"
+    shown = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown)
+    address = r"https?://|www\.|[-.\w+]+@[-\w]+"
+    assert not re.search(address, shown, re.IGNORECASE | re.ASCII)

@@ -203,10 +203,3 @@ def test_downloads_are_what_the_trace_holds() -> None:
     arrays = np.load(io.BytesIO(channel_facts.npz_bytes(PANEL, "4b")))
     assert sorted(arrays) == sorted(f"4b/{name}" for name in NODES)
     assert np.array_equal(arrays["4b/5x5"], values.numpy())
-
-
-def test_drawings_say_their_numbers() -> None:
-    values = np.array([0.0, 0.0, 1.0, 4.0])
-    html = channel.profile_html("5x5", values, 4.0)
-    assert "2 of 4 active · strongest 3 (4), 2 (1)" in html
-    assert "silent here" in channel.profile_html("pool", np.zeros(3), 1.0)

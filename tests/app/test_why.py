@@ -93,8 +93,9 @@ def done(test: AppTest, slot: str) -> AppTest:
 
 
 def words(test: AppTest) -> str:
-    """Everything that the page draws as HTML, without tags."""
-    return re.sub(r"<style>.*?</style>|<[^>]+>", " ", " ".join(e.proto.body for e in test.get("html")), flags=re.S)
+    """Everything that the page draws as HTML, as one reads it: without tags, entities as their characters."""
+    bodies = " ".join(element.proto.body for element in test.get("html"))
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", bodies, flags=re.S))
 
 
 def question(method: str, target: Target, **changes: Any) -> attribution.Question:

@@ -73,7 +73,7 @@ def module(page: Page, url: str) -> dict[str, list[float]]:
     found["channel to its map"] = repeated(page, pick, ".spot img")
     spot = page.locator(".spot").first
     found["position to four profiles"] = repeated(
-        page, lambda n: spot.click(position={"x": 60 + 20 * n, "y": 90 + 10 * n}), ".spots"
+        page, lambda n: spot.click(position={"x": 60 + 20 * n, "y": 90 + 10 * n}), ".st-key-channel-profiles .barlayer"
     )
     return found
 

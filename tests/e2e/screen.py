@@ -36,7 +36,7 @@ _OVERFLOW = """() => {
 # What is not at rest, in a few words, and the time without a change. A rerun that a widget has just asked for takes a
 # moment to begin, a component draws its frame after the script has ended, and Streamlit keeps what the last run drew
 # (marked as stale) beside the new until the run ends: at rest means that all of it has been still for a while.
-_STILL = """([ready, limit, working]) => new Promise((done, fail) => {
+_STILL = """([ready, limit, done_too]) => new Promise((done, fail) => {
   const begun = performance.now();
   let since = begun, why = 'not looked at yet';
   const watch = { subtree: true, childList: true, attributes: true, characterData: true };
@@ -53,7 +53,7 @@ _STILL = """([ready, limit, working]) => new Promise((done, fail) => {
     if (!has(ready)) return 'the script runs or the connection is lost';
     if (has('[data-testid="stSkeleton"]')) return 'a skeleton is shown';
     if (has('[data-stale="true"]')) return 'a stale element is shown';
-    if (!working && has('[data-testid="stProgress"]')) return 'a computation is running';
+    if (done_too && has('[data-testid="stProgress"]')) return 'a computation is running';
     if (document.fonts.status !== 'loaded') return 'a font is loading';
     if (found.some((root) => [...root.querySelectorAll('img')].some((image) => image.src && !image.complete)))
       return 'a picture is loading';
@@ -81,24 +81,24 @@ _SIDEWAYS = """() => ['html', 'body', '[data-testid="stMain"]', '[data-testid="s
   .map(([name, node]) => `${name}: ${node.scrollWidth} > ${node.clientWidth}`)"""
 
 
-def settle(page: Page, seconds: float = PATIENCE, *, working: bool = False) -> None:
+def settle(page: Page, seconds: float = PATIENCE, *, done: bool = False) -> None:
     """Waits until the app is at rest, and checks that no exception is on the page.
 
     At rest: connected, no script running, no skeleton, nothing stale, pictures and fonts loaded, and nothing in the
-    main area has changed for 200 ms. A computation whose progress is shown is waited for, unless `working`.
+    main area has changed for 200 ms. With `done`, computations whose progress is shown have ended as well.
     """
-    page.evaluate(_STILL, [READY, seconds * 1000, working])
+    page.evaluate(_STILL, [READY, seconds * 1000, done])
     problems = page.get_by_test_id("stException").all_inner_texts()
     assert not problems, "an exception is on the page:\n" + "\n".join(problems)
     expect(page.get_by_text("Page not found")).to_have_count(0)
 
 
 def click(
-    target: Locator, seconds: float = PATIENCE, *, at: tuple[float, float] | None = None, working: bool = False
+    target: Locator, seconds: float = PATIENCE, *, at: tuple[float, float] | None = None, done: bool = False
 ) -> None:
     """Clicks the target (`at`: so many pixels from its upper left corner) and waits until the app has answered."""
     target.click(position=None if at is None else {"x": at[0], "y": at[1]})
-    settle(target.page, seconds, working=working)
+    settle(target.page, seconds, done=done)
 
 
 def press(target: Locator | Page, *keys: str) -> None:

@@ -33,13 +33,13 @@ def test_into_a_module_and_onto_the_bench(new_page: OpenPage, app_url: str) -> N
     title = page.locator(".scope-title").first
     expect(title).to_contain_text("4d · 5×5 · channel 0")
 
-    profile = page.locator(".spots svg path[d]").first
-    before = profile.get_attribute("d")
+    profile = page.locator(".st-key-channel-profiles .stPlotlyChart")
+    before = profile.get_attribute("aria-label")
     spot = page.locator(".spot img").first
     box = spot.bounding_box()
     assert box
     screen.click(spot, at=(box["width"] / 2, box["height"] * 0.8))
-    changes(profile, before, "d")
+    changes(profile, before, "aria-label")
     screen.settle(page)
 
     pick(page, "module-sort", "credit")

@@ -8,10 +8,11 @@ from app.figures import network_line
 from app.jobs import timing
 from app.jobs.timing import RUNS
 from app.state import network, selection
+from app.templates import render
 from app.theme import heading
 from app.views.cost import lab, tables
 from app.views.cost.bars import show_bars
-from app.views.cost.tables import STYLE, UNIT_OF, Quantity, of, times, typeset
+from app.views.cost.tables import UNIT_OF, Quantity, of, times, typeset
 from app.widgets import teach
 from inception_model.architecture.spec import NetworkSpec
 from inception_model.architecture.variants import get_spec
@@ -64,8 +65,8 @@ def show_savings(report: ComputeReport, quantity: Quantity, measured: tuple[Modu
         f"runs, hatched the rest up to the naive module. All nine: {amount(real)} instead of "
         f"{amount(naive)} ({times(naive, real)}{clock}). (Section 4, Figure 2.)".replace("parameters", "Parameters", 1),
     )
-    st.html(f"{STYLE}{tables.legend_html()}")
-    st.html(f'<div class="scope-say"><b>Naive here:</b> {typeset(NAIVE[report.kind])}</div>')
+    st.html(tables.legend_html())
+    st.html(render("cost_naive.html", text=typeset(NAIVE[report.kind])))
     show_bars([tables.modules_panel(report, quantity)], UNIT_OF[quantity], "cost-modules")
     teach.note("savings")
 

@@ -6,15 +6,16 @@ the naive twin. Quantities are MACs or parameters (with biases) on one image.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from markupsafe import Markup
+
 from app.charts.costs import Bar, Panel, Piece
-from app.static import style
-from inception_model.architecture.spec import BRANCHES
+from app.templates import render
+from inception_model.architecture.spec import BRANCHES, BranchKind
 from inception_model.cost.layers import Layer
 from inception_model.cost.paper_figures import BUDGET_MACS, DISAGREEMENTS
 from inception_model.cost.report import ComputeReport, Cost, Row
@@ -25,7 +26,16 @@ from inception_model.drawing.palette import BRANCH_NAMES
 Quantity = Literal["macs", "params"]
 UNIT_OF: dict[Quantity, str] = {"macs": "MACs", "params": "parameters"}
 
-STYLE = f"<style>\n{style('tables')}</style>"
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: its name, behind a swatch of its branch (a tint for a reduction), and its cells."""
+
+    name: str
+    cells: Iterable[str]
+    branch: BranchKind | None = None
+    reduction: bool = False
+    total: bool = False
 
 
 def of(cost: Cost, quantity: Quantity) -> int:
@@ -44,15 +54,9 @@ def saved(cost: Cost, naive: Cost, quantity: Quantity) -> str:
     return f"{amount(value)} of {amount(more)} · {times(more, value)}" if more else f"{amount(value)}, naive: none"
 
 
-def legend_html() -> str:
-    """What the colours mean."""
-    swatches = "".join(
-        f'<span><i style="background:var(--b{kind})"></i>{BRANCH_NAMES[kind]}</span>' for kind in BRANCHES
-    )
-    return (
-        f'<div class="scope-leg">{swatches}<span>light: its 1×1 reduction</span>'
-        '<span><i class="cost-hatch"></i>saved: the rest up to the naive network</span></div>'
-    )
+def legend_html() -> Markup:
+    """What the colours mean, with the style of everything that the page shows as a table."""
+    return render("cost_legend.html")
 
 
 def modules_panel(report: ComputeReport, quantity: Quantity) -> Panel:
@@ -122,34 +126,22 @@ def timings_panel(timings: Iterable[ModuleTiming], report: ComputeReport) -> Pan
     return Panel(bars)
 
 
-def table_html(header: Iterable[str], rows: Iterable[Iterable[str]], sums: int = 0, label: str = "") -> str:
-    """A table from ready cells (HTML); the last `sums` rows are totals. It scrolls sideways inside its own box."""
-    body = [list(row) for row in rows]
-    lines = []
-    for index, cells in enumerate(body):
-        kind = ' class="sum"' if index >= len(body) - sums else ""
-        lines.append(
-            f'<tr{kind}><th scope="row">{cells[0]}</th>{"".join(f"<td>{cell}</td>" for cell in cells[1:])}</tr>'
-        )
-    head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
-    return (
-        f'<div class="cost-scroll" tabindex="0" role="region" aria-label="{html.escape(label)}">'
-        f'<table class="cost-table"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-    )
+def table_html(header: Iterable[str], rows: Iterable[Line], label: str = "") -> Markup:
+    """A table that scrolls sideways inside its own box."""
+    return render("cost_rows.html", header=header, rows=rows, label=label)
 
 
-def layers_table_html(report: ComputeReport, module: str) -> str:
+def layers_table_html(report: ComputeReport, module: str) -> Markup:
     """The six convolutions of a module with exact numbers, and the module's sum."""
     rows = []
     for layer in report.module_layers(module):
-        tint = ' class="tint"' if layer.name.endswith("_reduce") else ""
-        name = f'<i{tint} style="--c:var(--b{layer.branch})"></i>{layer.name.replace("_", " ").replace("x", "×")}'
-        shape = f"{layer.in_channels} → {layer.out_channels}"
-        rows.append([name, f"{layer.kernel}×{layer.kernel}", shape, f"{layer.weights:,}", f"{layer.macs:,}"])
+        name, shape = layer.name.replace("_", " ").replace("x", "×"), f"{layer.in_channels} → {layer.out_channels}"
+        cells = [f"{layer.kernel}×{layer.kernel}", shape, f"{layer.weights:,}", f"{layer.macs:,}"]
+        rows.append(Line(name, cells, layer.branch, layer.name.endswith("_reduce")))
     row = report.row(module)
-    rows.append([module, "", "", f"{row.cost.weights:,}", f"{row.cost.macs:,}"])
-    rows.append(["naive", "", "", f"{row.naive.weights:,}", f"{row.naive.macs:,}"])
-    return table_html(["convolution", "kernel", "channels", "weights", "MACs"], rows, 2, f"Convolutions of {module}")
+    for name, cost in ((module, row.cost), ("naive", row.naive)):
+        rows.append(Line(name, ["", "", f"{cost.weights:,}", f"{cost.macs:,}"], total=True))
+    return table_html(["convolution", "kernel", "channels", "weights", "MACs"], rows, f"Convolutions of {module}")
 
 
 def signed_percent(new: float, old: float) -> str:
@@ -163,7 +155,7 @@ def typeset(text: str) -> str:
     return re.sub(r"(?<=\d)x(?=\d)", "×", text)
 
 
-def table_1_html(report: ComputeReport) -> str:
+def table_1_html(report: ComputeReport) -> Markup:
     """Table 1: weights and MACs by arithmetic, the paper's printed figures beside them, and totals."""
     rows = []
     for row in report.rows:
@@ -173,15 +165,14 @@ def table_1_html(report: ComputeReport) -> str:
         if row.printed is not None and row.comparable:
             params = [row.printed.params_text, signed_percent(row.printed.params, row.cost.weights)]
             ops = [row.printed.ops_text, signed_percent(row.printed.ops, row.cost.macs)]
-        rows.append([row.name + mark, output, f"{row.cost.weights:,}", *params, f"{row.cost.macs:,}", *ops])
-    total = report.total
-    rows.append(["total", "", f"{total.weights:,}", "", "", f"{total.macs:,}", "", ""])
-    rows += [[name, "", f"{cost.weights:,}", "", "", f"{cost.macs:,}", "", ""] for name, cost in report.aux.items()]
+        cells = [output, f"{row.cost.weights:,}", *params, f"{row.cost.macs:,}", *ops]
+        rows.append(Line(row.name + mark, cells))
+    for name, cost in [("total", report.total), *report.aux.items()]:
+        rows.append(Line(name, ["", f"{cost.weights:,}", "", "", f"{cost.macs:,}", "", ""], total=True))
     header = ["row", "output", "weights", "paper", "differs by", "MACs", "paper", "differs by"]
-    return table_html(header, rows, 1 + len(report.aux), "Table 1 beside the paper's printed figures")
+    return table_html(header, rows, "Table 1 beside the paper's printed figures")
 
 
-def disagreements_html() -> str:
+def disagreements_html() -> Markup:
     """The known disagreements between the paper's columns and the arithmetic, explained as far as they can be."""
-    notes = "".join(f"<p><b>{row}</b> {html.escape(typeset(text))}</p>" for row, text in DISAGREEMENTS.items())
-    return f'<div class="cost-notes">{notes}</div>'
+    return render("cost_notes.html", notes={row: typeset(text) for row, text in DISAGREEMENTS.items()})

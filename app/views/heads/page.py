@@ -13,6 +13,7 @@ from app.jobs.attribution import Question, ask
 from app.jobs.timeline import line_of
 from app.state import network, options
 from app.state.panel import Panel, Panels, panels
+from app.templates import render
 from app.views.heads import maps
 from app.views.heads import probes as probe_view
 from app.views.heads import timeline as timeline_view
@@ -50,7 +51,7 @@ def followed(panel: Panel) -> int | None:
 def show_answers(panel: Panel, line: Timeline) -> None:
     """The cards, and the story in words."""
     st.html(head_cards.cards_html(head_cards.head_views(panel), timeline_view.followed_html(line)))
-    st.html(f'<div class="scope-say">{timeline_view.in_words(line)}</div>')
+    st.html(render("say.html", text=timeline_view.in_words(line)))
 
 
 def show_charts(panel: Panel, line: Timeline, probes: Probes | None, above: Title) -> None:
@@ -72,7 +73,7 @@ def show_charts(panel: Panel, line: Timeline, probes: Probes | None, above: Titl
     figure = timeline_charts.timeline_figure(line, network.spec().module_names)
     chart.show(figure, panel.widget_key("heads-charts"), timeline_charts.timeline_words(line), "time-line")
     if probes is not None:
-        st.html(f'<div class="scope-say">{probe_view.in_words(line, probes)}</div>')
+        st.html(render("say.html", text=probe_view.in_words(line, probes)))
         probe_view.show_table(panel, line)
 
 

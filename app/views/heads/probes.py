@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import html
-
 import streamlit as st
+from markupsafe import Markup
 
 from app.charts.probes import accuracy_figure, accuracy_words
 from app.state import network
 from app.state.panel import Panel
-from app.static import style
-from app.templates import as_text
+from app.templates import as_text, render
 from app.widgets import chart
 from inception_model.analysis.probes import Probes
-from inception_model.analysis.timeline import ProbeStep, Timeline
+from inception_model.analysis.timeline import Timeline
 from inception_model.checkpoints.checkpoint import CheckpointError
-from inception_model.drawing.numbers import percent, short
-
-_TABLE_CSS = f"<style>\n{style('probes_table')}</style>"
-
-_LEGEND_CSS = f"<style>\n{style('probes_legend')}</style>"
+from inception_model.drawing.numbers import short
 
 
 def found() -> Probes | None:
@@ -31,54 +25,21 @@ def found() -> Probes | None:
         return None
 
 
-def legend_html(line: Timeline) -> str:
+def legend_html(line: Timeline) -> Markup:
     """Which dot is what."""
-    heads = "".join(f'<span><i style="background:var(--{step.head})"></i>{step.head}</span>' for step in line.steps)
-    return (
-        f'{_LEGEND_CSS}<div class="scope-leg probe-leg">{heads}'
-        '<span><i class="hollow"></i>probe, trained after the network</span></div>'
-    )
+    return render("heads_probe_legend.html", heads=[step.head for step in line.steps])
 
 
-def in_words(line: Timeline, probes: Probes) -> str:
-    """What the probes are, where the class comes first by probe, and how good they are; as HTML."""
-    first, name = line.first_probe, f"<b>{html.escape(short(line.label))}</b>"
-    if first is not None:
-        where = f"By probe {name} first comes to rank 1 at {first.module} ({percent(first.probability)})"
-    else:
-        best = min(line.probes, key=lambda step: step.rank)
-        where = f"By probe {name} never comes to rank 1; it is best at {best.module}, in place {best.rank}"
-    shallow, deep = line.probes[0], line.probes[-1]
-    return (
-        f"{where}. A probe is a linear classifier on the average of each channel of a module, trained on "
-        f"{probes.training:,} images after the network was finished. Of {probes.validation:,} validation images the "
-        f"one at {shallow.module} gets {shallow.accuracy.top1:.1%} right, the one at {deep.module} "
-        f"{deep.accuracy.top1:.1%}. "
-        "(Alain and Bengio 2016.)"
-    )
+def in_words(line: Timeline, probes: Probes) -> Markup:
+    """What the probes are, where the class comes first by probe, and how good they are."""
+    best = min(line.probes, key=lambda step: step.rank)
+    return render("heads_probe_words.html", line=line, probes=probes, best=best)
 
 
-def table_html(line: Timeline) -> str:
+def table_html(line: Timeline) -> Markup:
     """A row per probe: its answer, the followed class's probability and rank, entropy, and the probe's accuracy."""
-    columns = ("probe", "answer", html.escape(short(line.label)), "rank", "entropy", "top-1", "top-5")
-    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
-    return (
-        f'{_TABLE_CSS}<div class="probe-box"><table class="probe-table" aria-label="The probes in numbers">'
-        f"<tr>{head}</tr>{''.join(map(_row, line.probes))}</table></div>"
-    )
-
-
-def _row(step: ProbeStep) -> str:
-    cells = (
-        f"{html.escape(short(step.answer.label))} {percent(step.answer.probability)}",
-        percent(step.probability),
-        str(step.rank),
-        f"{step.entropy:.2f}",
-        f"{step.accuracy.top1:.1%}",
-        f"{step.accuracy.top5:.1%}",
-    )
-    drawn = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr class="{"first" * (step.rank == 1)}"><th scope="row">{step.module}</th>{drawn}</tr>'
+    columns = ("probe", "answer", short(line.label), "rank", "entropy", "top-1", "top-5")
+    return render("heads_probe_table.html", line=line, columns=columns)
 
 
 def show_table(panel: Panel, line: Timeline) -> None:

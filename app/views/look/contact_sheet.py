@@ -18,6 +18,7 @@ from app import theme
 from app.jobs.first_answers import first_answers_job
 from app.state import network, options, photos, session
 from app.static import script, style
+from app.templates import render
 from app.widgets import filmstrip, progress, teach
 from inception_model.architecture.spec import HeadName
 from inception_model.drawing.numbers import percent, short
@@ -30,8 +31,7 @@ _JS = script("contact_sheet")
 
 _SHEET = st.components.v2.component(
     "scope_sheet",
-    html='<div class="sort" role="group" aria-label="order of the contact sheet"></div>\n'
-    '<div class="sheet" role="group" aria-label="contact sheet" tabindex="0"></div>\n',
+    html=render("look_sheet.html"),
     css=_CSS,
     js=_JS,
 )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import html
-
 import streamlit as st
 
 from app import theme
-from app.static import style
-from app.templates import as_text
+from app.templates import as_text, render
+from app.views.model.card import without_links
 from app.widgets import teach
 from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError
 from inception_model.checkpoints.download import PUBLISHED, Published, fetch, local_file
-
-_TABLE_CSS = f"<style>\n{style('facts_table')}</style>"
 
 
 def facts(checkpoint: Checkpoint) -> None:
@@ -42,14 +38,9 @@ def accuracy(checkpoint: Checkpoint) -> None:
     theme.heading("Accuracy of the heads", "One centre view per image, on the validation images named in the card.")
     measured = {head: checkpoint.accuracy[head] for head in checkpoint.heads_trained if head in checkpoint.accuracy}
     if not measured:
-        st.html('<p class="scope-cap">This file carries no measured accuracy.</p>')
+        st.html(render("caption.html", text="This file carries no measured accuracy."))
         return
-    rows = "".join(
-        f'<tr><td><i style="background:var(--{head})"></i>{head}</td>'
-        f"<td>{value['top1']:.1%}</td><td>{value['top5']:.1%}</td></tr>"
-        for head, value in measured.items()
-    )
-    st.html(f'{_TABLE_CSS}<table class="scope-table"><tr><th>head</th><th>top-1</th><th>top-5</th></tr>{rows}</table>')
+    st.html(render("model_accuracy.html", measured=measured))
     teach.note("accuracy")
 
 
@@ -58,7 +49,7 @@ def card(checkpoint: Checkpoint) -> None:
     if checkpoint.card:
         theme.heading("Model card", "As it travels with the file.")
         with st.container(border=True):
-            st.markdown(checkpoint.card)
+            st.markdown(without_links(checkpoint.card))
         teach.note("model-card")
 
 
@@ -72,18 +63,10 @@ def published() -> None:
 def _published(entry: Published) -> None:
     words, action = st.columns([5, 1], vertical_alignment="center")
     here = local_file(entry).is_file()
-    accuracy = entry.accuracy.get("main")
-    measured = (
-        f" Main head {accuracy['top1']:.1%} top-1, {accuracy['top5']:.1%} top-5, as published." if accuracy else ""
-    )
     place = f"On this machine: {local_file(entry)}" if here else entry.by_hand
-    words.html(
-        f"<b>{html.escape(entry.name)}</b> · {html.escape(entry.title)} · {entry.megabytes:.0f} MB<br>"
-        f'{html.escape(entry.note + measured)}<br><span class="scope-mut">{html.escape(entry.licence)}.<br>'
-        f'<span style="overflow-wrap:anywhere">{html.escape(place)}</span></span>'
-    )
+    words.html(render("model_published.html", entry=entry, place=place))
     if here:
-        action.html('<span class="scope-mut">choose it in the sidebar</span>')
+        action.html(render("quiet.html", text="choose it in the sidebar"))
     elif action.button("Fetch", key=f"fetch-{entry.name}"):
         _fetch(entry)
 

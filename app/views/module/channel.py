@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import theme
 from app.charts.histogram import histogram_figure, histogram_words
+from app.charts.profiles import profiles_figure, profiles_words
 from app.jobs.channels import field_of, stats_of, values_of
 from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
 from app.state.selection import Unit
 from app.static import script, style
+from app.templates import render, style_tag
 from app.views.module import channel_facts
 from app.views.module.atlas import View, shared_scale
 from app.widgets import chart, teach
@@ -25,7 +26,7 @@ from inception_model.architecture.spec import BRANCHES, BranchKind
 from inception_model.drawing.colormaps import colour_bar
 from inception_model.drawing.encoding import data_url, jpeg_bytes, png_bytes
 from inception_model.drawing.numbers import number
-from inception_model.drawing.palette import BRANCH_NAMES, node_name
+from inception_model.drawing.palette import node_name
 
 LAYERS = ("map", "cells", "receptive field", "measured support")
 """What may be drawn on the photo; `cells` shows the map's positions as squares instead of blending them."""
@@ -36,15 +37,10 @@ _JS = script("channel")
 
 _SPOT = st.components.v2.component(
     "scope_spot",
-    html='<div class="spot" tabindex="0" role="application" aria-label="position on the photo: click, or arrow keys">'
-    '<img alt=""></div>\n',
+    html=render("module_spot.html"),
     css=_CSS,
     js=_JS,
 )
-
-_STYLE = f"<style>\n{style('channel_card')}</style>"
-
-_SPOT_STYLE = f"<style>\n{style('channel_spot')}</style>"
 
 
 def current_unit(panels: Panels, panel: Panel) -> Unit:
@@ -116,13 +112,13 @@ def _picture_and_facts(panels: Panels, panel: Panel, scale: float, layers: tuple
 
 def card() -> DeltaGenerator:
     """The frame around everything about the channel."""
-    st.html(_STYLE)
+    st.html(style_tag("channel_card"))
     return st.container(key="channel-card")
 
 
 def title(unit: Unit) -> None:
     """Which channel this is."""
-    st.html(f'<h3 class="scope-title">{html.escape(unit.title)}</h3>')
+    st.html(render("title.html", text=unit.title))
 
 
 def picture_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
@@ -205,27 +201,6 @@ def _downloads(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) 
         )
 
 
-def profile_html(kind: BranchKind, values: np.ndarray, top: float) -> str:
-    """One branch at one position: a bar per channel (C,), all four branches on the scale 0 to `top`."""
-    step = 280 / len(values)
-    bars = "".join(
-        f"M{i * step:.2f} 64v-{62 * value / top:.2f}h{step * 0.8:.2f}v{62 * value / top:.2f}z"
-        for i, value in enumerate(values)
-        if value > 0
-    )
-    strongest = [i for i in np.argsort(-values, kind="stable")[:3] if values[i] > 0]
-    words = ", ".join(f"{i} ({number(float(values[i]))})" for i in strongest) or "silent here"
-    name = BRANCH_NAMES[kind]
-    says = f"{name}: {int((values > 0).sum())} of {len(values)} channels active here, strongest {words}"
-    return (
-        f'<section class="spot" style="--c:var(--b{kind})"><h3>{name} <small>{int((values > 0).sum())} of '
-        f"{len(values)} active · strongest {words}</small></h3>"
-        f'<svg viewBox="0 0 280 64" preserveAspectRatio="none" role="img" aria-label="{html.escape(says)}">'
-        f'<path d="{bars}" fill="currentColor"/><path d="M0 63.5H280" stroke="currentColor" opacity=".4"/></svg>'
-        "</section>"
-    )
-
-
 def _profiles(panel: Panel, unit: Unit) -> dict[BranchKind, np.ndarray]:
     """The values of every branch at the position that is looked at."""
     branches = panel.trace().block(unit.module).branches
@@ -246,8 +221,9 @@ def position_part(panels: Panels, panel: Panel, above: Title) -> None:
         "elsewhere. (Paper, Figure 2(b).)",
         above,
     )
-    cards = "".join(profile_html(k, v, top or 1.0) for k, v in profiles.items())
-    draw(f'{_SPOT_STYLE}<div class="spots">{cards}</div>', panel.widget_key("channel-profiles"))
+    chart.show(
+        profiles_figure(profiles, top), panel.widget_key("channel-profiles"), profiles_words(profiles), "profiles"
+    )
     spot = options.MODULE_SPOT.beside(panel.key)
     if session.option(spot) is not None:
         st.button(

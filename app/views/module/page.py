@@ -7,6 +7,7 @@ from app.figures import network_line
 from app.jobs import credit_order
 from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels, panels
+from app.templates import style_tag
 from app.views.module import ablation_panel, atlas, channel, specialisation, stimulus_bench
 from app.views.module.atlas import View
 from app.widgets import filmstrip, halves, teach
@@ -79,7 +80,7 @@ def microscope() -> None:
     network_line.show("module")
     shown, module = panels(), selection.module()
     first = shown[0]
-    st.html("<style>@media (max-width: 767px) { .st-key-module-strip button { padding: 0 7px; } }</style>")
+    st.html(style_tag("module_strip"))
     with st.container(horizontal=True, key="module-choices", gap="medium"):
         module_strip()
         view = view_choices(first, module)

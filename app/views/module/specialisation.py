@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from markupsafe import Markup
 
 from app import theme
 from app.jobs.stimuli import selectivity_job
 from app.state import selection
 from app.state.selection import Unit
 from app.static import script, style
+from app.templates import render
 from app.views.module import atlas
 from app.widgets import progress, teach
 from inception_model.analysis.selectivity import (
@@ -48,7 +49,7 @@ STRENGTHS = ((0.36, "differ strongly"), (0.16, "differ clearly"), (0.04, "differ
 
 _DOTS = st.components.v2.component(
     "scope_specialisation",
-    html='<div class="spec" role="group" aria-label="what the branches prefer"></div>\n',
+    html=render("module_specialisation_frame.html"),
     css=style("specialisation"),
     js=script("specialisation"),
 )
@@ -75,7 +76,7 @@ def show(unit: Unit, key: str = "specialisation") -> None:
     picked_kind = next((kind for kind, node in BRANCH_UNIT.items() if node == unit.node), None)
     data = {"html": cards_html(summary), "chosen": {"kind": picked_kind, "channel": unit.channel}}
     _DOTS(key=key, data=data, on_pick_change=picked)
-    st.html(f'<div class="scope-say">{html.escape(verdict(unit.module, summary))}</div>')
+    st.html(render("say.html", text=verdict(unit.module, summary)))
     teach.note("branches")
 
 
@@ -143,21 +144,22 @@ def median(values: np.ndarray) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-def cards_html(summary: Summary) -> str:
+def cards_html(summary: Summary) -> Markup:
     """Three cards of four rows: a dot per channel and, beside it, how many channels prefer which value."""
     preferred = {
         "orientation": ("preferred_orientation", np.asarray(ORIENTATIONS, float), 180.0, "°"),
         "frequency": ("preferred_frequency", np.asarray(FREQUENCIES), None, " cycles per image"),
     }
-    cards = []
-    for name in MEANING:
-        rows = "".join(_row(name, kind, found, preferred.get(name)) for kind, found in summary.items())
-        extra = f"<span>{html.escape(_PREFERS[name])}</span>" if name in _PREFERS else ""
-        cards.append(
-            f'<section class="card"><h3>{TITLES[name]} <small>{MEANING[name]}</small></h3>{rows}'
-            f'<div class="ends"><span>0</span><span>0.5</span><span>1</span></div>{extra}</section>'
-        )
-    return "".join(cards)
+    cards = [
+        {
+            "title": TITLES[name],
+            "meaning": meaning,
+            "rows": [_row(name, kind, found, preferred.get(name)) for kind, found in summary.items()],
+            "prefers": _PREFERS.get(name),
+        }
+        for name, meaning in MEANING.items()
+    ]
+    return render("module_specialisation.html", cards=cards)
 
 
 _PREFERS = {
@@ -166,25 +168,24 @@ _PREFERS = {
 }
 
 
-def _row(name: str, kind: BranchKind, found: Selectivity, preferred: Any) -> str:
+def _row(name: str, kind: BranchKind, found: Selectivity, preferred: Any) -> dict[str, Any]:
+    """A branch's row on a card; `dots` is empty where none of its channels answers."""
     values = getattr(found, name)
     middle, branch = median(values), BRANCH_NAMES[kind]
     if not np.isfinite(middle):
-        return f'<div class="row" style="--c:var(--b{kind})"><b>{branch}</b><span>silent</span></div>'
+        return {"kind": kind, "branch": branch, "dots": ""}
     best = int(np.nanargmax(values))
-    places = ",".join("" if np.isnan(v) else f"{v:.3f}" for v in values)
-    dots = "".join(f"M{100 * v:.1f} {height(c):.1f}h0" for c, v in enumerate(values) if not np.isnan(v))
-    says = f"{branch}: median {number(middle)} of {int((~np.isnan(values)).sum())} channels"
-    return (
-        f'<div class="row" style="--c:var(--b{kind})"><b>{branch}</b>'
-        f'<svg class="dots" data-kind="{kind}" data-x="{places}" viewBox="0 0 100 30" preserveAspectRatio="none" '
-        f'role="img" aria-label="{says}"><path class="rule" d="M0 29.5H100M50 27V29.5"/><path class="all" d="{dots}"/>'
-        f'<path class="median" d="M{100 * middle:.1f} 0V30"/><path class="ring" d=""/></svg>'
-        f"{_bars(found, preferred) if preferred else ''}"
-        f'<small>median {number(middle)} · strongest <button type="button" data-kind="{kind}" data-channel="{best}" '
-        f'aria-label="pick channel {best} of {branch}, the strongest in {TITLES[name]}">{best}</button> '
-        f"({number(float(values[best]))})</small></div>"
-    )
+    return {
+        "kind": kind,
+        "branch": branch,
+        "middle": middle,
+        "best": best,
+        "highest": float(values[best]),
+        "places": ",".join("" if np.isnan(v) else f"{v:.3f}" for v in values),
+        "dots": "".join(f"M{100 * v:.1f} {height(c):.1f}h0" for c, v in enumerate(values) if not np.isnan(v)),
+        "says": f"{branch}: median {number(middle)} of {int((~np.isnan(values)).sum())} channels",
+        "bars": _bars(found, preferred) if preferred else None,
+    }
 
 
 def height(channel: int) -> float:
@@ -192,21 +193,16 @@ def height(channel: int) -> float:
     return 3 + 22 * ((channel * 0.618034) % 1)
 
 
-def _bars(found: Selectivity, preferred: tuple[str, np.ndarray, float | None, str]) -> str:
-    """How many channels prefer which of the shown values (the nearest one)."""
+def _bars(found: Selectivity, preferred: tuple[str, np.ndarray, float | None, str]) -> dict[str, Any]:
+    """How many channels prefer which of the shown values (the nearest one): (left, height) of each bar, in words."""
     name, shown, around, unit = preferred
     counts = count_nearest(getattr(found, name), shown, around)
     tall, step = max(int(counts.max()), 1), 60 / len(shown)
-    bars = "".join(
-        f'<rect x="{i * step:.1f}" y="{29 - 28 * count / tall:.1f}" width="{step - 1.5:.1f}" '
-        f'height="{28 * count / tall:.1f}"/>'
-        for i, count in enumerate(counts)
-    )
-    says = ", ".join(f"{count} at {value:g}{unit}" for value, count in zip(shown, counts, strict=True))
-    return (
-        f'<svg class="bars" viewBox="0 0 60 30" preserveAspectRatio="none" role="img" aria-label="{says}">'
-        f"<title>{says}</title>{bars}</svg>"
-    )
+    return {
+        "places": [(i * step, 28 * count / tall) for i, count in enumerate(counts)],
+        "width": step - 1.5,
+        "says": ", ".join(f"{count} at {value:g}{unit}" for value, count in zip(shown, counts, strict=True)),
+    }
 
 
 def count_nearest(values: np.ndarray, shown: np.ndarray, around: float | None) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from markupsafe import Markup
 
 from app import theme
 from app.charts.tuning import tuning_figure, tuning_words
@@ -14,7 +14,7 @@ from app.jobs.channels import field_of
 from app.jobs.stimuli import map_of, tuning_job
 from app.state import network, options, photos, session
 from app.state.selection import Unit
-from app.static import style
+from app.templates import render
 from app.widgets import chart, progress, teach
 from app.widgets.inline_svg import draw
 from app.widgets.persistent_choice import persistent_choice
@@ -36,8 +36,6 @@ FAMILY_NAMES = {
     "patch": "colour patch",
     "checkerboard": "checkers",
 }
-
-_STYLE = f"<style>\n{style('stimulus_bench')}</style>"
 
 
 def show(unit: Unit) -> None:
@@ -127,15 +125,16 @@ def _pictures(unit: Unit, stimulus: Stimulus, answer: np.ndarray) -> None:
     said = (
         f"mean {number(float(answer.mean()))}, maximum {number(scale)}, {active} of {rows * columns} positions active"
     )
-    sources = data_url(png_bytes(picture)), data_url(jpeg_bytes(over, quality=88), "image/jpeg")
-    about = html.escape(describe(stimulus))
-    draw(
-        f'{_STYLE}<div class="bench"><figure><img src="{sources[0]}" width="224" height="224" alt="{about}">'
-        f'<figcaption>{about}</figcaption></figure><figure><img src="{sources[1]}" width="224" height="224" '
-        f'alt="{html.escape(name_of(unit))} on it: {said}"><figcaption>its map: {said}</figcaption></figure>'
-        f"{colour_bar(scale, unit='activation, raw')}</div>",
-        "bench-pictures",
+    drawn = render(
+        "module_bench.html",
+        picture=data_url(png_bytes(picture)),
+        over=data_url(jpeg_bytes(over, quality=88), "image/jpeg"),
+        about=describe(stimulus),
+        channel=name_of(unit),
+        said=said,
+        scale=Markup(colour_bar(scale, unit="activation, raw")),
     )
+    draw(drawn, "bench-pictures")
 
 
 def _curve(unit: Unit, family: str, chosen: dict[str, Any], answer: float) -> None:
@@ -157,5 +156,5 @@ def _curve(unit: Unit, family: str, chosen: dict[str, Any], answer: float) -> No
         chart.show(tuning_figure(curve, chosen[along], answer, colour_of(unit)), "bench-curve", words, "tuning-curve")
     with right:
         said = f"{words} Dots: measured; dashed: grey; ring: the picture above."
-        st.html(f'<div class="scope-say">{html.escape(said)}</div>')
+        st.html(render("say.html", text=said))
         teach.note("bench")

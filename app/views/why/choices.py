@@ -49,7 +49,7 @@ def show(panel: Panel) -> Question | None:
     baseline = _baseline(panel) if "baseline" in row.needs else options.WHY_BASELINE.default
     own = {option.name: _option(method, option) for option in row.options}
     question = ask(method, head, target, layer, baseline, own)
-    cost_line.html(f'<p class="scope-cap">{row.reading} <b>{cost_words(panel, question.cost)}</b></p>')
+    cost_line.html(render("why_method.html", reading=row.reading, cost=cost_words(panel, question.cost)))
     return question
 
 
@@ -132,7 +132,7 @@ def _baseline(panel: Panel) -> str:
     )  # fmt: skip
     with st.container(key="why-baseline-shown", horizontal=True, gap="small", vertical_alignment="center"):
         st.image(jpeg_bytes(baseline_picture(panel, name)), width=56, alt=f"the baseline {name}")
-        st.html(f'<span class="scope-mut">Compared with: {BASELINE_WORDS[name]}.</span>')
+        st.html(render("quiet.html", text=f"Compared with: {BASELINE_WORDS[name]}."))
     return name
 
 

@@ -11,6 +11,7 @@ from app.jobs.attribution import Question, words_of
 from app.jobs.conductance import conductance_job, split_of
 from app.state import network, options, session
 from app.state.panel import Panel
+from app.templates import render
 from app.widgets import chart, progress, teach
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.analysis.conductance import CreditLedger
@@ -45,7 +46,7 @@ def show(panel: Panel, question: Question) -> None:
     if ledger is not None:
         chart.show(ledger_figure(ledger), "why-ledger-chart", ledger_words(ledger), "credit-ledger")
         st.html(ledger_view.ledger_html(ledger))
-        st.html(f'<div class="scope-say">{ledger_view.in_words(ledger)}</div>')
+        st.html(render("say.html", text=ledger_view.in_words(ledger)))
         teach.note("ledger")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import cast
 
 import streamlit as st
@@ -13,6 +12,7 @@ from app.jobs import background
 from app.jobs.attribution import QUICK_COST, Question, ask, attribution_job, words_of
 from app.state import network, options, session
 from app.state.panel import Panel, Panels
+from app.templates import render
 from app.views.why import choices
 from app.widgets import progress, teach
 from app.widgets.halves import Title, halves
@@ -85,8 +85,7 @@ def _alone(panel: Panel, question: Question) -> None:
             badge = trust_badge.show(panel, question, found, "why-map", auto=True)
             colours()
         if badge.words:
-            words = f"<b>{html.escape(badge.state.capitalize())}.</b> {html.escape(badge.words)}"
-            st.html(f'<div class="scope-say">{words}</div>')
+            st.html(render("why_badge.html", state=badge.state, words=badge.words))
         theme.key_values(attribution_map.facts(found))
 
 
@@ -102,7 +101,7 @@ def _beside(panels: Panels, question: Question) -> None:
     def part(panel: Panel, _: Title) -> None:
         attribution = found[panel.key]
         if attribution is None:
-            st.html('<span class="scope-mut">The map is on its way.</span>')
+            st.html(render("quiet.html", text="The map is on its way."))
             return
         _figure(panel, question, attribution, max(scales.values()) if shared else scales[panel.key])
         trust_badge.show(panel, question, attribution, "why-map", auto=True)
