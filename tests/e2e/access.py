@@ -38,8 +38,11 @@ _NAMELESS = f"""() => {{ {_WALK}
     if (node.getAttribute('role') === 'img' && !named(node)) found.push('nameless picture: ' + say(node));
     if (node.getAttribute('role') === 'img') continue;
     const own = node.matches('svg:not(svg svg):not(#js-plotly-tester), canvas');
-    if (own && !control && !named(node) && !above(up(node), (at) => at.matches(CONTROL) || at.getAttribute('role') ===
-      'img') && node.getAttribute('role') !== 'presentation') found.push('nameless drawing: ' + say(node));
+    // A chart is a figure with a text of its own; what it is drawn with needs no second one.
+    const told = (at) => at.matches(CONTROL) || at.getAttribute('role') === 'img'
+      || (at.getAttribute('role') === 'figure' && named(at));
+    if (own && !control && !named(node) && !above(up(node), told) && node.getAttribute('role') !== 'presentation')
+      found.push('nameless drawing: ' + say(node));
   }}
   return [...new Set(found)];
 }}"""

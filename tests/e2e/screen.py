@@ -68,7 +68,7 @@ _STILL = """([ready, limit, done_too]) => new Promise((done, fail) => {
     }
     const what = busy(found), now = performance.now();
     if (what) { since = now; why = what; }
-    if (now - since >= 200) requestAnimationFrame(() => requestAnimationFrame(() => end(done)));
+    if (now - since >= 120) requestAnimationFrame(() => requestAnimationFrame(() => end(done)));
     else if (now - begun > limit) end(fail, new Error('the app did not come to rest: ' + why));
     else setTimeout(look, 20);
   };
@@ -85,7 +85,7 @@ def settle(page: Page, seconds: float = PATIENCE, *, done: bool = False) -> None
     """Waits until the app is at rest, and checks that no exception is on the page.
 
     At rest: connected, no script running, no skeleton, nothing stale, pictures and fonts loaded, and nothing in the
-    main area has changed for 200 ms. With `done`, computations whose progress is shown have ended as well.
+    main area has changed for 120 ms. With `done`, computations whose progress is shown have ended as well.
     """
     page.evaluate(_STILL, [READY, seconds * 1000, done])
     problems = page.get_by_test_id("stException").all_inner_texts()
