@@ -26,6 +26,8 @@ ORIENTATIONS = tuple(range(0, 180, 30))
 FREQUENCIES = (2.0, 4.0, 8.0, 16.0, 28.0)
 PHASES = (0.0, 90.0, 180.0, 270.0)
 AXES: tuple[ColourAxis, ...] = ("grey", "red-green", "blue-yellow")
+EQUAL = 1e-5
+"""Answers whose relative differences are below this are equal: float32 sums over a map are no more exact."""
 
 
 def _run_to(
@@ -183,25 +185,32 @@ class Selectivity:
 def orientation_index(responses: Array, degrees: Sequence[float]) -> tuple[Array, Array]:
     """Responses (orientations, C) -> (1 - circular variance, preferred orientation in degrees), each (C,).
 
-    The vector sum runs over twice the angle, because an orientation turned by 180 degrees is itself.
+    The vector sum runs over twice the angle, because an orientation turned by 180 degrees is itself. A channel that
+    answers all orientations alike prefers none (NaN).
     """
     turn = np.exp(2j * np.deg2rad(np.asarray(degrees, float)))[:, None]
     total = responses.sum(axis=0)
     mean = _over((responses * turn).sum(axis=0), total)
-    preferred = np.where(np.isnan(mean), np.nan, np.rad2deg(np.angle(mean)) / 2 % 180)
+    preferred = np.where(_alike(responses), np.nan, np.rad2deg(np.angle(mean)) / 2 % 180)
     return np.abs(mean), preferred
 
 
 def peak_index(responses: Array, values: Sequence[float]) -> tuple[Array, Array]:
     """Responses (values, C) -> (how alone the peak stands, the value at the peak), each (C,).
 
-    The index is (peak - mean of the others) / (peak + mean of the others).
+    The index is (peak - mean of the others) / (peak + mean of the others). A channel that answers all values alike
+    has no peak (NaN).
     """
     peak = responses.max(axis=0)
     others = (responses.sum(axis=0) - peak) / max(len(values) - 1, 1)
     index = _over(peak - others, peak + others)
     best = np.asarray(values, float)[responses.argmax(axis=0)]
-    return index, np.where(np.isnan(index), np.nan, best)
+    return index, np.where(_alike(responses), np.nan, best)
+
+
+def _alike(responses: Array) -> Array:
+    """Responses (values, C), none negative -> (C,) bool: all zero, or the same but for rounding."""
+    return np.asarray(np.ptp(responses, axis=0) <= EQUAL * responses.max(axis=0))
 
 
 def colour_index(colour: Array, grey: Array) -> Array:

@@ -14,6 +14,7 @@ from ..inference.classifier import Classifier
 from ..inference.targets import Target
 from ..progress import Progress
 from .explaining import explain, find_method, read_layer, trained_head
+from .methods import signed_sum
 from .options import read_options
 from .task import Clock, Task
 
@@ -37,11 +38,12 @@ def heatmaps(
     head: str,
     classes: Sequence[int],
     *,
+    published: bool = False,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> dict[str, Tensor]:
     """Method -> signed heatmaps (N, h, w), float32 on the CPU, of images (N, 3, S, S), normalised; equal to `explain`
-    image by image with default options.
+    image by image with default options. With `published`, as each method's paper draws its map (`Method.published`).
 
     Methods that show each image to the network once take the whole batch at a time, the others one image after the
     other. `progress` counts methods; setting `cancel` raises Cancelled before the next pass through the network.
@@ -67,7 +69,7 @@ def heatmaps(
             pairs = zip(images.unsqueeze(1), classes, strict=True)
             singles = (explain(classifier, one, name, head, Target(index), cancel=cancel) for one, index in pairs)
             values = torch.stack([single.values for single in singles])
-        found[name] = values.float().sum(1).cpu()
+        found[name] = (row.published if published else signed_sum)(values.float()).cpu()
     return found
 
 

@@ -19,13 +19,24 @@ Need = Literal["baseline", "layer"]
 Options = Mapping[str, Any]
 
 
+def signed_sum(values: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, H, W): what all colours or channels add up to at a position."""
+    return values.sum(1)
+
+
+def largest_slope(values: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, H, W): the largest absolute value over the colours (Simonyan et al. 2013, section 3.1)."""
+    return values.abs().amax(1)
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to attribute a score to an image.
 
     `needs`: what must be chosen besides head and target. `images`: how many images the network sees per baseline, as a
     function of the options and the image's side in pixels; `backward`: whether each is also differentiated.
-    `complete`: the values are meant to add up to F(x) - F(baseline). `reading`: how to read the map.
+    `complete`: the values are meant to add up to F(x) - F(baseline). `reading`: how to read the map. `published`: how
+    the method's paper makes a map (N, H, W) of the values (N, C, H, W), for measures that are compared with others'.
     """
 
     name: str
@@ -38,6 +49,7 @@ class Method:
     options: tuple[Option, ...] = ()
     backward: bool = True
     complete: bool = False
+    published: Callable[[Tensor], Tensor] = signed_sum
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -77,6 +89,7 @@ _ROWS = (
         "Red pixels raise the score when they get brighter, blue ones when they get darker; this holds for tiny "
         "changes only and says nothing about how much of the score is there already.",
         gradients.gradient,
+        published=largest_slope,
     ),
     Method(
         "input_x_gradient",

@@ -106,7 +106,7 @@ def read_heads_trained(metadata: Metadata) -> tuple[HeadName, ...]:
 
 def read_accuracy(metadata: Metadata) -> dict[str, Any]:
     """Accuracy per head as the training measured it."""
-    return _parsed(metadata, "accuracy", lambda text: dict(json.loads(text)))
+    return _parsed(metadata, "accuracy", _accuracy)
 
 
 def _parsed(metadata: Metadata, key: str, parse: Callable[[str], T]) -> T:
@@ -139,6 +139,18 @@ def _labels(text: str) -> tuple[Label, ...]:
     if [label.index for label in labels] != list(range(len(labels))):
         raise ValueError("the labels' indices don't count from 0")
     return labels
+
+
+def _accuracy(text: str) -> dict[str, Any]:
+    """Head -> top1 and top5, shares from 0 to 1."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or not set(found) <= set(HEADS):
+        raise ValueError(f"accuracies of {', '.join(HEADS)} are expected; found {str(found)[:60]}")
+    for head, row in found.items():
+        shares = [row.get("top1"), row.get("top5")] if isinstance(row, dict) else [None]
+        if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares):
+            raise ValueError(f"{head} needs top1 and top5 as shares from 0 to 1; found {str(row)[:60]}")
+    return found
 
 
 def _heads(text: str) -> tuple[HeadName, ...]:

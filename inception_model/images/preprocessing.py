@@ -30,8 +30,16 @@ class Preprocessing:
     channels: Literal["RGB", "BGR"] = "RGB"
 
     def view(self, size: tuple[int, int]) -> Box:
-        """The part of a photo of that (width, height) that the network sees: a centred square, in photo pixels."""
+        """The part of a photo of that (width, height) that the network sees: a centred square, in photo pixels.
+
+        Where a border is cut off, sides and corners are rounded as torchvision's Resize and CenterCrop do.
+        """
         width, height = size
+        if self.resize != self.size:
+            wide, high = self._resized(size)
+            left, top = (round((edge - self.size) / 2.0) for edge in (wide, high))
+            x, y = width / wide, height / high
+            return Box(left * x, top * y, (left + self.size) * x, (top + self.size) * y)
         side = min(width, height) * self.size / self.resize
         left, top = (width - side) / 2, (height - side) / 2
         return Box(left, top, left + side, top + side)
@@ -39,9 +47,20 @@ class Preprocessing:
     def crop(self, image: Image.Image, box: Box | None = None) -> Image.Image:
         """The network's square (size x size, RGB, before normalisation): the centre view, or `box` of the photo."""
         filter_ = Image.Resampling.BICUBIC if self.interpolation == "bicubic" else Image.Resampling.BILINEAR
+        if box is None and self.resize != self.size:
+            # What torchvision does, to the bit: the whole photo resized to whole pixels, then cut.
+            whole = self._resized(image.size)
+            left, top = (round((edge - self.size) / 2.0) for edge in whole)
+            return image.resize(whole, filter_).crop((left, top, left + self.size, top + self.size))
         box = box or self.view(image.size)
         corners = (box.left, box.top, box.right, box.bottom)
         return image.resize((self.size, self.size), filter_, box=corners)
+
+    def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height after the shorter side has become `resize` pixels, the longer one rounded down."""
+        width, height = size
+        long = int(self.resize * max(size) / min(size))
+        return (self.resize, long) if width <= height else (long, self.resize)
 
     def tensor(self, crop: Image.Image) -> Tensor:
         """A crop -> normalised float32 (1, 3, size, size) on the CPU."""

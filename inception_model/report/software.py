@@ -7,7 +7,7 @@ from importlib import metadata
 
 from .._version import __version__
 
-PACKAGES = ("torch", "torchvision", "captum", "numpy", "pillow")
+PACKAGES = ("torch", "torchvision", "captum", "numpy", "pillow", "scikit-image")
 """Packages whose version can change a number or a picture."""
 
 

@@ -135,7 +135,9 @@ def exact(facts: Facts) -> str:
 def ablation(facts: Facts) -> str:
     """The branch that the score needs most, and the one that holds it back."""
     found, head = facts["ablation"], facts["settings"]["head"]
-    rows = found["heads"][head]
+    seen = [module["module"] for module in facts["modules"]]
+    seen = seen[: seen.index(facts["heads"][head]["after"]) + 1]  # a head can't need what lies behind it
+    rows = [row for row in found["heads"][head] if row["module"] in seen]
     flat = [(value, row["module"], kind) for row in rows for kind, value in row["branches"].items()]
     need, spare = min(flat), max(flat)
     to = FILLS[found["fill"]].of_channels()

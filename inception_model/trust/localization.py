@@ -68,15 +68,20 @@ class Localization:
 
 @dataclass(frozen=True)
 class Mark:
-    """What one map did on one image: whether its maximum hit, and the energy inside (None: nothing is positive)."""
+    """What one map did on one image: whether its maximum hit, and the energy inside (None: nothing is positive).
+
+    A map that is the same everywhere points nowhere and misses.
+    """
 
     hit: bool
     energy: float | None
 
     @classmethod
-    def of(cls, heatmap: Tensor, box: Box) -> Mark:
-        """A map (S, S) and a box in its pixels."""
-        return cls(hits(*peak(heatmap), box), energy_inside(heatmap, box))
+    def of(cls, heatmap: Tensor, box: Box, side: int) -> Mark:
+        """A map (h, w) of an image of that side, and a box in the image's pixels."""
+        points = float(heatmap.max()) > float(heatmap.min())
+        large = enlarged(heatmap[None], side)[0]
+        return cls(points and hits(*peak(heatmap, side), box), energy_inside(large, box))
 
 
 Marks = dict[tuple[str, HeadName], list[Mark]]
@@ -111,10 +116,14 @@ def hits(x: float, y: float, box: Box, tolerance: float = TOLERANCE) -> bool:
     return across**2 + down**2 <= tolerance**2
 
 
-def peak(heatmap: Tensor) -> tuple[float, float]:
-    """(S, S) -> x and y of the centre of its largest pixel."""
+def peak(heatmap: Tensor, side: int) -> tuple[float, float]:
+    """(h, w) -> x and y of the centre of its largest cell, in pixels of an image of that side.
+
+    A coarse map is not enlarged before: bilinear enlargement turns cells at the border into plateaus, whose first
+    pixel lies at the image's edge.
+    """
     row, column = divmod(int(heatmap.argmax()), heatmap.shape[1])
-    return column + 0.5, row + 0.5
+    return (column + 0.5) * side / heatmap.shape[1], (row + 0.5) * side / heatmap.shape[0]
 
 
 def energy_inside(heatmap: Tensor, box: Box) -> float | None:
@@ -191,10 +200,10 @@ def localize(
         boxes += part.boxes
         for head in trained:
             classes = part.labels if aim == "true" else _answers(classifier, part.x, head)
-            maps = heatmaps(classifier, part.x, names, head, classes, cancel=cancel)
+            maps = heatmaps(classifier, part.x, names, head, classes, published=True, cancel=cancel)
+            side = part.x.shape[-1]
             for method, found in maps.items():
-                large = enlarged(found, part.x.shape[-1])
-                marks[method, head] += [Mark.of(one, box) for one, box in zip(large, part.boxes, strict=True)]
+                marks[method, head] += [Mark.of(one, box, side) for one, box in zip(found, part.boxes, strict=True)]
     report(len(images), len(images), progress, cancel)
     if not boxes:
         raise DatasetError(f"none of the {len(images)} images has a box in the part that the network sees")
