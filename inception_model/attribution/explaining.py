@@ -75,6 +75,11 @@ class Attribution:
         return abs(self.delta) / max(abs(self.score - self.baseline_score), 1e-12)
 
     @property
+    def empty(self) -> bool:
+        """Whether the map is the same everywhere (mostly zero): it points nowhere."""
+        return bool(self.heatmap.max() == self.heatmap.min())
+
+    @property
     def all_negative(self) -> bool:
         """Whether no position speaks for the target."""
         return bool((self.heatmap <= 0).all()) and bool((self.heatmap < 0).any())
@@ -82,6 +87,11 @@ class Attribution:
     @property
     def note(self) -> str:
         """What a reader must know about this very map; empty where there is nothing."""
+        if self.empty:
+            why = " GradCAM has no positive position here, and this method keeps nothing else." * (
+                self.method == "guided_gradcam"
+            )
+            return f"This map is empty: it is {float(self.heatmap.flatten()[0]):.3g} everywhere and says nothing.{why}"
         if self.layer is None or not self.all_negative:
             return ""
         return (

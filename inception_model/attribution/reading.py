@@ -45,6 +45,7 @@ def numbers(result: Attribution) -> dict[str, Any]:
         "sum": result.total,
         "completeness_error": result.completeness_error,
         "all_negative": result.all_negative,
+        "empty": result.empty,
         "note": result.note,
         "seconds": round(result.seconds, 4),
     }

@@ -34,6 +34,9 @@ from .safetensors_format import (
     read_spec,
 )
 
+NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Types that weights may have; torch can't compute with the eight-bit ones."""
+
 UNUSED = "(unused)"
 """The words of inception5h's outputs that stand for no class: 0 and 1001 to 1007."""
 
@@ -298,7 +301,9 @@ def _is_plain(value: Tensor) -> bool:
     """A dense array on the CPU of finite floating-point numbers (or a counter)."""
     if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_complex():
         return False
-    return bool(torch.isfinite(value).all()) and (value.is_floating_point() or value.ndim == 0)
+    if value.ndim > 0 and value.dtype not in NUMBERS:
+        return False
+    return bool(torch.isfinite(value.double()).all())
 
 
 def _some(names: Iterable[str], count: int = 3) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..analysis.ablation import FILLS, Fill
 from ..inference.classifier import DEVICES, DTYPES, Classifier, build
-from ..training.data import read_labels
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -65,16 +64,6 @@ def classifier_from(args: argparse.Namespace) -> Classifier:
     from ..checkpoints.store import load
 
     return build(load(args.checkpoint), args.device, args.precision)
-
-
-def require_same_classes(classifier: Classifier, data: Path) -> None:
-    """Raises ValueError unless data and checkpoint name the same classes: only then do class indices mean something."""
-    known, given = [label.wnid for label in classifier.checkpoint.labels], [x.wnid for x in read_labels(data)]
-    if known != given:
-        raise ValueError(
-            f"the data name {len(given)} classes ({', '.join(given[:3])}, ...), "
-            f"the checkpoint {len(known)} ({', '.join(known[:3])}, ...): they must be the same in the same order"
-        )
 
 
 def describe(classifier: Classifier) -> dict[str, Any]:

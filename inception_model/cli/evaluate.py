@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ..training.data import open_dataset
 from ..training.evaluation import evaluate_network
-from .common import classifier_from, describe, finish, print_json, require_positive, require_same_classes
+from .common import classifier_from, describe, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -29,8 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints a row per head (single centre view), or JSON."""
     require_positive(args, "batch", "limit")
     classifier = classifier_from(args)
-    images = open_dataset(args.data, args.split).spread(args.limit)
-    require_same_classes(classifier, args.data)
+    images = open_dataset(args.data, args.split, classifier.checkpoint.labels).spread(args.limit)
     started = time.perf_counter()
     with tqdm(total=len(images), unit="img", desc="evaluate", dynamic_ncols=True) as bar:
         result = evaluate_network(

@@ -13,7 +13,7 @@ from ..architecture.spec import HEADS
 from ..attribution import METHODS as ALL_METHODS
 from ..training.data import open_dataset
 from ..trust.localization import METHODS, Localization, localize, read_boxes
-from .common import classifier_from, describe, finish, print_json, require_positive, require_same_classes
+from .common import classifier_from, describe, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -37,8 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints a row per head and method, or Markdown, or JSON."""
     require_positive(args, "batch", "limit")
     classifier = classifier_from(args)
-    images = open_dataset(args.data, args.split)
-    require_same_classes(classifier, args.data)
+    images = open_dataset(args.data, args.split, classifier.checkpoint.labels)
     if args.boxes is not None:
         images = read_boxes(args.boxes, images, args.data)
     images = images.spread(args.limit)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..analysis.probes import Features, collect_features, probes_path, save_probes, train_probes
 from ..inference.classifier import Classifier
 from ..training.data import LabelledImages, open_dataset
-from .common import classifier_from, describe, finish, print_json, require_positive, require_same_classes
+from .common import classifier_from, describe, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
     """Writes the probes and prints a row per module, or JSON."""
     require_positive(args, "batch", "limit_per_class", "val_limit")
     classifier = classifier_from(args)
-    images = open_dataset(args.data, "train").first_of_each(args.limit_per_class)
-    validation = open_dataset(args.data, "validation").spread(args.val_limit)
-    require_same_classes(classifier, args.data)
+    classes = classifier.checkpoint.labels
+    images = open_dataset(args.data, "train", classes).first_of_each(args.limit_per_class)
+    validation = open_dataset(args.data, "validation", classes).spread(args.val_limit)
     features = _collect(classifier, images, "training images", args.batch)
     measured = _collect(classifier, validation, "validation images", args.batch)
     source = f"logistic regression on channel averages, {args.data.name}, torch {torch.__version__}"

@@ -46,9 +46,9 @@ class Photo:
         """A rectangle in the pixels that the file stores -> on this photo, which may be turned, mirrored or smaller."""
         width, height = self.stored or self.size
         x0, x1, y0, y1 = box.left / width, box.right / width, box.top / height, box.bottom / height
-        if self.orientation in (2, 3, 6, 7):  # EXIF 2.32, tag 274: which side of the scene is the first row and column
+        if self.orientation in (2, 3, 7, 8):  # EXIF 2.32, tag 274: the first column is the right side, or the bottom
             x0, x1 = 1 - x1, 1 - x0
-        if self.orientation in (3, 4, 7, 8):
+        if self.orientation in (3, 4, 6, 7):  # the first row is the bottom, or the right side
             y0, y1 = 1 - y1, 1 - y0
         if self.orientation >= 5:
             x0, x1, y0, y1 = y0, y1, x0, x1

@@ -37,9 +37,9 @@ class Preprocessing:
         width, height = size
         if self.resize != self.size:
             wide, high = self._resized(size)
-            left, top = (round((edge - self.size) / 2.0) for edge in (wide, high))
+            column, row = (round((edge - self.size) / 2.0) for edge in (wide, high))
             x, y = width / wide, height / high
-            return Box(left * x, top * y, (left + self.size) * x, (top + self.size) * y)
+            return Box(column * x, row * y, (column + self.size) * x, (row + self.size) * y)
         side = min(width, height) * self.size / self.resize
         left, top = (width - side) / 2, (height - side) / 2
         return Box(left, top, left + side, top + side)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from ..architecture.labels import Label
+from ..images.decode import Photo, open_photo, read_photo
 
 Split = Literal["train", "validation"]
 _FOLDERS: dict[Split, tuple[str, ...]] = {"train": ("train",), "validation": ("validation", "val")}
@@ -39,9 +39,12 @@ class LabelledImages(Sequence[tuple[Image.Image, int]]):
         return len(self.encoded)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:  # type: ignore[override]
+        return self.photo(index).image, int(self.labels[index])
+
+    def photo(self, index: int) -> Photo:
+        """An image as uploaded photos are decoded: upright sRGB; raises ImageError that names it."""
         source = self.encoded[index]
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return image.convert("RGB"), int(self.labels[index])
+        return open_photo(source) if isinstance(source, Path) else read_photo(source, f"image {index}")
 
     def first(self, count: int | None) -> LabelledImages:
         """The first `count` images (all with None)."""
@@ -73,8 +76,12 @@ class LabelledImages(Sequence[tuple[Image.Image, int]]):
         return LabelledImages([self.encoded[i] for i in chosen], self.labels[chosen], boxes)
 
 
-def open_dataset(root: Path, split: Split) -> LabelledImages:
-    """One split of the data under `root`, in either layout.
+def open_dataset(root: Path, split: Split, classes: Sequence[Label] | None = None) -> LabelledImages:
+    """One split of the data under `root`, in either layout, its labels indices into `classes`.
+
+    `classes`: of the network that is asked about the images, found again by their WordNet ids (or folder names);
+    without them, those that `read_labels` gives. A split need not have images of every class; a class that is not
+    among `classes` raises DatasetError.
 
     Parquet: `{split}-*.parquet` with columns image (struct with bytes), label and, optionally, bbox.
     Folder: `{split}/CLASS/*.jpg` (or `val/`), or `CLASS/*.jpg` directly below `root`.
@@ -82,9 +89,39 @@ def open_dataset(root: Path, split: Split) -> LabelledImages:
     if not root.is_dir():
         raise DatasetError(f"no such folder: {root}")
     shards = sorted(root.glob(f"{split}-*.parquet"))
-    if shards:
-        return _from_parquet(shards)
-    return _from_folder(_split_folder(root, split), split)
+    if not shards:
+        folder = _split_folder(root, split)
+        return _from_folder(folder, split, _indices(root, classes or read_labels(root)))
+    images = _from_parquet(shards)
+    if classes is None:
+        return images
+    own = read_labels(root)
+    if outside := sorted(set(images.labels.tolist()) - set(range(len(own)))):
+        raise DatasetError(f"labels {outside[:3]} are not among the {len(own)} classes that {root} names")
+    known = _indices(root, classes)
+    used = np.unique(images.labels)
+    if strange := [own[index].wnid for index in used if own[index].wnid not in known]:
+        raise _strangers(strange, len(known))
+    to = np.array([known.get(label.wnid, -1) for label in own])
+    return LabelledImages(images.encoded, to[images.labels], images.boxes)
+
+
+def _indices(root: Path, classes: Sequence[Label]) -> dict[str, int]:
+    """Class id (WordNet id or folder name) -> index."""
+    found = {label.wnid: label.index for label in classes}
+    if len(found) < len(classes):
+        raise DatasetError(
+            f"{len(classes)} classes have only {len(found)} different ids: {root} can't be matched to them"
+        )
+    return found
+
+
+def _strangers(names: Sequence[str], known: int) -> DatasetError:
+    listed = f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+    return DatasetError(
+        f"{len(names)} classes of the data ({listed}) are not among the {known} that the images are labelled with: "
+        "all classes must be the network's own"
+    )
 
 
 def _split_folder(root: Path, split: Split) -> Path:
@@ -113,14 +150,19 @@ def _from_parquet(shards: list[Path]) -> LabelledImages:
     return LabelledImages(encoded, np.concatenate(labels), np.concatenate(boxes) if boxes else None)
 
 
-def _from_folder(folder: Path, split: Split) -> LabelledImages:
-    classes = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+def _from_folder(folder: Path, split: Split, indices: Mapping[str, int]) -> LabelledImages:
     encoded: list[bytes | Path] = []
     labels: list[int] = []
-    for index, directory in enumerate(classes):
+    strangers: list[str] = []
+    for directory in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
         files = sorted(f for f in directory.rglob("*") if f.suffix.lower() in _SUFFIXES)
+        if files and directory.name not in indices:
+            strangers.append(directory.name)
+            continue
         encoded.extend(files)
-        labels.extend([index] * len(files))
+        labels.extend([indices[directory.name]] * len(files) if files else [])
+    if strangers:
+        raise _strangers(strangers, len(indices))
     if not encoded:
         raise DatasetError(
             f"{folder} holds neither {split}-*.parquet nor images in a folder per class "
@@ -130,15 +172,18 @@ def _from_folder(folder: Path, split: Split) -> LabelledImages:
 
 
 def read_labels(root: Path) -> tuple[Label, ...]:
-    """The classes in index order: from `classes.tsv` (label, wnid, words), else from the class folders' names."""
+    """The classes in index order: from `classes.tsv` (label, wnid, words), else the class folders' names, sorted.
+
+    Folders of all splits count, so that a split that lacks a class numbers the others as the others do.
+    """
     table = root / "classes.tsv"
     if table.is_file():
         with table.open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
         return tuple(Label(int(row["label"]), row["wnid"], row["words"]) for row in rows)
     folders = [root / name for names in _FOLDERS.values() for name in names]
-    folder = next((f for f in folders if f.is_dir()), root)
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    present = [folder for folder in folders if folder.is_dir()] or [root]
+    names = sorted({entry.name for folder in present for entry in folder.iterdir() if entry.is_dir()})
     if not names:
         raise DatasetError(f"{root} holds neither classes.tsv nor a folder per class")
     return tuple(Label(i, name, name) for i, name in enumerate(names))

@@ -31,6 +31,29 @@ class Evidence(abc.ABC):
 
 
 @dataclass(frozen=True)
+class NoVerdict(Evidence):
+    """A check that a map gives nothing to: it is the same everywhere. `check`: which one; `value`: what the map is."""
+
+    check: str
+    value: float
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.check
+
+    @property
+    def passed(self) -> None:
+        return None
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"No verdict: the map is empty (it is {self.value:.3g} everywhere), so it ranks nothing and there is "
+            "nothing to compare."
+        )
+
+
+@dataclass(frozen=True)
 class Badge:
     """The checks that were run on one map, in order."""
 
@@ -43,7 +66,9 @@ class Badge:
 
     @property
     def state(self) -> str:
-        """In a few words: `passes 3 of 3 checks`, `fails randomisation`, `not checked`."""
+        """In a few words: `passes 3 of 3 checks`, `fails randomisation`, `not checked`, `no verdict: ...`."""
+        if any(isinstance(found, NoVerdict) for found in self.evidence):
+            return "no verdict: the map is empty"
         verdicts = [found.passed for found in self.evidence if found.passed is not None]
         if not verdicts:
             return "not checked"

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..attribution import Attribution
 from ..inference.classifier import Classifier
 from ..progress import Progress, report
-from .badge import Badge, Evidence
+from .badge import Badge, Evidence, NoVerdict
 from .case import Case
 from .completeness import completeness
 from .curves import deletion, insertion
@@ -21,16 +21,20 @@ from .randomisation import randomisation
 
 @dataclass(frozen=True)
 class Check:
-    """A way to test a map. `question`: what it asks, in words; `quick`: takes a second or two on a free CPU."""
+    """A way to test a map. `question`: what it asks, in words; `quick`: takes a second or two on a free CPU; `ranks`:
+    asks which positions matter more than others, which a map that is the same everywhere can't answer."""
 
     name: str
     question: str
     run: Callable[[Case], Evidence]
     quick: bool = False
+    ranks: bool = True
 
 
 _ROWS = (
-    Check("completeness", "Do the values add up to the score minus the baseline's score?", completeness, quick=True),
+    Check(
+        "completeness", "Do the values add up to the score minus the baseline's score?", completeness, True, ranks=False
+    ),
     Check("insertion", "Does the score come back fast when the important pixels are put in first?", insertion, True),
     Check("deletion", "Does the score fall fast when the important pixels are taken away first?", deletion, True),
     Check("randomisation", "Does the map change when the network forgets what it has learned?", randomisation),
@@ -72,6 +76,9 @@ def evidence(
         def part(done: int, steps: int, before: int = number * _PARTS) -> None:
             report(before + _PARTS * done // max(1, steps), total, progress, cancel)
 
+        if attribution.empty and CHECKS[name].ranks:
+            found.append(NoVerdict(name, float(attribution.heatmap.flatten()[0])))
+            continue
         found.append(CHECKS[name].run(Case(classifier, x, attribution, part, cancel)))
     report(total, total, progress, cancel)
     return Badge(tuple(found))

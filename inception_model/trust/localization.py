@@ -87,16 +87,13 @@ class Mark:
 Marks = dict[tuple[str, HeadName], list[Mark]]
 
 
-def box_in_view(preprocessing: Preprocessing, size: tuple[int, int], corners: Sequence[float]) -> Box:
-    """The visible part of a box in the network's square, in its pixels.
-
-    `corners`: x0, y0, x1, y1 on a photo of that (width, height), first and last pixel of the box, as ImageNet's are.
-    """
+def box_in_view(preprocessing: Preprocessing, size: tuple[int, int], box: Box) -> Box:
+    """The visible part of a box on a photo of that (width, height), in the pixels of the network's square."""
     view, side = preprocessing.view(size), preprocessing.size
-    scale = side / view.width
-    x0, y0, x1, y1 = (float(value) for value in corners)
-    left, top, right, bottom = x0 - view.left, y0 - view.top, x1 + 1 - view.left, y1 + 1 - view.top
-    return Box(left * scale, top * scale, right * scale, bottom * scale).clipped((side, side))
+    x, y = side / view.width, side / view.height
+    left, right = (box.left - view.left) * x, (box.right - view.left) * x
+    top, bottom = (box.top - view.top) * y, (box.bottom - view.top) * y
+    return Box(left, top, right, bottom).clipped((side, side))
 
 
 def coverage(box: Box, side: int) -> Tensor:
@@ -228,10 +225,11 @@ def _visible(preprocessing: Preprocessing, images: LabelledImages, indices: Iter
     assert images.boxes is not None
     kept: list[tuple[Tensor, int, Box]] = []
     for index in indices:
-        image, label = images[index]
-        box = box_in_view(preprocessing, image.size, images.boxes[index].tolist())
+        photo = images.photo(index)
+        x0, y0, x1, y1 = images.boxes[index].tolist()
+        box = box_in_view(preprocessing, photo.size, photo.upright(Box(x0, y0, x1 + 1, y1 + 1)))
         if box.width > 0 and box.height > 0:
-            kept.append((preprocessing(image), label, box))
+            kept.append((preprocessing(photo.image), int(images.labels[index]), box))
     x = torch.cat([row[0] for row in kept]) if kept else torch.empty(0)
     return _Part(x, [row[1] for row in kept], [row[2] for row in kept])
 

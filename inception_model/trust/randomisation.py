@@ -42,33 +42,37 @@ class Randomisation(Evidence):
     """Spearman's rank correlation of the map with its remakes, one per depth of the cascade.
 
     `parts` (P): what was randomised last, from the head down (everything named before is random too). `signed` and
-    `absolute`: one row of P correlations per seed, of the values as they are and of their sizes (the paper shows both).
+    `absolute`: one row of P correlations per seed, of the values as they are and of their sizes (the paper shows both);
+    None where a remade map is the same everywhere, which is like nothing and unlike nothing.
     """
 
     name: ClassVar[str] = "randomisation"
     label: str
     parts: tuple[str, ...]
-    signed: tuple[tuple[float, ...], ...]
-    absolute: tuple[tuple[float, ...], ...]
+    signed: tuple[tuple[float | None, ...], ...]
+    absolute: tuple[tuple[float | None, ...], ...]
     threshold: float
 
     @property
-    def by_depth(self) -> tuple[float, ...]:
-        """(P,) signed rank correlation, mean over the seeds."""
-        return tuple(mean(column) for column in zip(*self.signed, strict=True))
+    def by_depth(self) -> tuple[float | None, ...]:
+        """(P,) signed rank correlation, mean over the seeds whose remade map is not empty; None where all are."""
+        return tuple(_mean(column) for column in zip(*self.signed, strict=True))
 
     @property
-    def similarity(self) -> float:
+    def similarity(self) -> float | None:
         """How alike the maps stay along the whole cascade: the larger of the mean signed and mean absolute
-        correlations."""
-        return max(mean(sum(rows, ())) for rows in (self.signed, self.absolute))
+        correlations; None where every remade map is empty."""
+        means = [_mean(sum(rows, ())) for rows in (self.signed, self.absolute)]
+        return max((found for found in means if found is not None), default=None)
 
     @property
-    def passed(self) -> bool:
-        return self.similarity < self.threshold
+    def passed(self) -> bool | None:
+        return None if self.similarity is None else self.similarity < self.threshold
 
     @property
     def sentence(self) -> str:
+        if self.similarity is None:
+            return "No verdict: with random weights every remade map is empty, so there is nothing to compare with."
         found = (
             f"With random weights from the {self.parts[0]} down to the {self.parts[-1]}, part by part, the map stays "
             f"alike with a mean rank correlation of {self.similarity:.2f}"
@@ -114,11 +118,16 @@ def randomise(network: GoogLeNet, modules: Sequence[str], random: torch.Generato
                 tensor.copy_(noise * values.std(correction=0) + values.mean())
 
 
-def rank_correlation(first: Tensor, second: Tensor) -> float:
-    """Spearman's rank correlation of two maps of one shape; 0 where one of them is the same everywhere."""
+def rank_correlation(first: Tensor, second: Tensor) -> float | None:
+    """Spearman's rank correlation of two maps of one shape; None where one of them is the same everywhere."""
     a, b = (_centred_ranks(values.flatten()) for values in (first, second))
-    size = float(a.norm() * b.norm())  # exactly 0 where all ranks are the same
-    return float(a @ b) / size if size else 0.0
+    size = float(a.norm() * b.norm())
+    return float(a @ b) / size if size else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None
 
 
 def _centred_ranks(values: Tensor) -> Tensor:
@@ -137,11 +146,11 @@ def randomisation(case: Case, *, seeds: Sequence[int] = (), threshold: float = T
     seeds = seeds or range(5 if original.numel() < FEW else 1)
     before = weights_hash(network)
     steps = cascade(network.spec, case.attribution.head)
-    signed: list[tuple[float, ...]] = []
-    absolute: list[tuple[float, ...]] = []
+    signed: list[tuple[float | None, ...]] = []
+    absolute: list[tuple[float | None, ...]] = []
     for number, seed in enumerate(seeds):
         broken, random = copy.deepcopy(network), generator(seed)
-        rows: list[tuple[float, float]] = []
+        rows: list[tuple[float | None, float | None]] = []
         for modules in steps.values():
             case.report(number * len(steps) + len(rows), len(seeds) * len(steps))
             randomise(broken, modules, random)

@@ -50,15 +50,41 @@ def test_a_synthetic_map_points_inside_or_outside() -> None:
     heatmap[120, 30] = 2.0
     heatmap[10, 200] = 1.0
     heatmap[0, 0] = -5.0
-    assert peak(heatmap) == (30.5, 120.5)
-    inside = Mark.of(heatmap, box)
+    assert peak(heatmap, 224) == (30.5, 120.5)
+    inside = Mark.of(heatmap, box, 224)
     assert inside.hit
     assert inside.energy == pytest.approx(2 / 3)
     heatmap[10, 200] = 3.0
-    outside = Mark.of(heatmap, box)
+    outside = Mark.of(heatmap, box, 224)
     assert not outside.hit
     assert outside.energy == pytest.approx(2 / 5)
-    assert Mark.of(-torch.ones(224, 224), box).energy is None
+    assert Mark.of(-torch.ones(224, 224), box, 224).energy is None
+
+
+def test_an_even_map_points_nowhere() -> None:
+    everywhere = Box(0, 0, 224, 224)
+    assert not Mark.of(torch.full((7, 7), 3.0), everywhere, 224).hit
+    assert not Mark.of(torch.zeros(7, 7), everywhere, 224).hit
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 3), (6, 6), (3, 0)])
+def test_a_coarse_map_points_at_the_middle_of_its_cell(row: int, column: int) -> None:
+    """Enlarged bilinearly, cells at the border become plateaus whose first pixel is up to 15.5 pixels off."""
+    coarse = torch.zeros(7, 7)
+    coarse[row, column] = 1.0
+    assert peak(coarse, 224) == (32 * column + 16, 32 * row + 16)
+    middle = Box(32 * column + 15, 32 * row + 15, 32 * column + 17, 32 * row + 17)
+    assert hits(*peak(coarse, 224), middle, 0)
+
+
+def test_saliency_is_measured_as_published_the_others_as_sums(tiny_classifier: Classifier) -> None:
+    x = noise_images(2, seed=4)
+    for method in ("saliency", "gradcam", "input_x_gradient"):
+        found = heatmaps(tiny_classifier, x, (method,), "main", [1, 2], published=True)[method]
+        for image, index, heatmap in zip(x, (1, 2), found, strict=True):
+            values = explain(tiny_classifier, image[None], method, "main", index).values
+            wanted = values.abs().amax(0) if method == "saliency" else values.sum(0)
+            assert relative_norm(heatmap, wanted) < 1e-4, method
 
 
 def test_energy_counts_parts_of_pixels_and_an_even_map_gives_the_area() -> None:
@@ -86,7 +112,7 @@ def test_a_box_moves_with_the_photo_through_resize_and_crop(
     pixels[y0 : y1 + 1, x0 : x1 + 1] = 255
     seen = np.asarray(preprocessing.crop(Image.fromarray(pixels)))[..., 0] > 127
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
-    box = box_in_view(preprocessing, size, corners)
+    box = box_in_view(preprocessing, size, Box(x0, y0, x1 + 1, y1 + 1))
     found = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
     wanted = (box.left, box.top, box.right, box.bottom)
     assert np.abs(np.subtract(found, wanted)).max() <= 1  # a pixel
@@ -114,7 +140,7 @@ def test_input_x_gradient_alone_is_the_same(tiny_classifier: Classifier) -> None
 def test_enlarging_keeps_the_peak_and_leaves_full_maps_alone() -> None:
     coarse = torch.zeros(1, 7, 7)
     coarse[0, 2, 5] = 1
-    x, y = peak(enlarged(coarse, 224)[0])
+    x, y = peak(enlarged(coarse, 224)[0], 224)
     assert (x // 32, y // 32) == (5, 2)
     full = torch.randn(2, 8, 8)
     assert enlarged(full, 8) is full
