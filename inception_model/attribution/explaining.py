@@ -87,7 +87,7 @@ class Attribution:
     @property
     def note(self) -> str:
         """What a reader must know about this very map; empty where there is nothing."""
-        if self.empty:
+        if self.empty and not self.all_negative:
             why = " GradCAM has no positive position here, and this method keeps nothing else." * (
                 self.method == "guided_gradcam"
             )
