@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torchvision.models._meta import _IMAGENET_CATEGORIES
@@ -333,7 +334,22 @@ STRANGE_METADATA: dict[str, tuple[str, str]] = {
     "too few labels": ("labels", '[{"index": 0, "wnid": "n", "words": "w"}]'),
     "an unknown head": ("heads_trained", '["main", "aux7"]'),
     "accuracy of another kind": ("accuracy", "[1, 2]"),
+    "accuracy as text": ("accuracy", '{"main": {"top1": "0.47", "top5": 0.74}}'),
+    "accuracy above one": ("accuracy", '{"main": {"top1": 47.0, "top5": 74.0}}'),
+    "accuracy without its parts": ("accuracy", '{"main": 0.47}'),
+    "accuracy of an unknown head": ("accuracy", '{"aux7": {"top1": 0.4, "top5": 0.7}}'),
 }
+
+
+def test_eight_bit_weights_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "eight.safetensors"
+    safetensors_format.write(tiny_checkpoint(), path)
+    with safe_open(path, "pt") as file:
+        tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+    key = next(key for key, value in tensors.items() if value.ndim == 4)
+    save_file({**tensors, key: tensors[key].to(torch.float8_e4m3fn)}, path, metadata)
+    with pytest.raises(CheckpointError, match=f"{key} hold no finite numbers in a plain array"):
+        read(path)
 
 
 @pytest.mark.parametrize("name", STRANGE_METADATA)

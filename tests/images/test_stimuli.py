@@ -225,3 +225,18 @@ def test_every_branch_gets_a_summary(tiny_classifier: Classifier, monkeypatch: p
     for kind in BRANCHES:
         assert summary[kind].orientation.shape == (tiny().block("3a").width(kind),)
         assert np.nanmax(summary[kind].orientation, initial=0) <= 1 * (1 + 1e-9)
+
+
+def test_channels_that_answer_all_alike_prefer_nothing() -> None:
+    """Rounding makes one of equal answers the largest; that is no preference."""
+    rng = np.random.default_rng(0)
+    equal = 3.7 * (1 + 1e-7 * rng.standard_normal((6, 4)))
+    degrees = (0, 30, 60, 90, 120, 150)
+    index, preferred = selectivity.orientation_index(equal, degrees)
+    assert np.isnan(preferred).all()
+    assert (index < 1e-6).all()
+    assert np.isnan(selectivity.peak_index(equal, (1, 2, 4, 8, 16, 28))[1]).all()
+    turned = equal.copy()
+    turned[3] *= 1.01
+    assert selectivity.orientation_index(turned, degrees)[1] == pytest.approx(np.full(4, 90.0), rel=1e-2)
+    assert (selectivity.peak_index(turned, (1, 2, 4, 8, 16, 28))[1] == 8).all()

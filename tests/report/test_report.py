@@ -34,7 +34,7 @@ from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target, TargetError
 from inception_model.inference.trace import capture
 from inception_model.progress import Cancelled
-from inception_model.report import Findings, ReportError, Settings, collect, manifest, render, save
+from inception_model.report import Findings, ReportError, Settings, collect, manifest, render, save, words
 from inception_model.training.evaluation import HeadAccuracy
 from tests.compare import assert_close
 from tests.random_networks import random_classifier
@@ -376,3 +376,16 @@ def test_the_branches_of_the_page_are_all_there(pages: dict[bool, str], findings
     atlases = [image for image in Elements(pages[False]).of("img") if "strongest channels" in image["alt"]]
     assert len(atlases) == 9 * len(BRANCHES)
     assert len(pictures(pages[False])) == len(atlases) + len(UNITS) + len(findings.maps)
+
+
+def test_what_a_head_needs_most_lies_in_front_of_it(findings: Findings) -> None:
+    """aux2 hangs on 4d: whatever the numbers of modules behind it say, none of them is named."""
+    facts = json.loads(json.dumps(findings.facts))
+    facts["settings"]["head"] = "aux2"
+    for row in facts["ablation"]["heads"]["aux2"]:
+        if row["module"] == "5b":
+            row["branches"] = dict.fromkeys(row["branches"], -99.0)
+    sentence = words.ablation(facts)
+    assert "aux2 needs" in sentence
+    assert "5b" not in sentence
+    assert "99" not in sentence
