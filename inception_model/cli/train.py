@@ -83,7 +83,6 @@ def run(args: argparse.Namespace) -> int:
     images, held_out = hold_out(training_images(args.data, len(labels), args.limit), config.holdout)
     network, source = _start(args, config, len(labels))
     told = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told.set())
     trainer = Trainer(
         network,
         images,
@@ -99,11 +98,14 @@ def run(args: argparse.Namespace) -> int:
     trainer.resume()
     if trainer.step:
         print(f"going on at step {trainer.step} of {trainer.total_steps} ({args.out / LAST})", flush=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: told.set())
     try:
         averaged = trainer.run()
     except StoppedError as stopped:
         print(stopped)
         return 0
+    finally:  # whoever called this command may be asked to end later
+        signal.signal(signal.SIGTERM, before)
     if trainer.rank > 0:
         return 0
     checkpoint = Checkpoint(

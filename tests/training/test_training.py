@@ -414,7 +414,9 @@ def test_train_and_evaluate_from_the_command_line(
     answer = json.loads(capsys.readouterr().out)
     first = load(file)
     assert set(first.accuracy) == {"aux1", "aux2", "main"}
+    handler = signal.getsignal(signal.SIGTERM)
     assert main(run + options) == 0  # nothing is left to do, and nothing that was measured is lost
+    assert signal.getsignal(signal.SIGTERM) is handler
     assert load(file).accuracy == first.accuracy
     capsys.readouterr()
     assert answer["images"] == 24
