@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from inception_model.architecture.labels import Label
-from inception_model.architecture.network import GoogLeNet, init_weights
+from inception_model.architecture.network import GoogLeNet
 from inception_model.architecture.spec import HeadName, NetworkSpec
+from inception_model.architecture.weights import init_weights
 from inception_model.checkpoints.checkpoint import Checkpoint
 from inception_model.images.preprocessing import Preprocessing
 from inception_model.inference.classifier import Classifier, build

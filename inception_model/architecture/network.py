@@ -1,19 +1,17 @@
 """One GoogLeNet for every checkpoint: it reads a `NetworkSpec` and builds the graph of the paper's Figure 3.
 
 Every convolution is followed by its own `nn.ReLU(inplace=False)`, so that forward hooks see true values and captum's
-ReLU rules apply. Batch norm exists for training only; `fold_batch_norm` turns it into the convolution's bias.
+ReLU rules apply. Batch norm exists for training only; `weights.fold_batch_norm` turns it into the convolution's bias.
 What makes one image faster on a CPU is put on top of a finished network: see `cpu_kernels`.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .spec import BRANCH_UNIT, BRANCHES, HEADS, AuxSpec, BlockSpec, HeadName, LRNSpec, NetworkSpec, PoolSpec
 
@@ -263,51 +261,6 @@ class GoogLeNet(nn.Module):
             if name == after:
                 return self.classify(output) if head == "main" else self.aux_head(head)(output)
         raise AssertionError(f"{head} hangs on a module that this network does not have")
-
-
-def init_weights(network: GoogLeNet, seed: int = 0) -> GoogLeNet:
-    """He-normal convolutions and small linear layers, in place: a start for training."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                fan_out = (
-                    module.weight[0].numel()
-                    if isinstance(module, nn.Linear)
-                    else (module.out_channels * module.kernel_size[0] * module.kernel_size[1])
-                )
-                std = 0.01 if isinstance(module, nn.Linear) else (2.0 / fan_out) ** 0.5
-                module.weight.normal_(0.0, std, generator=generator)
-                if module.bias is not None:
-                    module.bias.zero_()
-    return network
-
-
-def fold_batch_norm(network: GoogLeNet) -> GoogLeNet:
-    """A copy in eval mode whose convolutions carry the batch norm in weight and bias (computed in float64).
-
-    A network without batch norm comes back as a plain copy.
-    """
-    folded = GoogLeNet(network.spec.folded()).eval()
-    state = {k: v.detach().clone() for k, v in network.state_dict().items() if ".bn." not in k}
-    for name, unit in network.conv_units():
-        if unit.bn is None:
-            continue
-        fused = fuse_conv_bn_eval(copy.deepcopy(unit.conv).double().eval(), copy.deepcopy(unit.bn).double().eval())
-        assert fused.bias is not None
-        state[f"{name}.conv.weight"] = fused.weight.detach().to(unit.conv.weight.dtype)
-        state[f"{name}.conv.bias"] = fused.bias.detach().to(unit.conv.weight.dtype)
-    folded.load_state_dict(state)
-    return folded
-
-
-M = TypeVar("M", bound=nn.Module)
-
-
-def weight_sharing_twin(module: M) -> M:
-    """A copy with its own hooks and attributes but the same parameter and buffer tensors (costs no memory)."""
-    shared = {id(t): t for t in (*module.parameters(), *module.buffers())}
-    return copy.deepcopy(module, memo=shared)
 
 
 def branch_unit(block: InceptionBlock, branch: str) -> ConvUnit:

@@ -17,7 +17,8 @@ import torch
 from numpy.polynomial.legendre import leggauss
 from torch import Tensor, nn
 
-from ..architecture.network import ConvUnit, GoogLeNet, weight_sharing_twin
+from ..architecture.network import ConvUnit, GoogLeNet
+from ..architecture.weights import weight_sharing_twin
 from ..inference.classifier import DTYPES
 from .task import Task
 

@@ -11,8 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from ..architecture.labels import Label
-from ..architecture.network import GoogLeNet, fold_batch_norm
+from ..architecture.network import GoogLeNet
 from ..architecture.spec import HeadName, NetworkSpec
+from ..architecture.weights import fold_batch_norm
 from ..images.preprocessing import Preprocessing
 
 

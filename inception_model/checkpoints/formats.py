@@ -1,29 +1,26 @@
 """Weight files of every supported format -> `Checkpoint`. All of them are untrusted input.
 
 A file's container is read into named tensors; the first entry of FORMATS that recognises those names says which
-network they belong to and what they are called here; then every tensor's shape is compared with that network.
-Whatever doesn't fit raises CheckpointError.
+network they belong to and what they are called here; then every tensor's shape is compared with that network (see
+`fitting`). Whatever doesn't fit raises CheckpointError.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from ..architecture.labels import Label
-from ..architecture.network import GoogLeNet
 from ..architecture.spec import UNITS, HeadName, NetworkSpec
 from ..architecture.variants import TABLE_1, get_spec
 from ..images.preprocessing import CAFFE, INCEPTION5H, TORCHVISION, Preprocessing
 from .checkpoint import ASSETS, Checkpoint, CheckpointError, file_sha256
 from .containers import Raw, read_container
+from .fitting import first_few, fitted
 from .safetensors_format import (
     FORMAT,
     MAX_CLASSES,
@@ -33,9 +30,6 @@ from .safetensors_format import (
     read_preprocessing,
     read_spec,
 )
-
-NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-"""Types that weights may have; torch can't compute with the eight-bit ones."""
 
 UNUSED = "(unused)"
 """The words of inception5h's outputs that stand for no class: 0 and 1001 to 1007."""
@@ -229,7 +223,7 @@ def read(path: Path) -> Checkpoint:
             if format_.recognises(raw):
                 return _checkpoint(path, raw, format_)
         titles = "; ".join(format_.title for format_ in FORMATS.values())
-        raise CheckpointError(f"unknown tensor names ({_some(sorted(raw.tensors))}); known are files of: {titles}")
+        raise CheckpointError(f"unknown tensor names ({first_few(sorted(raw.tensors))}); known are files of: {titles}")
     except (CheckpointError, OSError) as error:
         raise CheckpointError(f"{path} can't be used: {error}") from error
 
@@ -237,7 +231,7 @@ def read(path: Path) -> Checkpoint:
 def _checkpoint(path: Path, raw: Raw, format_: Format) -> Checkpoint:
     try:
         spec = format_.spec(raw)
-        state = _fitted(raw.tensors, format_.names, spec)
+        state = fitted(raw.tensors, format_.names, spec)
     except CheckpointError as error:
         raise CheckpointError(f"it looks like {format_.title}, but {error}") from error
     labels = format_.labels(raw)
@@ -256,58 +250,3 @@ def _checkpoint(path: Path, raw: Raw, format_: Format) -> Checkpoint:
         card=format_.card(raw),
         accuracy=format_.accuracy(raw),
     )
-
-
-def rename(tensors: Mapping[str, Tensor], names: Mapping[str, str] | None) -> dict[str, Tensor]:
-    """The tensors keyed as here; those whose layer isn't in `names` keep the file's name in round brackets."""
-    if names is None:
-        return dict(tensors)
-    renamed = {}
-    for key, tensor in tensors.items():
-        parts = key.split(".")
-        layers = (".".join(parts[:n]) for n in range(1, len(parts)))
-        layer = next((layer for layer in layers if layer in names), None)
-        renamed[f"({key})" if layer is None else names[layer] + key[len(layer) :]] = tensor
-    return renamed
-
-
-def _fitted(tensors: Mapping[str, Tensor], names: Mapping[str, str] | None, spec: NetworkSpec) -> dict[str, Tensor]:
-    """The state dict of `GoogLeNet(spec)`, or a CheckpointError that tells missing, unknown and misshaped tensors."""
-    with torch.device("meta"):
-        expected = GoogLeNet(spec).state_dict()
-    state = rename(tensors, names)
-    counters = [key for key in expected if key.endswith("num_batches_tracked")]
-    state |= {key: torch.tensor(0) for key in counters}  # plays no part in any result
-    missing, unknown = [k for k in expected if k not in state], [k for k in state if k not in expected]
-    shapes = [
-        f"{key} is {tuple(state[key].shape)} and should be {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in state and state[key].shape != value.shape
-    ]
-    problems = [
-        f"{len(found)} tensors {what}: {_some(found)}"
-        for what, found in (("are missing", missing), ("are unknown", unknown), ("have another shape", shapes))
-        if found
-    ]
-    if problems:
-        raise CheckpointError(f"{'; '.join(problems)}. The file is damaged or of another network")
-    unfit = [key for key, value in state.items() if not _is_plain(value)]
-    if unfit:
-        raise CheckpointError(f"{_some(unfit)} hold no finite numbers in a plain array; the file is damaged")
-    return {key: state[key] for key in expected}
-
-
-def _is_plain(value: Tensor) -> bool:
-    """A dense array on the CPU of finite floating-point numbers (or a counter)."""
-    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_complex():
-        return False
-    if value.ndim > 0 and value.dtype not in NUMBERS:
-        return False
-    return bool(torch.isfinite(value.double()).all())
-
-
-def _some(names: Iterable[str], count: int = 3) -> str:
-    """The first few names, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - count} more" if len(listed) > count else ""
-    return ", ".join(listed[:count]) + more

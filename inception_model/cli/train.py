@@ -13,8 +13,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from ..architecture.network import GoogLeNet, init_weights
+from ..architecture.network import GoogLeNet
 from ..architecture.variants import get_spec
+from ..architecture.weights import init_weights
 from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.store import load, save
 from ..inference.classifier import DEVICES, pick_device

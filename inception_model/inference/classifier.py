@@ -10,8 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from ..architecture import cpu_kernels
-from ..architecture.network import GoogLeNet, Heads, weight_sharing_twin
+from ..architecture.network import GoogLeNet, Heads
 from ..architecture.spec import HeadName
+from ..architecture.weights import weight_sharing_twin
 from ..checkpoints.checkpoint import Checkpoint
 from ..images.preprocessing import Preprocessing
 

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from inception_model.architecture import cpu_kernels, variants
-from inception_model.architecture.network import ConvUnit, GoogLeNet, init_weights, weight_sharing_twin
+from inception_model.architecture.network import ConvUnit, GoogLeNet
+from inception_model.architecture.weights import init_weights, weight_sharing_twin
 from inception_model.checkpoints.checkpoint import Checkpoint
 from inception_model.inference.classifier import build
 from inception_model.inference.trace import capture

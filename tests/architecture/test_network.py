@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import GoogLeNet as TorchvisionGoogLeNet
 
-from inception_model.architecture.network import GoogLeNet, Heads, fold_batch_norm, weight_sharing_twin
+from inception_model.architecture.network import GoogLeNet, Heads
 from inception_model.architecture.spec import BRANCHES, UNITS, NetworkSpec
 from inception_model.architecture.variants import SPECS, get_spec, tiny
+from inception_model.architecture.weights import fold_batch_norm, weight_sharing_twin
 from inception_model.checkpoints.checkpoint import Checkpoint
 from inception_model.checkpoints.formats import read
 from tests.random_networks import noise_images

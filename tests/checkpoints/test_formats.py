@@ -19,8 +19,9 @@ from torch import Tensor
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 from inception_model.architecture.labels import Label
-from inception_model.architecture.network import GoogLeNet, init_weights
+from inception_model.architecture.network import GoogLeNet
 from inception_model.architecture.variants import get_spec, tiny
+from inception_model.architecture.weights import init_weights
 from inception_model.checkpoints import containers, safetensors_format
 from inception_model.checkpoints.caffe import read_caffemodel
 from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError

@@ -21,7 +21,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from inception_model.architecture import variants
-from inception_model.architecture.network import GoogLeNet, Heads, init_weights
+from inception_model.architecture.network import GoogLeNet, Heads
+from inception_model.architecture.weights import init_weights
 from inception_model.checkpoints.store import load
 from inception_model.cli import main
 from inception_model.images.preprocessing import Preprocessing
@@ -434,7 +435,8 @@ def test_two_processes_share_their_gradients(parquet: Path, tmp_path: Path) -> N
         "from pathlib import Path\n"
         "from inception_model.architecture import variants\n"
         "from inception_model.training.data import open_dataset\n"
-        "from inception_model.architecture.network import GoogLeNet, init_weights\n"
+        "from inception_model.architecture.network import GoogLeNet\n"
+        "from inception_model.architecture.weights import init_weights\n"
         "from inception_model.training.recipe import Stage, TrainingConfig\n"
         "from inception_model.training.trainer import Trainer\n"
         "torch.set_num_threads(1)\n"

@@ -1,0 +1,56 @@
+"""What is done with the weights of a whole network: drawn at random, folded, shared with a second network."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from .network import GoogLeNet
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def init_weights(network: GoogLeNet, seed: int = 0) -> GoogLeNet:
+    """He-normal convolutions and small linear layers, in place: a start for training."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                fan_out = (
+                    module.weight[0].numel()
+                    if isinstance(module, nn.Linear)
+                    else (module.out_channels * module.kernel_size[0] * module.kernel_size[1])
+                )
+                std = 0.01 if isinstance(module, nn.Linear) else (2.0 / fan_out) ** 0.5
+                module.weight.normal_(0.0, std, generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()
+    return network
+
+
+def fold_batch_norm(network: GoogLeNet) -> GoogLeNet:
+    """A copy in eval mode whose convolutions carry the batch norm in weight and bias (computed in float64).
+
+    A network without batch norm comes back as a plain copy.
+    """
+    folded = GoogLeNet(network.spec.folded()).eval()
+    state = {k: v.detach().clone() for k, v in network.state_dict().items() if ".bn." not in k}
+    for name, unit in network.conv_units():
+        if unit.bn is None:
+            continue
+        fused = fuse_conv_bn_eval(copy.deepcopy(unit.conv).double().eval(), copy.deepcopy(unit.bn).double().eval())
+        assert fused.bias is not None
+        state[f"{name}.conv.weight"] = fused.weight.detach().to(unit.conv.weight.dtype)
+        state[f"{name}.conv.bias"] = fused.bias.detach().to(unit.conv.weight.dtype)
+    folded.load_state_dict(state)
+    return folded
+
+
+def weight_sharing_twin(module: M) -> M:
+    """A copy with its own hooks and attributes but the same parameter and buffer tensors (costs no memory)."""
+    shared = {id(t): t for t in (*module.parameters(), *module.buffers())}
+    return copy.deepcopy(module, memo=shared)
