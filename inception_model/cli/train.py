@@ -22,7 +22,8 @@ from ..inference.classifier import DEVICES, pick_device
 from ..training.data import read_labels
 from ..training.holdout import hold_out, training_images
 from ..training.recipe import RECIPES, TrainingConfig, parse_stages
-from ..training.trainer import LAST, StoppedError, Trainer, TrainingError, views
+from ..training.run_folder import LAST, TrainingError
+from ..training.trainer import StoppedError, Trainer, views
 
 DEFAULTS = TrainingConfig()
 

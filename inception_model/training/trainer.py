@@ -30,14 +30,9 @@ from .augmentation import RandomViews, View, collate, view_seed
 from .data import LabelledImages
 from .evaluation import evaluate_network
 from .recipe import Stage, TrainingConfig, learning_rate
+from .run_folder import RunFolder, TrainingError
 
 AUX_WEIGHT = 0.3
-LAST = "last.pt"
-LOG = "log.jsonl"
-
-
-class TrainingError(RuntimeError):
-    """A run can't start or go on; the message says what was found, what is kept and what to do."""
 
 
 class StoppedError(TrainingError):
@@ -82,7 +77,7 @@ class AllHeads(nn.Module):
 
 
 class Trainer:
-    """One training run in a folder: `last.pt` to resume from, `log.jsonl` with the three heads' accuracy."""
+    """One training run in a folder (see `RunFolder`), resumable at every step."""
 
     def __init__(
         self,
@@ -98,7 +93,8 @@ class Trainer:
         save_seconds: float = 300.0,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.config, self.train_images, self.held_out, self.out, self.device = config, train, held_out, out, device
+        self.config, self.train_images, self.held_out, self.device = config, train, held_out, device
+        self.folder = RunFolder(out)
         self.workers, self.bf16, self.save_seconds, self.stop = workers, bf16, save_seconds, stop
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.average = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True)
@@ -110,7 +106,6 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.accuracy: dict[str, Any] = {}
-        self.out.mkdir(parents=True, exist_ok=True)
 
     def _average(self, averaged: Any, current: Any, _: Any) -> None:
         # A young average forgets its random start faster.
@@ -236,7 +231,7 @@ class Trainer:
 
     def _report(self, stage: Stage, means: list[float], images: int, seconds: float, bar: tqdm[Any]) -> None:
         if not all(math.isfinite(mean) for mean in means):
-            kept = self.out / LAST
+            kept = self.folder.last
             raise TrainingError(
                 f"the loss became {means[0]} near step {self.step} (learning rate "
                 f"{self.optimizer.param_groups[0]['lr']:.3g}): start again in another folder with a smaller --lr. "
@@ -258,51 +253,27 @@ class Trainer:
         self._log({"step": self.step, "size": size, "held_out": self.accuracy})
 
     def _log(self, record: dict[str, Any]) -> None:
-        if self.rank > 0:
-            return
-        try:
-            with (self.out / LOG).open("a", encoding="utf-8") as log:
-                log.write(json.dumps(record) + "\n")
-        except OSError as error:
-            raise self._disk_error(error) from error
+        if self.rank == 0:
+            self.folder.log(record)
 
     def _save(self) -> None:
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "accuracy": self.accuracy,
-            "config": self._identity(),
-        }
-        temporary = self.out / f"{LAST}.part"
-        try:
-            torch.save(state, temporary)
-            temporary.replace(self.out / LAST)
-        except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError where the disk is full
-            temporary.unlink(missing_ok=True)
-            raise self._disk_error(error) from error
-
-    def _disk_error(self, error: Exception) -> TrainingError:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        kept = f"{self.out / LAST} holds an earlier step" if (self.out / LAST).is_file() else "nothing was saved yet"
-        return TrainingError(
-            f"step {self.step} can't be saved in {self.out} ({reason}); {kept}: make room, and the same command goes on"
+        self.folder.save(
+            {
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+                "accuracy": self.accuracy,
+                "config": self._identity(),
+            }
         )
 
     def resume(self) -> None:
         """Goes on from `last.pt`, if the folder has one; raises TrainingError if it is of another run or damaged."""
-        path = self.out / LAST
-        if not path.is_file():
+        state = self.folder.load(self._identity(), self.device)
+        if state is None:
             return
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            found = state["config"]
-        except Exception as error:
-            raise TrainingError(f"{path} can't be read ({error}): remove it to start anew") from error
-        if found != self._identity():
-            raise TrainingError(f"{path} is of a run with other settings: {found}. Use another --out folder.")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -31,7 +31,8 @@ from inception_model.training.data import DatasetError, LabelledImages, open_dat
 from inception_model.training.evaluation import evaluate_network
 from inception_model.training.holdout import hold_out, training_images
 from inception_model.training.recipe import RECIPES, Stage, TrainingConfig, learning_rate, parse_stages
-from inception_model.training.trainer import LAST, StoppedError, Trainer, TrainingError, batches, losses
+from inception_model.training.run_folder import LAST, TrainingError
+from inception_model.training.trainer import StoppedError, Trainer, batches, losses
 from tests.compare import assert_close
 
 COLOURS = ((220, 30, 30), (30, 220, 30), (30, 30, 220))
