@@ -1,10 +1,8 @@
-"""Every attribution method beside captum called directly, the identities they promise, and how they stop."""
+"""Every attribution method beside captum called directly."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import captum.attr as captum
@@ -16,25 +14,15 @@ from torch import Tensor, nn
 from inception_model.architecture import variants
 from inception_model.architecture.network import GoogLeNet, branch_unit
 from inception_model.architecture.spec import BRANCHES
-from inception_model.attribution import METHODS, Attribution, AttributionError, explain
-from inception_model.attribution.pairwise import PairwiseMaxPool, with_pairwise_pools
-from inception_model.images.baselines import BASELINES, baseline
+from inception_model.attribution import METHODS
+from inception_model.attribution.pairwise import with_pairwise_pools
+from inception_model.images.baselines import baseline
 from inception_model.inference import classifier as classifier_module
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
-from inception_model.progress import Cancelled
-from tests.compare import assert_close, relative_norm
-from tests.random_networks import noise_images, random_classifier
-
-# Small options: the equalities hold for any.
-OPTIONS: dict[str, dict[str, object]] = {
-    "integrated_gradients": {"steps": 20},
-    "layer_conductance": {"steps": 13},
-    "smoothgrad": {"samples": 20, "sigma": 0.1, "seed": 5},
-    "gradient_shap": {"samples": 20, "sigma": 0.1, "seed": 5},
-    "occlusion": {"window": 80, "stride": 48},
-    "superpixels": {"segments": 9, "compactness": 30},
-}
+from tests.attribution.asking import ask, hooks_on
+from tests.compare import assert_close
+from tests.random_networks import random_classifier
 
 
 class Head(nn.Module):
@@ -49,34 +37,12 @@ class Head(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return random_classifier(variants.tiny(7))
-
-
-@pytest.fixture(scope="module")
 def exact(classifier: Classifier) -> Iterator[Classifier]:
     """The same network in float64. At a ReLU's kink or between equal values of a max pool, rounding in float32 flips
     single gradients, in captum's own results as well; only without rounding can two ways be compared closely."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(classifier_module.DTYPES, "float64", torch.float64)
         yield classifier_module.build(classifier.checkpoint, "cpu", "float64")
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    # Smooth noise: superpixels of it are patches, as in a photo. A little of the fine kind avoids ties in max pools.
-    coarse = nn.functional.interpolate(noise_images(1)[:, :, :14, :14], scale_factor=16, mode="bilinear")
-    return coarse + 0.1 * noise_images(1, seed=1)
-
-
-def ask(classifier: Classifier, x: Tensor, method: str, **more: object) -> Attribution:
-    more.setdefault("options", OPTIONS.get(method, {}))
-    return explain(classifier, x, method, **more)  # type: ignore[arg-type]
-
-
-def hooks_on(network: nn.Module) -> int:
-    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return sum(len(getattr(module, kind)) for module in network.modules() for kind in kinds)
 
 
 Reference = Callable[[nn.Module, GoogLeNet, Tensor, Tensor, int], Tensor]
@@ -204,70 +170,6 @@ def test_a_contrast_is_the_difference_of_two_classes(method: str, exact: Classif
     assert result.score == pytest.approx(float(logits[0, 2] - logits[0, 5]), rel=1e-4)
 
 
-@pytest.mark.parametrize("method", ["guided_backprop", "deconvolution", "deeplift"])
-def test_bent_gradients_differ_from_the_gradient(method: str, classifier: Classifier, x: Tensor) -> None:
-    plain = ask(classifier, x, "saliency").values
-    bent = ask(classifier, x, method, baseline="mean").values
-    if method == "deeplift":  # DeepLift's multipliers, to be compared with slopes
-        plain = plain * x[0]
-    assert relative_norm(bent, plain) > 0.05
-
-
-@pytest.mark.parametrize(
-    ("method", "name"),
-    [*(("deeplift", name) for name in BASELINES), ("integrated_gradients", "blur"), ("layer_conductance", "blur")],
-)
-def test_sums_close(method: str, name: str, classifier: Classifier, x: Tensor) -> None:
-    result = ask(classifier, x, method, baseline=name, options={} if method == "deeplift" else {"steps": 60})
-    assert result.baselines is not None
-    assert len(result.baselines) == (4 if name == "noise" else 1)
-    logits = classifier.heads_of(result.baselines).main
-    assert result.baseline_score == pytest.approx(float(logits[:, result.target.index].mean()), rel=1e-4)
-    assert result.completeness_error is not None
-    assert result.completeness_error < (1e-4 if method == "deeplift" else 0.02)
-
-
-def test_captum_alone_loses_credit_in_deeplift(classifier: Classifier, x: Tensor) -> None:
-    """Why max pools are written as pairwise maxima: with captum's own rule for them the sum does not close."""
-    network = classifier.twin().network.to(memory_format=torch.contiguous_format)
-    start = torch.zeros_like(x)
-    _, delta = captum.DeepLift(network).attribute(x, start, target=0, return_convergence_delta=True)
-    ours = ask(classifier, x, "deeplift", target=0, baseline="mean")
-    assert ours.delta is not None
-    assert abs(float(delta)) > 100 * abs(ours.delta)
-
-
-@pytest.mark.parametrize(
-    ("kernel", "stride", "padding", "ceil"), [(3, 2, 0, True), (3, 1, 1, True), (2, 2, 0, True), (3, 2, 1, False)]
-)
-@pytest.mark.parametrize("side", [5, 6, 7, 14])
-def test_pairwise_maxima_are_a_max_pool(kernel: int, stride: int, padding: int, ceil: bool, side: int) -> None:
-    pool = nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil)
-    x = noise_images(1)[:, :, :side, : side + 1]
-    assert_close(PairwiseMaxPool(pool)(x), pool(x), 1e-6)
-
-
-def test_smoothgrad_without_noise_is_the_gradient(classifier: Classifier, x: Tensor) -> None:
-    smooth = ask(classifier, x, "smoothgrad", options={"sigma": 0, "samples": 3})
-    assert_close(smooth.values, ask(classifier, x, "saliency").values)
-
-
-def test_occluding_everything_leaves_the_baseline(classifier: Classifier, x: Tensor) -> None:
-    result = ask(classifier, x, "occlusion", options={"window": 224, "stride": 224})
-    assert result.baseline_score is not None
-    drop = result.score - result.baseline_score
-    assert_close(result.heatmap, torch.full((224, 224), drop), 1e-4)
-
-
-def test_gradcam_at_5b_sums_to_the_logit_without_bias(classifier: Classifier, x: Tensor) -> None:
-    whole = ask(classifier, x, "gradcam", target=4)
-    assert whole.layer == "5b"
-    assert whole.heatmap.shape == (7, 7)
-    assert whole.total == pytest.approx(whole.score - float(classifier.network.classifier.bias[4]), rel=1e-4)
-    parts = [ask(classifier, x, "gradcam", target=4, layer=f"5b:{kind}") for kind in BRANCHES]
-    assert_close(torch.stack([part.heatmap for part in parts]).sum(0), whole.heatmap)
-
-
 @pytest.mark.parametrize("kind", BRANCHES)
 def test_gradcam_of_a_branch_is_captums_on_its_convolution(kind: str, classifier: Classifier, x: Tensor) -> None:
     network = classifier.twin().network
@@ -275,103 +177,6 @@ def test_gradcam_of_a_branch_is_captums_on_its_convolution(kind: str, classifier
     expected = captum.LayerGradCam(network, unit).attribute(x, target=1)
     result = ask(classifier, x, "gradcam", target=1, layer=f"4d:{kind}")
     assert_close(result.heatmap, expected[0, 0].detach(), 1e-4)
-
-
-def test_an_all_negative_map_is_explained(classifier: Classifier, x: Tensor) -> None:
-    twin = classifier.twin()
-    linear = nn.Linear(twin.network.classifier.in_features, 7).requires_grad_(False)
-    linear.weight.fill_(-1.0)
-    twin.network.classifier = linear
-    result = ask(twin, x, "gradcam", target=2)
-    assert result.all_negative
-    assert "5b" in result.note
-    assert "thing 2" in result.note
-    assert ask(classifier, x, "saliency").note == ""
-
-
-@pytest.mark.parametrize("method", ["integrated_gradients", "gradient_shap", "occlusion", "deeplift", "guided_gradcam"])
-def test_threads_that_share_a_classifier_get_what_they_get_alone(
-    method: str, classifier: Classifier, x: Tensor
-) -> None:
-    images = [noise_images(1, seed) for seed in range(3)]
-    alone = [ask(classifier, image, method).values for image in images]
-    barrier = threading.Barrier(4)
-
-    def work(index: int) -> Tensor:
-        barrier.wait()
-        return ask(classifier, images[index % 3], "saliency" if index == 3 else method).values
-
-    with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(work, range(4)))
-    assert_close(torch.stack(together[:3]), torch.stack(alone))
-    assert hooks_on(classifier.network) == 0
-
-
-LONG = ("integrated_gradients", "smoothgrad", "gradient_shap", "occlusion", "superpixels", "layer_conductance")
-
-
-@pytest.mark.parametrize("method", LONG)
-def test_a_long_method_tells_its_progress_and_stops_when_told(method: str, classifier: Classifier, x: Tensor) -> None:
-    seen: list[tuple[int, int]] = []
-    ask(classifier, x, method, progress=lambda done, total: seen.append((done, total)))
-    assert len(seen) >= 3
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert seen[-1][0] == seen[-1][1]
-
-    cancel, calls = threading.Event(), []
-
-    def stop(done: int, total: int) -> None:
-        calls.append(done)
-        cancel.set()
-
-    before = torch.get_rng_state()
-    with pytest.raises(Cancelled):
-        ask(classifier, x, method, progress=stop, cancel=cancel)
-    assert len(calls) == 1
-    assert hooks_on(classifier.network) == 0
-    assert torch.equal(before, torch.get_rng_state())
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_nothing_stays_hooked_after_an_exception(method: str, classifier: Classifier, x: Tensor) -> None:
-    def fail(done: int, total: int) -> None:
-        raise RuntimeError("the page went away")
-
-    with pytest.raises(RuntimeError, match="went away"):
-        ask(classifier, x, method, progress=fail)
-    assert hooks_on(classifier.network) == 0
-    assert not any(parameter.requires_grad for parameter in classifier.network.parameters())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"method": "magic"}, "unknown method 'magic'; allowed: saliency"),
-        ({"method": "saliency", "head": "aux2"}, "never trained.*allowed: aux1, main"),
-        ({"method": "saliency", "head": "neck"}, "is not there"),
-        ({"method": "saliency", "target": "99"}, "allowed: 0 to 6"),
-        ({"method": "saliency", "target": "thing"}, "could be"),
-        ({"method": "saliency", "layer": "5b"}, "takes no layer"),
-        ({"method": "gradcam", "layer": "6z"}, "unknown module '6z'.*3a"),
-        ({"method": "gradcam", "layer": "4d", "head": "aux1"}, "does not depend on 4d; allowed: 3a, 3b, 4a"),
-        ({"method": "guided_gradcam", "layer": "4d:5x5:0"}, "not the single channel"),
-        ({"method": "integrated_gradients", "baseline": "pink"}, "allowed: black, mean, blur, noise"),
-        ({"method": "integrated_gradients", "options": {"steps": 0}}, "whole numbers from 2 to 500"),
-        ({"method": "integrated_gradients", "options": {"steps": "many"}}, "steps can't be 'many'"),
-        ({"method": "integrated_gradients", "options": {"precision": "int4"}}, "allowed: network, bfloat16"),
-        ({"method": "integrated_gradients", "options": {"stepps": 3}}, "this method has: steps, precision"),
-        ({"method": "occlusion", "options": {"window": 20, "stride": 40}}, "leaves gaps"),
-    ],
-)
-def test_refusals_say_what_is_allowed(arguments: dict[str, str], words: str, x: Tensor) -> None:
-    half_trained = random_classifier(variants.tiny(7), trained=("aux1", "main"))
-    with pytest.raises((AttributionError, ValueError, KeyError), match=words):
-        explain(half_trained, x, **arguments)  # type: ignore[arg-type]
-
-
-def test_one_image_at_a_time(classifier: Classifier) -> None:
-    with pytest.raises(AttributionError, match=r"\(2, 3, 224, 224\)"):
-        explain(classifier, noise_images(2), "saliency")
 
 
 @pytest.mark.parametrize("name", ["paper", "torchvision", "inception5h"])
@@ -384,12 +189,3 @@ def test_the_shortcut_behind_conv1_holds_for_every_variant(name: str, x: Tensor)
     variant = classifier_module.build(checkpoint, "cpu", "float64")
     result = ask(variant, x, "integrated_gradients", target=1)
     assert_close(result.values, reference("integrated_gradients", variant, "main", x, result.target), 1e-5)
-
-
-def test_bfloat16_steps_stay_near_float32(classifier: Classifier, x: Tensor) -> None:
-    full = ask(classifier, x, "integrated_gradients", baseline="blur").values
-    rough = ask(classifier, x, "integrated_gradients", baseline="blur", options={"steps": 13, "precision": "bfloat16"})
-    assert not torch.equal(rough.values, full)
-    # Random weights make for a rough surface with many ReLUs on the edge: near means the same map, not the same digits.
-    assert float(torch.corrcoef(torch.stack([rough.values.flatten(), full.flatten()]))[0, 1]) > 0.9
-    assert all(parameter.dtype == torch.float32 for parameter in classifier.network.parameters())

@@ -1,0 +1,22 @@
+"""A network and an image that the files of attribution tests share."""
+
+from __future__ import annotations
+
+import pytest
+from torch import Tensor, nn
+
+from inception_model.architecture import variants
+from inception_model.inference.classifier import Classifier
+from tests.random_networks import noise_images, random_classifier
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return random_classifier(variants.tiny(7))
+
+
+@pytest.fixture(scope="session")
+def x() -> Tensor:
+    # Smooth noise: superpixels of it are patches, as in a photo. A little of the fine kind avoids ties in max pools.
+    coarse = nn.functional.interpolate(noise_images(1)[:, :, :14, :14], scale_factor=16, mode="bilinear")
+    return coarse + 0.1 * noise_images(1, seed=1)
