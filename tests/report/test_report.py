@@ -1,118 +1,33 @@
-"""The report: its numbers are the library's, it asks nothing of a network, and it keeps a photo to itself if asked."""
+"""What a report holds: the library's numbers, for the settings it is asked with, and what is refused."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import errno
-import io
 import json
 import math
-import os
 import re
 import threading
-from collections.abc import Callable
-from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from inception_model.analysis.ablation import Ablation, ablate
 from inception_model.analysis.conductance import credit_ledger, exact_split
 from inception_model.analysis.probes import Probe, Probes
-from inception_model.architecture.spec import BRANCHES, UNITS
-from inception_model.architecture.variants import tiny
+from inception_model.architecture.spec import UNITS
 from inception_model.attribution import AttributionError, explain
 from inception_model.cost.report import compute_report
 from inception_model.images.baselines import baseline
-from inception_model.images.decode import Photo, read_photo
+from inception_model.images.decode import Photo
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target, TargetError
 from inception_model.inference.trace import capture
 from inception_model.progress import Cancelled
-from inception_model.report import Findings, ReportError, Settings, collect, manifest, render, save, words
+from inception_model.report import Findings, Settings, collect, manifest, render, words
 from inception_model.training.evaluation import HeadAccuracy
 from tests.compare import assert_close
-from tests.random_networks import random_classifier
-
-NAME = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>&\u2028 \"holiday\".jpg"
-COMMENT = b"taken at home, 12 Elm Street"
-QUICK = Settings(
-    methods=("gradcam", "integrated_gradients"), options=(("steps", 4),), steps=4, target="3-1", baseline="blur"
-)
-
-
-def green_photo(name: str = NAME) -> Photo:
-    """Strong greens, which neither of the two colour maps has, in a file that also says where it was taken."""
-    pixels = np.zeros((150, 240, 3), np.uint8)
-    pixels[:, :, 1] = np.linspace(150, 255, 240)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=95, comment=COMMENT)
-    return read_photo(buffer.getvalue(), name)
-
-
-@pytest.fixture(scope="module")
-def small() -> Classifier:
-    """The tiny network, its first auxiliary head never trained, with class names that try to break out of a page."""
-    classifier = random_classifier(tiny(), trained=("aux2", "main"))
-    labels = tuple(dataclasses.replace(x, words=f"<b>thing</b> {x.index} & co") for x in classifier.checkpoint.labels)
-    return dataclasses.replace(classifier, checkpoint=dataclasses.replace(classifier.checkpoint, labels=labels))
-
-
-@pytest.fixture(scope="module")
-def photo() -> Photo:
-    return green_photo()
-
-
-@pytest.fixture(scope="module")
-def findings(small: Classifier, photo: Photo) -> Findings:
-    return collect(small, photo, QUICK)
-
-
-@pytest.fixture(scope="module")
-def pages(findings: Findings, photo: Photo) -> dict[bool, str]:
-    """The page with the photo (True) and without it."""
-    return {shown: render(findings, photo, with_image=shown) for shown in (True, False)}
-
-
-class Elements(HTMLParser):
-    """Every element of a page with its attributes, and the text of scripts and captions."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str]]] = []
-        self.texts: list[tuple[str, str]] = []
-        self.inside: list[tuple[str, str]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        known = {name: value or "" for name, value in attrs}
-        self.found.append((tag, known))
-        if tag not in ("meta", "img"):
-            self.inside.append((tag, known.get("class", "")))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.inside.pop()[0] == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.inside:
-            self.texts.append((" ".join(self.inside[-1]).strip(), data))
-
-    def of(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.found if name == tag]
-
-    def text(self, place: str) -> list[str]:
-        return [data for name, data in self.texts if name == place]
-
-
-def pictures(page: str) -> list[Image.Image]:
-    sources = [element["src"] for element in Elements(page).of("img")]
-    assert all(re.match(r"data:image/(png|jpeg);base64,", source) for source in sources)
-    return [Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) for source in sources]
+from tests.report.pages import QUICK
 
 
 def test_heads_time_line_and_costs_are_the_network_s_own(small: Classifier, photo: Photo, findings: Findings) -> None:
@@ -187,87 +102,6 @@ def test_the_modules_are_the_trace_s(small: Classifier, photo: Photo, findings: 
     assert {unit: len(atlas.order) for unit, atlas in findings.module.items()} == {
         unit: trace.block("4d").node(unit).shape[1] for unit in UNITS
     }
-
-
-def test_the_manifest_in_the_page_is_the_manifest(findings: Findings, photo: Photo, pages: dict[bool, str]) -> None:
-    for shown, page in pages.items():
-        scripts = [element for element in Elements(page).found if element[0] == "script"]
-        assert scripts == [("script", {"type": "application/json", "id": "manifest"})]
-        inside = json.loads("".join(Elements(page).text("script")))
-        assert inside == manifest(findings, photo, with_image=shown)
-        assert inside["image"]["sha256"] == photo.sha256
-        assert inside["format"] == "inceptionscope-report"
-
-
-def test_names_stay_text(findings: Findings, pages: dict[bool, str]) -> None:
-    elements = Elements(pages[True])
-    assert any(NAME in text for text in elements.text("figcaption"))
-    assert not [(tag, name) for tag, known in elements.found for name in known if name.startswith("on")]
-    assert not [text for text in elements.text("b") if text == "thing"]
-    assert any("<b>thing</b> 3 & co" in text for text in elements.text("h2"))
-
-
-def test_nothing_on_the_page_asks_a_network(pages: dict[bool, str]) -> None:
-    for page in pages.values():
-        elements = Elements(page)
-        policies = [known["content"] for known in elements.of("meta") if "http-equiv" in known]
-        assert len(policies) == 1
-        assert policies[0].startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
-        assert elements.found[1:3] == [("head", {}), ("meta", {"charset": "utf-8"})]
-        assert not {"link", "iframe", "object", "embed", "base", "form", "a", "audio", "video"} & {
-            tag for tag, _ in elements.found
-        }
-        assert not [known for _, known in elements.found if {"href", "srcset", "action", "background"} & set(known)]
-        styles = "".join(elements.text("style")) + "".join(known.get("style", "") for _, known in elements.found)
-        assert "@import" not in styles
-        assert set(re.findall(r"url\([^)]*\)", styles)) == set()
-        assert set(re.findall(r"url\([^)]*\)", page)) <= {"url(#bar-0)", "url(#bar-1)"}
-
-
-def green(image: Image.Image) -> int:
-    """Pixels that are clearly green."""
-    values = np.asarray(image.convert("RGB")).astype(int)
-    return int((values[..., 1] - np.maximum(values[..., 0], values[..., 2]) > 60).sum())
-
-
-def test_without_the_photo_no_pixel_and_no_name_is_left(
-    findings: Findings, photo: Photo, pages: dict[bool, str]
-) -> None:
-    shown, hidden = (sum(map(green, pictures(pages[key]))) for key in (True, False))
-    assert shown > 20_000
-    assert hidden == 0
-    assert len(pictures(pages[True])) == len(pictures(pages[False])) + 1
-    said = json.loads("".join(Elements(pages[False]).text("script")))
-    assert (said["image"]["name"], said["image"]["shown"]) == (None, False)
-    assert "holiday" in pages[True]
-    assert "holiday" not in pages[False]
-    assert "report IMAGE --out report.html --without-image" in said["command"]
-    # What a session remembers, and shares with whoever has the same bytes, knows neither.
-    assert "holiday" not in repr(findings.facts)
-    assert not [name for name in (field.name for field in dataclasses.fields(findings)) if "photo" in name]
-
-
-def test_what_else_the_photo_s_file_says_stays_behind(photo: Photo, pages: dict[bool, str]) -> None:
-    assert photo.image.info.get("comment") == COMMENT or COMMENT not in photo.image.tobytes()
-    for image in pictures(pages[True]):
-        assert not {"comment", "exif", "icc_profile", "xmp"} & set(image.info)
-    assert base64.b64encode(COMMENT[:18]).decode() not in pages[True]
-
-
-def test_every_picture_has_words_and_every_section_a_sentence_with_numbers(pages: dict[bool, str]) -> None:
-    for page in pages.values():
-        elements = Elements(page)
-        assert all(len(image["alt"]) > 20 for image in elements.of("img"))
-        assert len({image["alt"] for image in elements.of("img")}) == len(elements.of("img"))
-        assert all(known.get("aria-label") for known in elements.of("svg"))
-        sentences = elements.text("p cap")
-        assert len(sentences) == len(elements.of("h2")) + 1
-        for sentence in sentences[:-1]:
-            assert re.search(r"\d", sentence), sentence
-            assert re.search(r"[Pp]aper, (Figure|section|Table)", sentence), sentence
-        assert [known["aria-label"] for known in elements.of("section")][:3] == ["aux1", "aux2", "main"]
-        assert any("Never trained in this checkpoint" in text for text in elements.text("p note"))
-        assert len(elements.of("table")) == 5
 
 
 def test_a_report_without_maps_or_about_an_auxiliary_head(small: Classifier, photo: Photo) -> None:
@@ -345,37 +179,6 @@ def test_what_is_not_there_is_said_at_once(
     with pytest.raises(error, match=re.escape(said)):
         collect(small, photo, dataclasses.replace(QUICK, **wrong), progress=lambda done, _: told.append(done))
     assert told == []
-
-
-def test_saving_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "report.html"
-    save("first", path)
-    save("second ✓", path)
-    assert path.read_text(encoding="utf-8") == "second ✓"
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ReportError, match="No space left on device"):
-        save("third", path)
-    assert path.read_text(encoding="utf-8") == "second ✓"
-    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
-
-
-@pytest.mark.parametrize(
-    ("place", "said"),
-    [(lambda folder: folder, "is a folder"), (lambda folder: folder / "none" / "r.html", "does not exist")],
-)
-def test_a_place_that_is_none_is_named(tmp_path: Path, place: Callable[[Path], Path], said: str) -> None:
-    with pytest.raises(ReportError, match=said):
-        save("text", place(tmp_path))
-
-
-def test_the_branches_of_the_page_are_all_there(pages: dict[bool, str], findings: Findings) -> None:
-    atlases = [image for image in Elements(pages[False]).of("img") if "strongest channels" in image["alt"]]
-    assert len(atlases) == 9 * len(BRANCHES)
-    assert len(pictures(pages[False])) == len(atlases) + len(UNITS) + len(findings.maps)
 
 
 def test_what_a_head_needs_most_lies_in_front_of_it(findings: Findings) -> None:
