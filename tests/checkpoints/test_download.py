@@ -4,76 +4,19 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import shutil
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from torchvision.models import GoogLeNet_Weights
 
-from inception_model import cli
-from inception_model.checkpoints import checkpoint, download
+from inception_model.checkpoints import download
 from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.checkpoints.download import CACHE_VARIABLE, PUBLISHED, Published, fetch, local_file
-from inception_model.checkpoints.store import load
 from inception_model.progress import Cancelled
-from tests.weight_files import expanded, torchvision_network
-
-CONTENT = bytes(range(256)) * 4096  # 1 MiB: four chunks
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@dataclass
-class Server:
-    """What the loopback server answers, and the ranges it was asked for."""
-
-    content: bytes = CONTENT
-    status: int = 200
-    ranges: bool = True
-    stop_after: int | None = None
-    length: bool = True
-    asked: list[str | None] = field(default_factory=list)
-    url: str = ""
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        asked = handler.headers.get("Range")
-        self.asked.append(asked)
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
-        body = self.content[start:]
-        status = 416 if start and not body else 206 if start else self.status
-        handler.send_response(status)
-        if self.length and status < 400:
-            handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        if status < 400:
-            handler.wfile.write(body[: self.stop_after])
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A server on a free port of the loopback interface."""
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.answer(self)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        state.url = f"http://127.0.0.1:{http.server_address[1]}/weights.bin"
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield state
-        http.shutdown()
-        thread.join()
+from tests.checkpoints.loopback import CONTENT, SHA256, Server, assert_tells_what_to_do
 
 
 @pytest.fixture
@@ -167,12 +110,6 @@ def test_a_wrong_file_put_there_by_hand_is_refused(entry: Published) -> None:
             ask(entry)
 
 
-def assert_tells_what_to_do(message: str, entry: Published) -> None:
-    """The address, and the exact place for the file."""
-    assert entry.url in message
-    assert str(local_file(entry)) in message
-
-
 def test_not_found(entry: Published, server: Server) -> None:
     server.status = 404
     with pytest.raises(CheckpointError, match="answers 404 Not Found") as caught:
@@ -255,82 +192,3 @@ def test_two_browsers_that_ask_at_once(entry: Published) -> None:
 
     assert fetch(entry, progress=ask_again).read_bytes() == CONTENT
     assert len(refused) == 1
-
-
-# --- names: what `load` and the command line do with them
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_loading_what_is_not_there_says_how_to_get_it(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    with pytest.raises(CheckpointError, match=f"python -m inception_model checkpoints fetch {name}") as caught:
-        load(name)
-    assert_tells_what_to_do(str(caught.value), PUBLISHED[name])
-
-
-def test_the_published_hashes_are_those_in_the_files_names_and_torchvision() -> None:
-    entry = PUBLISHED["torchvision-imagenet"]
-    weights = GoogLeNet_Weights.IMAGENET1K_V1
-    assert entry.url == weights.url
-    assert entry.digest is not None
-    assert entry.file_name == f"googlenet-{entry.digest[1]}.pth" == weights.url.rsplit("/", 1)[1]
-    published = weights.meta["_metrics"]["ImageNet-1K"]
-    assert entry.accuracy["main"] == pytest.approx({"top1": published["acc@1"] / 100, "top5": published["acc@5"] / 100})
-    assert abs(entry.megabytes / (weights.meta["_file_size"] * 1.048576) - 1) < 0.05
-
-
-@pytest.fixture
-def fetched_torchvision(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
-    """torchvision's entry, moved to the loopback server, with a file of the published structure there."""
-    torch.save(expanded(torchvision_network().state_dict()), tmp_path / "weights.pth")
-    server.content = (tmp_path / "weights.pth").read_bytes()
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    digest = ("sha256", hashlib.sha256(server.content).hexdigest()[:8])
-    entry = replace(PUBLISHED["torchvision-imagenet"], url=server.url, digest=digest)
-    monkeypatch.setitem(PUBLISHED, entry.name, entry)
-    return entry
-
-
-def test_the_command_line_fetches_shows_and_lists(
-    fetched_torchvision: Published, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name = fetched_torchvision.name
-
-    def ask(*arguments: str) -> Any:
-        assert cli.main(["checkpoints", *arguments, "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    assert not ask("show", name)["available"]
-    first, second = ask("fetch", name), ask("fetch", name)
-    assert (first["fetched"], second["fetched"]) == (True, False)
-    shown = ask("show", name)
-    assert shown["sha256"] == first["sha256"] == checkpoint.file_sha256(local_file(fetched_torchvision))
-    assert shown["heads_trained"] == ["main"]
-    assert shown["heads_untrained"] == ["aux1", "aux2"]
-    assert shown["true_5x5"] is False
-    assert shown["parameters"] == 13_004_888
-    assert shown["labels"] == 1000
-    listed = {row["name"]: row["available"] for row in ask("list")["checkpoints"]}
-    assert listed == {"tiny-imagenet": True, name: True, "caffe-imagenet": False, "inception5h": False}
-
-
-def test_the_command_line_says_in_words_what_torchvisions_heads_are(
-    fetched_torchvision: Published, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fetch(fetched_torchvision)
-    for arguments in (["list"], ["show", fetched_torchvision.name]):
-        assert cli.main(["checkpoints", *arguments]) == 0
-        text = capsys.readouterr().out
-        assert "never trained" in text
-        assert "5x5 is a 3x3 convolution" in text
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_every_published_checkpoint_has_a_card_with_its_address_hash_and_limits(name: str) -> None:
-    entry = PUBLISHED[name]
-    assert entry.file_name in entry.card
-    assert entry.digest is None or entry.digest[1] in entry.card
-    assert "**Limits**" in entry.card
-    assert "**Licence**" in entry.card
