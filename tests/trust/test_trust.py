@@ -17,7 +17,6 @@ from inception_model.trust import CHECKS, QUICK, Badge, evidence, weights_hash
 from inception_model.trust.completeness import completeness
 from tests.trust.cases import case_of
 
-
 # Completeness
 
 
