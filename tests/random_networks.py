@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from inception_model.analysis.probes import Probe, Probes
 from inception_model.architecture.labels import Label
 from inception_model.architecture.network import GoogLeNet
 from inception_model.architecture.spec import HeadName, NetworkSpec
@@ -12,6 +13,7 @@ from inception_model.architecture.weights import init_weights
 from inception_model.checkpoints.checkpoint import Checkpoint
 from inception_model.images.preprocessing import Preprocessing
 from inception_model.inference.classifier import Classifier, build
+from inception_model.training.evaluation import HeadAccuracy
 
 
 def random_classifier(spec: NetworkSpec, *, trained: tuple[HeadName, ...] | None = None) -> Classifier:
@@ -31,3 +33,14 @@ def random_classifier(spec: NetworkSpec, *, trained: tuple[HeadName, ...] | None
 def noise_images(count: int, seed: int = 0) -> Tensor:
     """(count, 3, 224, 224) of normal noise."""
     return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(seed))
+
+
+def random_probes(classifier: Classifier, sha256: str = "", seed: int = 0) -> Probes:
+    """Probes with random weights that fp16 can store."""
+    spec, generator = classifier.checkpoint.spec, torch.Generator().manual_seed(seed)
+    modules = {}
+    for depth, block in enumerate(spec.blocks):
+        weight = torch.randn(spec.classes, block.out_channels, generator=generator).half().float()
+        bias = torch.randn(spec.classes, generator=generator).half().float()
+        modules[block.name] = Probe(weight, bias, 0.01, HeadAccuracy(0.1 + 0.05 * depth, 0.5 + 0.05 * depth))
+    return Probes(sha256, modules, 42, 21, "made of noise")

@@ -1,4 +1,4 @@
-"""Linear probes: what they see, that training finds the optimum, their files, the command, and the page."""
+"""Linear probes: what they see, that training finds the optimum, their files, and the command."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ from PIL import Image
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from scipy.stats import rankdata
-from streamlit.testing.v1 import AppTest
 
-from app.charts.timeline import timeline_words
-from app.views.heads import probes as probe_view
 from inception_model.analysis.probes import (
     Probe,
     Probes,
@@ -41,23 +38,11 @@ from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.trace import Trace, capture
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import HeadAccuracy
-from tests.app.test_heads import charts, heads_page
-from tests.app.test_look import drawn, good
-from tests.random_networks import noise_images, random_classifier
+from tests.random_networks import noise_images, random_classifier, random_probes
 
 Relative = Callable[[torch.Tensor, torch.Tensor], float]
+
 COLOURS = {"blue": (30, 30, 220), "green": (30, 200, 30), "red": (220, 30, 30)}
-
-
-def random_probes(classifier: Classifier, sha256: str = "", seed: int = 0) -> Probes:
-    """Probes with random weights that fp16 can store."""
-    spec, generator = classifier.checkpoint.spec, torch.Generator().manual_seed(seed)
-    modules = {}
-    for depth, block in enumerate(spec.blocks):
-        weight = torch.randn(spec.classes, block.out_channels, generator=generator).half().float()
-        bias = torch.randn(spec.classes, generator=generator).half().float()
-        modules[block.name] = Probe(weight, bias, 0.01, HeadAccuracy(0.1 + 0.05 * depth, 0.5 + 0.05 * depth))
-    return Probes(sha256, modules, 42, 21, "made of noise")
 
 
 @pytest.fixture(scope="module")
@@ -303,48 +288,3 @@ def test_the_line_reads_every_probe(tiny_classifier: Classifier, trace: Trace, l
     plain = timeline(tiny_classifier, trace, 4)
     assert plain.probes == ()
     assert (plain.steps, plain.divergences) == (line.steps, line.divergences)
-
-
-def test_words_and_table_have_the_probes_numbers(tiny_classifier: Classifier, line: Timeline) -> None:
-    probes = random_probes(tiny_classifier)
-    steps = [replace(step, rank=2) for step in line.probes]
-    never = replace(line, probes=(*steps[:-1], replace(steps[-1], rank=3)))
-    assert "never comes to rank 1; it is best at 3a, in place 2" in probe_view.in_words(never, probes)
-    late = replace(line, probes=(*steps[:6], *(replace(step, rank=1, probability=0.41) for step in steps[6:])))
-    words = " ".join(probe_view.in_words(late, probes).split())
-    assert "first comes to rank 1 at 4e (41%)" in words
-    assert "trained on 42 images" in words
-    assert "at 3a gets 10.0% right, the one at 5b 50.0%" in words
-    table = probe_view.table_html(replace(late, label="<i>a</i>, b"))
-    assert table.count("<tr") == 10
-    assert table.count('class="first"') == 3
-    assert "<i>a" not in table
-    assert "by probe: 3a 2, 3b 2, 4a 2, 4b 2, 4c 2, 4d 2, 4e 1, 5a 1, 5b 1" in timeline_words(late)
-
-
-def rings(app: AppTest) -> int:
-    """Probes that the page's charts show."""
-    return sum(len(trace["x"]) for trace in charts(app)[0]["data"] if trace["name"] == "probes")
-
-
-def test_the_page_shows_nine_probes_beside_three_heads(bundled_checkpoint: Checkpoint) -> None:
-    app = heads_page()
-    assert rings(app) == 4 * 9
-    assert "A probe is a linear classifier" in drawn(app)
-    assert drawn(app).count('<th scope="row">') == 9
-    probes = load_probes(probes_path("tiny-imagenet"), bundled_checkpoint)
-    assert f"{probes.modules['4d'].accuracy.top5:.1%}" in drawn(app)
-
-
-def test_a_file_of_ones_own_brings_its_probes(tmp_path: Path) -> None:
-    alone = random_classifier(tiny())
-    saved = save(alone.checkpoint, tmp_path / "own.safetensors")
-    app = heads_page(tmp_path / "own.safetensors")
-    assert "probe" not in drawn(app)
-    save_probes(random_probes(alone, "a" * 64), tmp_path / "own.probes.safetensors")
-    good(app.run())
-    assert "Only the heads are shown" in app.caption[0].value
-    assert rings(app) == 0
-    save_probes(random_probes(alone, saved.sha256), tmp_path / "own.probes.safetensors")
-    good(app.run())
-    assert rings(app) == 4 * 9

@@ -1,13 +1,9 @@
-"""Two photos beside each other on every page, and the contact sheet: driven without a browser on a tiny network."""
+"""Two photos beside each other on every page: driven without a browser on a tiny network."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,91 +13,23 @@ from streamlit.testing.v1 import AppTest
 from app.figures import network_map
 from app.jobs import attribution as why_answers
 from app.jobs.map_quantities import mean_activations
-from app.state import network, photos, session
+from app.state import photos
 from app.state.panel import Panel, panels
 from app.views.heads import timeline as timeline_view
-from app.views.look import contact_sheet
 from app.views.module import atlas
 from app.views.module.atlas import View
 from app.widgets import filmstrip
 from inception_model.analysis.timeline import timeline
 from inception_model.architecture.spec import BRANCHES
-from inception_model.architecture.variants import tiny
 from inception_model.drawing.numbers import number
 from inception_model.images.decode import Photo
 from inception_model.images.samples import sample_photo
 from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
 from tests.app.test_links import address, opened, view
-from tests.app.test_look import good, upload
+from tests.app.test_look import upload
+from tests.app.two_photos import CAT, CUP, data, done, names, words
 from tests.compare import assert_close
-from tests.random_networks import random_classifier
-
-VIEWS = Path(__file__).resolve().parents[2] / "app" / "views"
-CAT, CUP = sample_photo("cat"), sample_photo("espresso")
-
-
-@pytest.fixture(scope="module")
-def small() -> Iterator[InferenceService]:
-    """The tiny network with three trained heads behind a service."""
-    service = InferenceService(random_classifier(tiny()))
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """`page("look", beside=HASH, option=value)`: a page alone on the tiny network, the cat chosen."""
-    monkeypatch.setattr(network, "service", lambda: small)
-
-    def run(name: str, beside: str | None = CUP.sha256, **options: Any) -> AppTest:
-        test = AppTest.from_file(str(VIEWS / name / "page.py"), default_timeout=60)
-        test.session_state["scope.photo"] = CAT.sha256
-        test.session_state["scope.beside"] = beside
-        for option, value in {"why__methods": (), **options}.items():
-            test.session_state[f"scope.option.{option.replace('__', '.')}"] = value
-        return good(test.run())
-
-    return run
-
-
-@pytest.fixture
-def kept(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the session keeps as a plain dictionary: the app's functions without a page; cat and cup are compared."""
-    kept: dict[str, Any] = {"photo": CAT.sha256, "beside": CUP.sha256}
-    monkeypatch.setattr(network, "service", lambda: small)
-    monkeypatch.setattr(session, "get", lambda name, default: kept.get(name, default))
-    monkeypatch.setattr(session, "put", kept.__setitem__)
-    return kept
-
-
-def done(test: AppTest) -> AppTest:
-    """Looks again until nothing is calculated any more."""
-    deadline = time.monotonic() + 90
-    while any(str(button.key).startswith("cancel-") for button in test.button):
-        assert time.monotonic() < deadline, "still calculating"
-        time.sleep(0.05)
-        good(test.run())
-    return test
-
-
-def data(test: AppTest) -> list[dict[str, Any]]:
-    """What the components on the page were given."""
-    return [json.loads(e.proto.json) for e in test.get("bidi_component") if e.proto.json]
-
-
-def words(test: AppTest) -> str:
-    """Everything that the page draws as HTML, without tags."""
-    text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", " ".join(e.proto.body for e in test.get("html")), flags=re.S)
-    return re.sub(r"\s+", " ", text)
-
-
-def names(test: AppTest) -> list[str]:
-    """The names above the halves, in the order of the page."""
-    return re.findall(r'class="scope-name">([^<]+)<', " ".join(e.proto.body for e in test.get("html")))
-
-
-# What is compared
 
 
 def test_the_second_photo_comes_goes_and_changes_places(kept: dict[str, Any]) -> None:
@@ -161,9 +89,6 @@ def test_scales_are_those_of_both_photos(small: InferenceService) -> None:
     orders = [node["order"] for node in drawn]
     means = small.look(CAT).trace.block("4d").node("3x3")[0].mean(dim=(1, 2))
     assert orders[0] == orders[1] == tuple(means.argsort(descending=True, stable=True).tolist())
-
-
-# The pages
 
 
 def test_without_a_second_photo_nothing_is_drawn_or_computed_twice(
@@ -267,9 +192,6 @@ def test_quantities_that_take_time_are_asked_for_both(page: Callable[..., AppTes
     assert words(test).count("logits when switched off, ") == 2, "a legend each: each speaks of its own answer"
 
 
-# Links
-
-
 def test_a_link_restores_both_and_follows() -> None:
     app = opened(photo="rocket", beside="cat")
     assert (view(app, "photo"), view(app, "beside")) == (sample_photo("rocket").sha256, CAT.sha256)
@@ -288,63 +210,6 @@ def test_an_upload_beside_is_asked_for_and_takes_its_place(photo_paths: dict[str
     assert names(other)[:2] == ["rocket", "again.jpg"]
     assert (address(other, "photo"), address(other, "beside")) == ("rocket", sha[:12])
     assert "Uploads are never part of a link" not in words(other)
-
-
-# The contact sheet
-
-
-def test_the_sheet_is_not_there_before_it_is_asked_for(page: Callable[..., AppTest]) -> None:
-    test = page("look", beside=None)
-    assert "All photos at a glance" not in words(test)
-    assert not test.session_state["scope.works"] if "scope.works" in test.session_state else True
-
-
-def test_the_sheet_holds_every_photo_and_keeps_no_maps(
-    page: Callable[..., AppTest], small: InferenceService, photo_paths: dict[str, Path]
-) -> None:
-    looks = len(small._looks)
-    test = page("look", beside=None)
-    pictures = [(f"{name}.jpg", photo_paths[name].read_bytes() + b"  ") for name in ("cat", "rocket")]
-    test.file_uploader[0].set_value([(name, data, "image/png") for name, data in pictures])
-    done(good(test.run()))
-    assert "All photos at a glance" in words(test), "two uploads at once open it"
-    everything: list[Photo] = [*test.session_state["scope.uploads"], *session.named_photos()]
-    found = [small.recall(("", ("sheet", photo.sha256))) for photo in everything]
-    for photo, says in zip(everything, found, strict=True):
-        heads = small.classifier.heads_of(small.classifier.prepare(photo.image))
-        assert list(says) == ["aux1", "aux2", "main"]
-        for head, answer in says.items():
-            best = small.classifier.top(getattr(heads, head)[0], 1)[0]
-            assert (answer.index, answer.label) == (best.index, best.label)
-            assert answer.probability == pytest.approx(best.probability, rel=1e-5)
-    assert len(small._looks) <= looks + 3, "the sheet looks at no photo"
-
-    rows = [contact_sheet.Row(photo, says) for photo, says in zip(everything, found, strict=True)]
-    lines = list(csv.DictReader(io.StringIO(contact_sheet.csv_text(rows))))
-    assert [line["sha256"] for line in lines] == [photo.sha256 for photo in everything]
-    assert [float(line["main_probability"]) for line in lines] == pytest.approx([row.sure for row in rows], rel=1e-4)
-    agree = sum(len({answer.index for answer in row.says.values()}) == 1 for row in rows)
-    assert f"the heads agree on {agree} of {len(everything)} photos" in words(test)
-
-
-def test_agreement_in_words() -> None:
-    answers = random_classifier(tiny()).top(small_logits(), 3)
-    a, b, c = answers
-    told = {
-        "agree": (a, a, a), "2 of 3": (a, b, a), "all differ": (a, b, c),
-    }  # fmt: skip
-    for words_, says in told.items():
-        row = contact_sheet.Row(CAT, dict(zip(("aux1", "aux2", "main"), says, strict=True)))
-        assert row.in_words == words_
-        assert row.sure == says[-1].probability
-    assert contact_sheet.Row(CAT, {"main": a}).in_words == "one head"
-
-
-def small_logits() -> Any:
-    """Any ranking of the tiny network's seven classes."""
-    import torch
-
-    return torch.arange(7.0)
 
 
 def test_joint_ends_reach_the_drawing(small: InferenceService) -> None:

@@ -1,0 +1,50 @@
+"""What several files of page tests share: a page alone on the tiny network, and the session as a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.state import network, session
+from inception_model.architecture.variants import tiny
+from inception_model.serving.service import InferenceService
+from tests.app.test_look import good
+from tests.app.two_photos import CAT, CUP, VIEWS
+from tests.random_networks import random_classifier
+
+
+@pytest.fixture(scope="session")
+def small() -> Iterator[InferenceService]:
+    """The tiny network with three trained heads behind a service."""
+    service = InferenceService(random_classifier(tiny()))
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """`page("look", beside=HASH, option=value)`: a page alone on the tiny network, the cat chosen."""
+    monkeypatch.setattr(network, "service", lambda: small)
+
+    def run(name: str, beside: str | None = CUP.sha256, **options: Any) -> AppTest:
+        test = AppTest.from_file(str(VIEWS / name / "page.py"), default_timeout=60)
+        test.session_state["scope.photo"] = CAT.sha256
+        test.session_state["scope.beside"] = beside
+        for option, value in {"why__methods": (), **options}.items():
+            test.session_state[f"scope.option.{option.replace('__', '.')}"] = value
+        return good(test.run())
+
+    return run
+
+
+@pytest.fixture
+def kept(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the session keeps as a plain dictionary: the app's functions without a page; cat and cup are compared."""
+    kept: dict[str, Any] = {"photo": CAT.sha256, "beside": CUP.sha256}
+    monkeypatch.setattr(network, "service", lambda: small)
+    monkeypatch.setattr(session, "get", lambda name, default: kept.get(name, default))
+    monkeypatch.setattr(session, "put", kept.__setitem__)
+    return kept
