@@ -10,23 +10,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app.static import style
-from inception_model.drawing.numbers import amount, number, percent, short, signed
+from inception_model.drawing.markup import markup
 from inception_model.drawing.palette import BRANCH_NAMES
 
 _MARKDOWN = re.compile(r"([\\`*\[\]<$~])")
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
-)
+_ENVIRONMENT = markup(Path(__file__).parent)
 
 
 def style_tag(name: str) -> Markup:
@@ -35,14 +27,8 @@ def style_tag(name: str) -> Markup:
 
 
 _ENVIRONMENT.globals |= {"style": style_tag, "branch_names": BRANCH_NAMES}
-_ENVIRONMENT.filters |= {
-    "amount": amount,
-    "number": number,
-    "percent": percent,
-    "short": short,
-    "signed": signed,
-    "share": lambda value, digits=2: f"{value:.{digits}%}",  # for CSS, which knows no rounding for people
-}
+# For CSS, which knows no rounding for people.
+_ENVIRONMENT.filters["share"] = lambda value, digits=2: f"{value:.{digits}%}"
 
 
 def render(name: str, **values: Any) -> Markup:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from PIL import Image
 
 from ..architecture.spec import BRANCHES, UNITS
@@ -16,7 +16,7 @@ from ..drawing.atlas import Atlas
 from ..drawing.colormaps import colour_bar
 from ..drawing.colormaps import signed as signed_colours
 from ..drawing.encoding import data_url, jpeg_bytes
-from ..drawing.numbers import amount, number, percent, short, signed
+from ..drawing.markup import markup
 from ..drawing.overlay import fitted, frame_view, map_on_photo, map_on_view
 from ..drawing.palette import BRANCH_NAMES, COLOURS
 from ..images.decode import Photo
@@ -90,15 +90,8 @@ def render(findings: Findings, photo: Photo, *, with_image: bool = True) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = markup(Path(__file__).parent)
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
-    environment.filters |= {"amount": amount, "number": number, "percent": percent, "short": short, "signed": signed}
     environment.globals |= {
         "BRANCHES": BRANCHES,
         "NAMES": BRANCH_NAMES,

@@ -108,6 +108,16 @@ def test_captum_has_one_room() -> None:
     assert {_room(module) for module in _users("captum")} == {("inception_model", "attribution")}
 
 
+def test_templates_are_read_with_one_set_of_rules() -> None:
+    """Escaping and what becomes of a missing value are decided once: whoever wants templates asks that file."""
+    makers = {module for module, found in IMPORTED.items() if ("jinja2", "FileSystemLoader") in found}
+    assert makers == {"inception_model.drawing.markup"}
+    readers = {module for module, found in IMPORTED.items() if ("inception_model.drawing.markup", "markup") in found}
+    assert readers == {"inception_model.drawing.notebook", "inception_model.report.page", "app.templates"}
+    named = {module for module in FILES if "Environment(" in FILES[module].read_text(encoding="utf-8")}
+    assert named == makers
+
+
 def test_the_library_never_imports_the_app_or_its_toolkit() -> None:
     users = {module for package in ("streamlit", "plotly", "app") for module in _users(package)}
     assert {_room(module)[0] for module in users} == {"app"}

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..numbers import amount, number, percent, signed
+from ..markup import markup
 from ..palette import BRANCH_COLOURS, BRANCH_NAMES, COLOURS
 
 if TYPE_CHECKING:
@@ -44,24 +44,7 @@ def shape(sizes: tuple[int, ...]) -> str:
 
 @cache
 def _environment() -> Environment:
-    # Imported here: who counts MACs on the command line draws nothing.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "amount": amount,
-        "exact": exact,
-        "number": number,
-        "percent": percent,
-        "shape": shape,
-        "share": share,
-        "signed": signed,
-    }
+    environment = markup(Path(__file__).parent)
+    environment.filters |= {"exact": exact, "shape": shape, "share": share}
     environment.globals |= {"BRANCHES": BRANCH_COLOURS, "NAMES": BRANCH_NAMES, "HEADS": HEAD_COLOURS}
     return environment
