@@ -10,8 +10,9 @@ from inception_model.inference.classifier import Classifier
 from tests.random_networks import noise_images, random_classifier
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def classifier() -> Classifier:
+    """Each file's own: in float32 the last digits of a map can depend on what its network was asked before."""
     return random_classifier(variants.tiny(7))
 
 
