@@ -9,7 +9,7 @@ from app.templates import as_text
 from app.widgets import teach, tour
 from inception_model.checkpoints.checkpoint import BUNDLED, CheckpointError
 from inception_model.checkpoints.download import PUBLISHED, local_file
-from inception_model.inference.classifier import DeviceError, available_devices
+from inception_model.inference.classifier import DEFAULT_DEVICE, DeviceError, available_devices
 
 FILE = "a file"
 
@@ -29,7 +29,7 @@ def show() -> None:
             if (choice == FILE)
             else ""
         )
-        device = st.selectbox("Device", ["auto", *available_devices()], key="device", bind="query-params")
+        device = st.selectbox("Device", [DEFAULT_DEVICE, *available_devices()], key="device", bind="query-params")
         precision = st.selectbox("Precision", network.precisions(device), key="precision", bind="query-params")
         wanted = (path.strip() if choice == FILE else choice, device, precision)
         if not wanted[0]:

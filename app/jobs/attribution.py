@@ -17,6 +17,7 @@ from inception_model.architecture.spec import HeadName
 from inception_model.attribution import METHODS, Attribution, baseline_images, explain
 from inception_model.attribution.explaining import NOISE_IMAGES
 from inception_model.drawing.numbers import short
+from inception_model.images.baselines import DEFAULT_BASELINE
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.progress import Progress
@@ -101,7 +102,7 @@ def attribution_job(panel: Panel, question: Question) -> Job:
             question.head,
             question.target,
             layer=question.layer,
-            baseline=question.baseline or "black",
+            baseline=question.baseline or DEFAULT_BASELINE,
             options=dict(question.options),
             progress=progress,
             cancel=cancel,

@@ -12,12 +12,19 @@ from inception_model.analysis.probes import Probes, load_probes, probes_path
 from inception_model.architecture.spec import HeadName, NetworkSpec
 from inception_model.checkpoints.checkpoint import BUNDLED, Checkpoint
 from inception_model.checkpoints.store import load
-from inception_model.inference.classifier import DTYPES, Classifier, build, pick_device
+from inception_model.inference.classifier import (
+    DEFAULT_DEVICE,
+    DEFAULT_PRECISION,
+    DTYPES,
+    Classifier,
+    build,
+    pick_device,
+)
 from inception_model.serving.service import InferenceService
 
 Settings = tuple[str, str, str]
 """Checkpoint (name or path), device, precision."""
-_DEFAULT: Settings = (BUNDLED, "auto", "float32")
+_DEFAULT: Settings = (BUNDLED, DEFAULT_DEVICE, DEFAULT_PRECISION)
 
 
 def settings() -> Settings:

@@ -10,11 +10,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from inception_model.analysis.ablation import Fill
+from inception_model.analysis.ablation import DEFAULT_FILL, Fill
+from inception_model.analysis.conductance import DEFAULT_STEPS
 from inception_model.architecture.spec import BranchKind, HeadName
 from inception_model.attribution.options import Option as MethodOption
-from inception_model.drawing.atlas import Scale, Sort
+from inception_model.drawing.atlas import DEFAULT_SCALE, DEFAULT_SORT, Scale, Sort
+from inception_model.images.baselines import DEFAULT_BASELINE
 from inception_model.images.stimuli import FAMILIES, make
+from inception_model.inference.targets import AUTO
 
 T = TypeVar("T", covariant=True)
 D = TypeVar("D")
@@ -49,8 +52,8 @@ TOUR_ASKED = Option("tour.asked", False)
 LOOK_CONTACT_SHEET = Option("look.sheet", False)
 LOOK_COLOUR: Option[str | None] = Option("look.colour", None)
 
-MODULE_SORT: Option[Sort | Literal["credit"]] = Option("module.sort", "index")
-MODULE_SCALE: Option[Scale] = Option("module.scale", "shared")
+MODULE_SORT: Option[Sort | Literal["credit"]] = Option("module.sort", DEFAULT_SORT)
+MODULE_SCALE: Option[Scale] = Option("module.scale", DEFAULT_SCALE)
 MODULE_OPENED: Option[tuple[str, ...]] = Option("module.opened", ())
 MODULE_LAYERS: Option[tuple[str, ...]] = Option("module.layers", ("map", "receptive field"))
 MODULE_SPOT: Option[tuple[tuple[str, str], int, int] | None] = Option("module.spot", None)
@@ -62,21 +65,21 @@ BENCH_OPEN = Option("bench.open", False)
 BENCH_FAMILY = Option("bench.family", "grating")
 
 ABLATION_OFF: Option[tuple[str, ...]] = Option("ablation.off", ())
-ABLATION_FILL: Option[Fill] = Option("ablation.fill", "zero")
+ABLATION_FILL: Option[Fill] = Option("ablation.fill", DEFAULT_FILL)
 
-HEADS_CLASS: Option[int | str] = Option("heads.class", "auto")
+HEADS_CLASS: Option[int | str] = Option("heads.class", AUTO)
 HEADS_SUBJECT = Option("heads.subject", "own")
 HEADS_SHARED = Option("heads.shared", False)
 
 WHY_HEAD: Option[HeadName | None] = Option("why.head", None)
-WHY_TARGET = Option("why.target", "auto")
+WHY_TARGET = Option("why.target", AUTO)
 WHY_CLASS: Option[str | None] = Option("why.class", None)
 WHY_MINUS: Option[str | None] = Option("why.minus", None)
 WHY_METHOD = Option("why.method", "gradcam")
 WHY_MODULE: Option[str | None] = Option("why.module", None)
 WHOLE = "whole module"
 WHY_BRANCH: Option[BranchKind | str] = Option("why.branch", WHOLE)
-WHY_BASELINE = Option("why.baseline", "black")
+WHY_BASELINE = Option("why.baseline", DEFAULT_BASELINE)
 WHY_SECONDS = Option("why.seconds", float("inf"))
 """Seconds that a forward pass took in the last map."""
 WHY_ENDS = Option("why.ends", "99%")
@@ -88,7 +91,7 @@ WHY_METHODS: Option[tuple[str, ...]] = Option(
 )
 """What the gallery shows at first: four that differ, each quick."""
 WHY_BESIDE_SHARED = Option("why.beside.shared", True)
-WHY_LEDGER_STEPS = Option("why.ledger.steps", 50)
+WHY_LEDGER_STEPS = Option("why.ledger.steps", DEFAULT_STEPS)
 
 REPORT_PRIVATE = Option("report.private", False)
 

@@ -26,6 +26,7 @@ from ..inference.targets import Target
 from ..inference.trace import Trace
 
 Fill = Literal["zero", "mean-colour", "mean-blur"]
+DEFAULT_FILL: Fill = "zero"
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ class Ablation:
     """A set of parts, and what they are set to, by its name in FILLS."""
 
     parts: tuple[Part, ...]
-    fill: Fill = "zero"
+    fill: Fill = DEFAULT_FILL
 
     @classmethod
-    def parse(cls, texts: Sequence[str], spec: NetworkSpec, fill: str = "zero") -> Ablation:
+    def parse(cls, texts: Sequence[str], spec: NetworkSpec, fill: str = DEFAULT_FILL) -> Ablation:
         """From `4d`, `4d:5x5`, `4d:5x5:17`, ...; raises ValueError that lists what is allowed."""
         kind = find_fill(fill)
         if not texts:
@@ -236,7 +237,7 @@ def ablate(
 def sweep(
     classifier: Classifier,
     trace: Trace,
-    fill: Fill = "zero",
+    fill: Fill = DEFAULT_FILL,
     means: Mapping[str, Tensor] | None = None,
     *,
     progress: Progress | None = None,

@@ -19,10 +19,13 @@ from torch import Tensor
 from inception_model.progress import Progress, report
 
 from ..architecture.address import modules_seen
-from ..architecture.spec import BRANCHES, BlockSpec, HeadName
+from ..architecture.spec import BRANCHES, DEFAULT_HEAD, BlockSpec, HeadName
 from ..inference.classifier import Classifier
 from ..inference.targets import Target
 from ..inference.trace import Trace
+
+DEFAULT_STEPS = 50
+"""Intervals of the path along which credit is added up."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,9 @@ def credit_ledger(
     x: Tensor,
     baseline: Tensor,
     target: Target,
-    head: HeadName = "main",
+    head: HeadName = DEFAULT_HEAD,
     *,
-    steps: int = 50,
+    steps: int = DEFAULT_STEPS,
     batch: int = 8,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,

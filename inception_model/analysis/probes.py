@@ -23,7 +23,7 @@ from ..inference.classifier import Classifier
 from ..inference.trace import Trace
 from ..progress import Progress
 from ..training.data import LabelledImages
-from ..training.evaluation import HeadAccuracy, accuracy_of, centre_views
+from ..training.evaluation import BATCH, HeadAccuracy, accuracy_of, centre_views
 from .ablation import channel_means
 
 FORMAT = "inceptionscope-probes-1"
@@ -83,7 +83,7 @@ def probe_logits(probes: Probes, trace: Trace) -> dict[str, Tensor]:
 
 
 def collect_features(
-    classifier: Classifier, images: LabelledImages, *, batch: int = 16, progress: Progress | None = None
+    classifier: Classifier, images: LabelledImages, *, batch: int = BATCH, progress: Progress | None = None
 ) -> Features:
     """One pass over the images' centre views that keeps every module's channel averages."""
     found: dict[str, list[Tensor]] = {name: [] for name in classifier.checkpoint.spec.module_names}

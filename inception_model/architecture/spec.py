@@ -20,6 +20,11 @@ UNITS: tuple[str, ...] = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool
 HEADS: tuple[HeadName, ...] = ("aux1", "aux2", "main")
 """The three classifiers, in the order in which the image reaches them."""
 
+DEFAULT_HEAD: HeadName = "main"
+
+DEFAULT_SIZE = 224
+"""Side of the square image that the published networks take, in pixels."""
+
 BRANCH_UNIT: dict[BranchKind, str] = {"1x1": "1x1", "3x3": "3x3", "5x5": "5x5", "pool": "pool_proj"}
 """The convolution whose output is the branch's output."""
 

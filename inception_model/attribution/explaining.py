@@ -14,14 +14,15 @@ from PIL import Image
 from torch import Tensor
 
 from ..architecture.address import Part, modules_seen
-from ..architecture.spec import HeadName
+from ..architecture.spec import DEFAULT_HEAD, HeadName
 from ..drawing.colormaps import STEPS, TABLES, full_scale
 from ..drawing.colormaps import signed as signed_colours
 from ..drawing.encoding import data_url, png_bytes
 from ..drawing.notebook import render
+from ..images.baselines import DEFAULT_BASELINE
 from ..images.baselines import baseline as make_baseline
 from ..inference.classifier import Classifier
-from ..inference.targets import Target
+from ..inference.targets import AUTO, Target
 from ..progress import Progress
 from .methods import METHODS, Method
 from .options import AttributionError, read_options
@@ -123,11 +124,11 @@ def explain(
     classifier: Classifier,
     x: Tensor,
     method: str,
-    head: str = "main",
-    target: str | int | Target = "auto",
+    head: str = DEFAULT_HEAD,
+    target: str | int | Target = AUTO,
     *,
     layer: str | None = None,
-    baseline: str = "black",
+    baseline: str = DEFAULT_BASELINE,
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ..architecture.address import Part
-from ..architecture.spec import NetworkSpec
+from ..architecture.spec import DEFAULT_SIZE, NetworkSpec
 from . import gradients, hooked
 from .options import Option
 from .task import Task
@@ -56,7 +56,7 @@ class Method:
         """The options as they are when nothing is chosen."""
         return {option.name: option.default for option in self.options}
 
-    def cost(self, options: Options | None = None, side: int = 224) -> float:
+    def cost(self, options: Options | None = None, side: int = DEFAULT_SIZE) -> float:
         """Forward passes of one image that this takes the time of; a backward pass counts as one more."""
         images = self.images(self.defaults | dict(options or {}), side)
         return float(images * (2 if self.backward else 1))

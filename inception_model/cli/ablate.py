@@ -21,7 +21,7 @@ from ..analysis.ablation import (
 from ..architecture.spec import BRANCHES
 from ..images.decode import open_photo
 from ..inference.classifier import Classifier
-from ..inference.targets import FORMS, Target
+from ..inference.targets import AUTO, FORMS, Target
 from ..inference.trace import capture
 from .common import (
     add_fill_option,
@@ -57,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="IMAGE",
         help=f"the image whose channel means --fill {' or '.join(REFERENCE_FILLS)} takes",
     )
-    parser.add_argument("--target", default="auto", help=f"of the sweep: {FORMS} (auto: the main head's best class)")
+    parser.add_argument("--target", default=AUTO, help=f"of the sweep: {FORMS} (auto: the main head's best class)")
     add_top_option(parser)
     finish(parser, run)
 

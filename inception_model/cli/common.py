@@ -8,17 +8,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..analysis.ablation import FILLS, Fill
-from ..inference.classifier import DEVICES, DTYPES, Classifier, build
+from ..analysis.ablation import DEFAULT_FILL, FILLS, Fill
+from ..checkpoints.checkpoint import BUNDLED
+from ..inference.classifier import DEFAULT_DEVICE, DEFAULT_PRECISION, DEVICES, DTYPES, Classifier, build
+from ..training.evaluation import BATCH
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """--checkpoint, --device, --precision."""
     parser.add_argument(
-        "--checkpoint", default="tiny-imagenet", metavar="NAME|PATH", help="a name of `checkpoints list`, or a file"
+        "--checkpoint", default=BUNDLED, metavar="NAME|PATH", help="a name of `checkpoints list`, or a file"
     )
-    parser.add_argument("--device", default="auto", choices=DEVICES)
-    parser.add_argument("--precision", default="float32", choices=tuple(DTYPES))
+    parser.add_argument("--device", default=DEFAULT_DEVICE, choices=DEVICES)
+    parser.add_argument("--precision", default=DEFAULT_PRECISION, choices=tuple(DTYPES))
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,16 @@ def finish(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], 
     parser.set_defaults(run=run)
 
 
+def add_split_option(parser: argparse.ArgumentParser) -> None:
+    """--split."""
+    parser.add_argument("--split", default="validation", choices=("validation", "train"))
+
+
+def add_batch_option(parser: argparse.ArgumentParser) -> None:
+    """--batch."""
+    parser.add_argument("--batch", type=int, default=BATCH)
+
+
 def add_top_option(parser: argparse.ArgumentParser) -> None:
     """--top."""
     parser.add_argument("--top", type=int, default=5, help="classes per head (default 5)")
@@ -44,7 +56,7 @@ def add_fill_option(parser: argparse.ArgumentParser, former: Mapping[str, Fill])
     known += [f"{name}: the former name of {fill}" for name, fill in former.items()]
     parser.add_argument(
         "--fill",
-        default="zero",
+        default=DEFAULT_FILL,
         type=lambda text: former.get(text, text),
         choices=tuple(FILLS),
         help=f"what switched-off channels are set to; {'; '.join(known)}",

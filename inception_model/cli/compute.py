@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from ..architecture.spec import DEFAULT_SIZE
 from ..architecture.variants import SPECS, get_spec
-from ..cost.layers import NAIVE
+from ..cost.layers import DEFAULT_NAIVE, NAIVE
 from ..cost.paper_figures import BUDGET_MACS, DISAGREEMENTS
 from ..cost.report import ComputeReport, Row, compute_report
 from .common import add_json_option, print_json
@@ -20,8 +21,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--spec", default="paper", choices=tuple(SPECS))
     parser.add_argument("--classes", type=int, help="number of classes (default: the published network's)")
-    parser.add_argument("--size", type=int, default=224, help="side of the square image in pixels (default 224)")
-    parser.add_argument("--naive", default="same-outputs", choices=tuple(NAIVE), metavar="KIND", help=", ".join(NAIVE))
+    parser.add_argument(
+        "--size", type=int, default=DEFAULT_SIZE, help="side of the square image in pixels (default %(default)s)"
+    )
+    parser.add_argument("--naive", default=DEFAULT_NAIVE, choices=tuple(NAIVE), metavar="KIND", help=", ".join(NAIVE))
     add_json_option(parser)
     parser.set_defaults(run=run)
 

@@ -12,16 +12,16 @@ from tqdm import tqdm
 
 from ..training.data import open_dataset
 from ..training.evaluation import evaluate_network
-from .common import classifier_from, describe, finish, print_json, require_positive
+from .common import add_batch_option, add_split_option, classifier_from, describe, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:
     """Registers the command."""
     parser = subparsers.add_parser("evaluate", help="accuracy of every head on labelled images")
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Parquet shards or ImageFolder")
-    parser.add_argument("--split", default="validation", choices=("validation", "train"))
+    add_split_option(parser)
     parser.add_argument("--limit", type=int, help="only N images, evenly spread over the data")
-    parser.add_argument("--batch", type=int, default=16)
+    add_batch_option(parser)
     finish(parser, run)
 
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ..architecture.spec import DEFAULT_HEAD
 from ..attribution import METHODS, Attribution, AttributionError, explain, find_method
 from ..attribution.reading import numbers
 from ..drawing.colormaps import full_scale
 from ..drawing.overlay import overlay_on_photo
-from ..images.baselines import BASELINES
+from ..images.baselines import BASELINES, DEFAULT_BASELINE
 from ..images.decode import Photo, open_photo
 from ..inference.classifier import Classifier
-from ..inference.targets import FORMS
+from ..inference.targets import AUTO, FORMS
 from .common import classifier_from, describe, finish, image_argument, print_json
 
 
@@ -30,10 +31,10 @@ def add_parser(subparsers: Any) -> None:
     )
     image_argument(parser)
     parser.add_argument("--method", default="integrated_gradients", metavar="NAME", help="see below")
-    parser.add_argument("--head", default="main", metavar="HEAD", help="main, aux1 or aux2")
-    parser.add_argument("--target", default="auto", metavar="CLASS", help=FORMS)
+    parser.add_argument("--head", default=DEFAULT_HEAD, metavar="HEAD", help="main, aux1 or aux2")
+    parser.add_argument("--target", default=AUTO, metavar="CLASS", help=FORMS)
     parser.add_argument("--layer", metavar="MODULE[:BRANCH]", help="for methods of a layer, such as 5b or 4d:5x5")
-    parser.add_argument("--baseline", default="black", metavar="NAME", help=f"one of: {', '.join(BASELINES)}")
+    parser.add_argument("--baseline", default=DEFAULT_BASELINE, metavar="NAME", help=f"one of: {', '.join(BASELINES)}")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the three files go")
     finish(parser, run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..checkpoints.checkpoint import BUNDLED
 from ..checkpoints.store import load
 from ..inference.onnx_export import MAPS, OPSET, export
 from .common import add_json_option, print_json
@@ -16,7 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx", help="the file")
     parser.add_argument("--branches", action="store_true", help="every map of every module as an output too")
     parser.add_argument(
-        "--checkpoint", default="tiny-imagenet", metavar="NAME|PATH", help="a name of `checkpoints list`, or a file"
+        "--checkpoint", default=BUNDLED, metavar="NAME|PATH", help="a name of `checkpoints list`, or a file"
     )
     add_json_option(parser)
     parser.set_defaults(run=run)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..analysis.conductance import credit_ledger, exact_split
-from ..architecture.spec import BRANCHES, HEADS
-from ..images.baselines import BASELINES, baseline
+from ..analysis.conductance import DEFAULT_STEPS, credit_ledger, exact_split
+from ..architecture.spec import BRANCHES, DEFAULT_HEAD, HEADS
+from ..images.baselines import BASELINES, DEFAULT_BASELINE, baseline
 from ..images.decode import open_photo
-from ..inference.targets import FORMS, Target
+from ..inference.targets import AUTO, FORMS, Target
 from ..inference.trace import capture
 from .common import classifier_from, describe, finish, image_argument, print_json
 
@@ -18,10 +18,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Registers the command."""
     parser = subparsers.add_parser("ledger", help="the credit of every branch of every module, in sums that close")
     image_argument(parser)
-    parser.add_argument("--head", default="main", choices=HEADS)
-    parser.add_argument("--target", default="auto", help=f"{FORMS} (auto: the head's best class)")
-    parser.add_argument("--steps", type=int, default=50, help="intervals of the path (default 50)")
-    parser.add_argument("--baseline", default="black", choices=tuple(BASELINES), help="where the path starts")
+    parser.add_argument("--head", default=DEFAULT_HEAD, choices=HEADS)
+    parser.add_argument("--target", default=AUTO, help=f"{FORMS} (auto: the head's best class)")
+    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="intervals of the path (default %(default)s)")
+    parser.add_argument("--baseline", default=DEFAULT_BASELINE, choices=tuple(BASELINES), help="where the path starts")
     finish(parser, run)
 
 

@@ -13,7 +13,7 @@ from ..architecture.spec import HEADS
 from ..attribution import METHODS as ALL_METHODS
 from ..training.data import open_dataset
 from ..trust.localization import METHODS, Localization, localize, read_boxes
-from .common import classifier_from, describe, finish, print_json, require_positive
+from .common import add_batch_option, add_split_option, classifier_from, describe, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -26,9 +26,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--head", action="append", choices=HEADS, help="default: every trained head")
     parser.add_argument("--limit", type=int, help="only N images, evenly spread over the data")
-    parser.add_argument("--split", default="validation", choices=("validation", "train"))
+    add_split_option(parser)
     parser.add_argument("--target", default="true", choices=("true", "predicted"), help="class that the maps are for")
-    parser.add_argument("--batch", type=int, default=16)
+    add_batch_option(parser)
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     finish(parser, run)
 

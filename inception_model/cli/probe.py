@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..analysis.probes import Features, collect_features, probes_path, save_probes, train_probes
 from ..inference.classifier import Classifier
 from ..training.data import LabelledImages, open_dataset
-from .common import classifier_from, describe, finish, print_json, require_positive
+from .common import add_batch_option, classifier_from, describe, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="NAME.probes.safetensors")
     parser.add_argument("--limit-per-class", type=int, metavar="N", help="only the first N training images of a class")
     parser.add_argument("--val-limit", type=int, metavar="N", help="only N validation images, evenly spread")
-    parser.add_argument("--batch", type=int, default=16)
+    add_batch_option(parser)
     finish(parser, run)
 
 

@@ -23,6 +23,8 @@ from ..report.settings import FORMER_FILLS
 from .common import add_fill_option, classifier_from, finish, print_json
 from .explain import read_pairs
 
+DEFAULTS = Settings()
+
 
 def add_parser(subparsers: Any) -> None:
     """Registers the command."""
@@ -31,8 +33,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="the page")
     parser.add_argument("--manifest", type=Path, metavar="FILE.json", help="the same facts for machines, in a file too")
     parser.add_argument("--without-image", action="store_true", help="leave out the photo and its name")
-    parser.add_argument("--head", default="main", choices=HEADS)
-    parser.add_argument("--target", default="auto", help=f"{FORMS} (auto: the head's best class)")
+    parser.add_argument("--head", default=DEFAULTS.head, choices=HEADS)
+    parser.add_argument("--target", default=DEFAULTS.target, help=f"{FORMS} (auto: the head's best class)")
     parser.add_argument(
         "--method",
         nargs="*",
@@ -43,12 +45,18 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--layer", metavar="MODULE[:BRANCH]", help="for methods of a layer (default: the head's module)"
     )
-    parser.add_argument("--baseline", default="black", choices=tuple(BASELINES), help="of the maps and the ledger")
+    parser.add_argument(
+        "--baseline", default=DEFAULTS.baseline, choices=tuple(BASELINES), help="of the maps and the ledger"
+    )
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="of the methods that have it"
     )
-    parser.add_argument("--module", default="4d", help="the module that is shown with every channel (default 4d)")
-    parser.add_argument("--steps", type=int, default=50, help="intervals of the ledger's path (default 50)")
+    parser.add_argument(
+        "--module", default=DEFAULTS.module, help="the module that is shown with every channel (default %(default)s)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=DEFAULTS.steps, help="intervals of the ledger's path (default %(default)s)"
+    )
     add_fill_option(parser, FORMER_FILLS)
     finish(parser, run)
 

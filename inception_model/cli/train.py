@@ -18,12 +18,12 @@ from ..architecture.variants import get_spec
 from ..architecture.weights import init_weights
 from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.store import load, save
-from ..inference.classifier import DEVICES, pick_device
+from ..inference.classifier import DEFAULT_DEVICE, DEVICES, pick_device
 from ..training.data import read_labels
 from ..training.holdout import hold_out, training_images
 from ..training.recipe import RECIPES, TrainingConfig, parse_stages
 from ..training.run_folder import LAST, TrainingError
-from ..training.trainer import StoppedError, Trainer, views
+from ..training.trainer import SAVE_SECONDS, StoppedError, Trainer, views
 
 DEFAULTS = TrainingConfig()
 
@@ -61,9 +61,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--bf16", action=argparse.BooleanOptionalAction, help="bfloat16 autocast (default: where the hardware has it)"
     )
-    parser.add_argument("--save-seconds", type=float, default=300.0, help="time between resume points (default 300)")
+    parser.add_argument(
+        "--save-seconds", type=float, default=SAVE_SECONDS, help="time between resume points (default %(default)g)"
+    )
     parser.add_argument("--limit", type=int, help="only the first N training images (a quick try)")
-    parser.add_argument("--device", default="auto", choices=DEVICES)
+    parser.add_argument("--device", default=DEFAULT_DEVICE, choices=DEVICES)
     parser.set_defaults(run=run)
 
 

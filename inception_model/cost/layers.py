@@ -18,7 +18,9 @@ NAIVE: dict[NaiveKind, str] = {
     "figure-2a": "Figure 2(a) at every module: without projections each module passes on all of its input's channels "
     "as well, so the next one sees ever more of them.",
 }
-"""The three meanings of "naive", one plain sentence each. The first is the default."""
+"""The three meanings of "naive", one plain sentence each."""
+
+DEFAULT_NAIVE: NaiveKind = "same-outputs"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,20 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..architecture.spec import BRANCHES, BranchKind, HeadName, NetworkSpec
+from ..architecture.spec import BRANCHES, DEFAULT_SIZE, BranchKind, HeadName, NetworkSpec
 from ..drawing.notebook import render
-from .layers import NAIVE, Layer, NaiveKind, aux_layers, aux_side, map_sides, stacked, trunk_layers, unit_widths
+from .layers import (
+    DEFAULT_NAIVE,
+    NAIVE,
+    Layer,
+    NaiveKind,
+    aux_layers,
+    aux_side,
+    map_sides,
+    stacked,
+    trunk_layers,
+    unit_widths,
+)
 from .paper_figures import BUDGET_MACS, DISAGREEMENTS, PRINTED, PrintedRow
 
 MIN_SIZE = 32
@@ -151,7 +162,7 @@ class ComputeReport:
         return render("compute", report=self, naive=NAIVE[self.kind], disagreements=DISAGREEMENTS)
 
 
-def compute_report(spec: NetworkSpec, size: int = 224, naive: NaiveKind = "same-outputs") -> ComputeReport:
+def compute_report(spec: NetworkSpec, size: int = DEFAULT_SIZE, naive: NaiveKind = DEFAULT_NAIVE) -> ComputeReport:
     """The costs of any network on a `size` x `size` image, beside its naive twin (see NAIVE).
 
     Raises ValueError for images below 32 pixels, widths or classes below one, and an unknown kind of naive.

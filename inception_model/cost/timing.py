@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ..architecture import cpu_kernels
 from ..architecture.network import ConvUnit, InceptionBlock
-from ..architecture.spec import BlockSpec, NetworkSpec
+from ..architecture.spec import DEFAULT_SIZE, BlockSpec, NetworkSpec
 from ..progress import Progress, report
-from .layers import NaiveKind, map_sides, stacked
+from .layers import DEFAULT_NAIVE, NaiveKind, map_sides, stacked
 
 
 class NaiveBlock(nn.Module):
@@ -24,7 +24,7 @@ class NaiveBlock(nn.Module):
     branch passes its input on and Cout is larger by Cin minus the projection's width.
     """
 
-    def __init__(self, spec: BlockSpec, kind: NaiveKind = "same-outputs") -> None:
+    def __init__(self, spec: BlockSpec, kind: NaiveKind = DEFAULT_NAIVE) -> None:
         super().__init__()
         cin = spec.in_channels
         self.branches = nn.ModuleList(
@@ -76,7 +76,7 @@ def measure_module(
     side: int,
     device: torch.device | str = "cpu",
     *,
-    kind: NaiveKind = "same-outputs",
+    kind: NaiveKind = DEFAULT_NAIVE,
     naive_channels: int | None = None,
     dtype: torch.dtype = torch.float32,
     batch: int = 1,
@@ -109,10 +109,10 @@ def measure_module(
 
 def measure_modules(
     spec: NetworkSpec,
-    size: int = 224,
+    size: int = DEFAULT_SIZE,
     device: torch.device | str = "cpu",
     *,
-    kind: NaiveKind = "same-outputs",
+    kind: NaiveKind = DEFAULT_NAIVE,
     dtype: torch.dtype = torch.float32,
     runs: int = 9,
     progress: Progress | None = None,

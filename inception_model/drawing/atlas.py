@@ -19,6 +19,8 @@ Scale = Literal["shared", "channel"]
 
 SORTS: tuple[Sort, ...] = ("index", "mean", "max", "spread")
 SCALES: tuple[Scale, ...] = ("shared", "channel")
+DEFAULT_SORT: Sort = "index"
+DEFAULT_SCALE: Scale = "shared"
 GAP = STEPS
 """Palette entry of the space between cells: transparent."""
 
@@ -120,8 +122,8 @@ def make_atlas(
     values: NDArray[np.floating],
     *,
     columns: int = 16,
-    sort: Sort | NDArray[np.floating] = "index",
-    scale: float | Scale = "shared",
+    sort: Sort | NDArray[np.floating] = DEFAULT_SORT,
+    scale: float | Scale = DEFAULT_SCALE,
     kind: Kind = "magma",
     gap: int = 1,
     stats: ChannelStats | None = None,

@@ -47,6 +47,8 @@ BASELINES: dict[str, Callable[[Tensor, Preprocessing], Tensor]] = {
 }
 """By name: images (N, 3, S, S), normalised, and their preprocessing -> baselines of the same shape."""
 
+DEFAULT_BASELINE = "black"
+
 
 def baseline(name: str, x: Tensor, preprocessing: Preprocessing) -> Tensor:
     """The baseline of that name for images (N, 3, S, S); raises KeyError that lists the allowed ones."""

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..architecture.spec import DEFAULT_SIZE
 from .geometry import Box
 
 
@@ -21,7 +22,7 @@ class Preprocessing:
     Values are RGB (or BGR) in [0, 1] times `scale`, minus `mean`, divided by `std`.
     """
 
-    size: int = 224
+    size: int = DEFAULT_SIZE
     resize: int = 256
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     scale: float = 1.0

@@ -19,6 +19,8 @@ from ..images.preprocessing import Preprocessing
 Precision = Literal["float32", "bfloat16", "float16"]
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DEVICES = ("auto", "cpu", "cuda", "mps")
+DEFAULT_DEVICE = "auto"
+DEFAULT_PRECISION: Precision = "float32"
 
 
 class DeviceError(RuntimeError):
@@ -33,7 +35,7 @@ def available_devices() -> tuple[str, ...]:
     return (*found, "cpu")
 
 
-def pick_device(name: str = "auto") -> torch.device:
+def pick_device(name: str = DEFAULT_DEVICE) -> torch.device:
     """`auto` takes the fastest there is; a device that is missing raises DeviceError."""
     if name not in DEVICES:
         raise DeviceError(f"unknown device {name!r}; allowed: {', '.join(DEVICES)}")
@@ -115,7 +117,7 @@ class Classifier:
         ]
 
 
-def build(checkpoint: Checkpoint, device: str = "auto", precision: str = "float32") -> Classifier:
+def build(checkpoint: Checkpoint, device: str = DEFAULT_DEVICE, precision: str = DEFAULT_PRECISION) -> Classifier:
     """Puts a checkpoint's network on a device, on the CPU with the faster ways of `cpu_kernels` for one image.
 
     Raises DeviceError or ValueError on what is not possible.

@@ -13,6 +13,9 @@ from ..architecture.labels import Label
 FORMS = "auto, an index, a WordNet id, the words of a class, or a contrast of two such as 3-7"
 """How a target can be written, for messages and help texts."""
 
+AUTO = "auto"
+"""The class with the largest logit: what is explained where nobody chose."""
+
 
 class TargetError(ValueError):
     """The text names no class, or more than one; the message says which ones it could be."""
@@ -77,7 +80,7 @@ class _Finder:
 
     def find(self, text: str) -> int:
         text, classes = text.strip(), len(self.logits)
-        if text.lower() == "auto":
+        if text.lower() == AUTO:
             return int(self.logits.argmax())
         if text.isdecimal():
             if int(text) >= classes:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..analysis.ablation import Fill, find_fill
-from ..architecture.spec import HeadName
+from ..analysis.ablation import DEFAULT_FILL, Fill, find_fill
+from ..analysis.conductance import DEFAULT_STEPS
+from ..architecture.spec import DEFAULT_HEAD, HeadName
 from ..attribution import METHODS, AttributionError, find_method
 from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
-from ..images.baselines import BASELINES
+from ..images.baselines import BASELINES, DEFAULT_BASELINE
 from ..inference.classifier import Classifier
-from ..inference.targets import Target
+from ..inference.targets import AUTO, Target
 
 METHODS_SHOWN = ("gradcam", "integrated_gradients")
 """The maps of a report when nothing else is asked for."""
@@ -30,15 +31,15 @@ class Settings:
     `checkpoint`: how the network was asked for, a name or a file's name without its folder (default: its own name).
     """
 
-    head: str = "main"
-    target: str | Target = "auto"
+    head: str = DEFAULT_HEAD
+    target: str | Target = AUTO
     methods: tuple[str, ...] = METHODS_SHOWN
     layer: str | None = None
-    baseline: str = "black"
+    baseline: str = DEFAULT_BASELINE
     options: tuple[tuple[str, Any], ...] = ()
     module: str = "4d"
-    steps: int = 50
-    fill: Fill = "zero"
+    steps: int = DEFAULT_STEPS
+    fill: Fill = DEFAULT_FILL
     checkpoint: str = ""
 
     def __post_init__(self) -> None:

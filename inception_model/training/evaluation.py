@@ -38,6 +38,10 @@ class CentreViews(Dataset[tuple[np.ndarray, int]]):
         return np.asarray(self.preprocessing.crop(image)), label
 
 
+BATCH = 16
+"""Images at once where the centre views of a whole split are looked at."""
+
+
 def collate(batch: Sequence[tuple[np.ndarray, int]]) -> tuple[Tensor, Tensor]:
     """Stacks crops to (N, 3, S, S) uint8 in channels-last memory, and labels to (N,)."""
     pixels = torch.from_numpy(np.stack([pixels for pixels, _ in batch])).permute(0, 3, 1, 2)

@@ -33,6 +33,8 @@ from .recipe import Stage, TrainingConfig, learning_rate
 from .run_folder import RunFolder, TrainingError
 
 AUX_WEIGHT = 0.3
+SAVE_SECONDS = 300.0
+"""Between resume points."""
 
 
 class StoppedError(TrainingError):
@@ -90,7 +92,7 @@ class Trainer:
         *,
         workers: int = 0,
         bf16: bool = False,
-        save_seconds: float = 300.0,
+        save_seconds: float = SAVE_SECONDS,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.config, self.train_images, self.held_out, self.device = config, train, held_out, device

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..architecture.network import GoogLeNet
 from ..attribution import Attribution, explain
 from ..attribution.batched import enlarged
+from ..images.baselines import DEFAULT_BASELINE
 from ..inference.classifier import Classifier
 from ..progress import Progress, report
 
@@ -43,7 +44,7 @@ class Case:
             known.head,
             known.target,
             layer=known.layer,
-            baseline=known.baseline or "black",
+            baseline=known.baseline or DEFAULT_BASELINE,
             options=known.options,
             cancel=self.cancel,
         )

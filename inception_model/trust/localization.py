@@ -27,6 +27,7 @@ from ..images.preprocessing import Preprocessing
 from ..inference.classifier import Classifier
 from ..progress import Progress, report
 from ..training.data import DatasetError, LabelledImages
+from ..training.evaluation import BATCH
 
 TOLERANCE = 15.0
 """Pixels of the network's image by which the maximum may miss the box and still count as a hit."""
@@ -170,7 +171,7 @@ def localize(
     heads: Sequence[str] = ("main",),
     *,
     aim: Aim = "true",
-    batch: int = 16,
+    batch: int = BATCH,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Localization:

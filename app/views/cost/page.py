@@ -12,11 +12,11 @@ from app.templates import render
 from app.theme import heading
 from app.views.cost import lab, tables
 from app.views.cost.bars import show_bars
-from app.views.cost.tables import UNIT_OF, Quantity, of, times, typeset
+from app.views.cost.tables import DEFAULT_QUANTITY, UNIT_OF, Quantity, of, times, typeset
 from app.widgets import teach
-from inception_model.architecture.spec import NetworkSpec
+from inception_model.architecture.spec import DEFAULT_SIZE, NetworkSpec
 from inception_model.architecture.variants import get_spec
-from inception_model.cost.layers import NAIVE, NaiveKind
+from inception_model.cost.layers import DEFAULT_NAIVE, NAIVE, NaiveKind
 from inception_model.cost.paper_figures import PRINTED
 from inception_model.cost.report import ComputeReport, compute_report
 from inception_model.cost.timing import ModuleTiming
@@ -39,17 +39,17 @@ def choices() -> tuple[str, NetworkSpec, int, NaiveKind, Quantity]:
     left, middle, right = st.columns([4, 5, 3])
     choice = left.selectbox("Network", NETWORKS, key="cost_network", bind="query-params", persist_state="session")
     kind = middle.segmented_control(
-        "Naive network to compare with", list(NAIVE), key="naive", default="same-outputs", required=True,
+        "Naive network to compare with", list(NAIVE), key="naive", default=DEFAULT_NAIVE, required=True,
         format_func=NAIVE_LABELS.__getitem__, bind="query-params",
     )  # fmt: skip
     quantity = right.segmented_control(
-        "Count", list(UNIT_OF), key="quantity", default="macs", required=True, format_func=UNIT_OF.__getitem__,
-        bind="query-params",
+        "Count", list(UNIT_OF), key="quantity", default=DEFAULT_QUANTITY, required=True,
+        format_func=UNIT_OF.__getitem__, bind="query-params",
     )  # fmt: skip
     loaded = choice == LOADED
     spec = network.spec() if loaded else get_spec(choice)
-    size = network.checkpoint().preprocessing.size if loaded else 224
-    return choice, spec, size, kind or "same-outputs", quantity or "macs"
+    size = network.checkpoint().preprocessing.size if loaded else DEFAULT_SIZE
+    return choice, spec, size, kind or DEFAULT_NAIVE, quantity or DEFAULT_QUANTITY
 
 
 def show_savings(report: ComputeReport, quantity: Quantity, measured: tuple[ModuleTiming, ...] | None) -> None:

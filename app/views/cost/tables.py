@@ -25,6 +25,7 @@ from inception_model.drawing.palette import BRANCH_NAMES
 
 Quantity = Literal["macs", "params"]
 UNIT_OF: dict[Quantity, str] = {"macs": "MACs", "params": "parameters"}
+DEFAULT_QUANTITY: Quantity = "macs"
 
 
 @dataclass(frozen=True)

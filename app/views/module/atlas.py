@@ -14,7 +14,7 @@ from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
 from app.static import script, style
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind
-from inception_model.drawing.atlas import Atlas, ChannelStats, Scale, Sort, make_atlas
+from inception_model.drawing.atlas import DEFAULT_SCALE, DEFAULT_SORT, Atlas, ChannelStats, Scale, Sort, make_atlas
 from inception_model.drawing.encoding import data_url
 from inception_model.drawing.numbers import number, signed
 from inception_model.drawing.palette import BRANCH_NAMES, node_name
@@ -40,8 +40,8 @@ class View:
     `credit`: the head and target for whose score channels are ordered by their credit; it comes before `sort`.
     """
 
-    sort: Sort = "index"
-    scale: Scale = "shared"
+    sort: Sort = DEFAULT_SORT
+    scale: Scale = DEFAULT_SCALE
     opened: tuple[str, ...] = ()
     credit: Asked | None = None
 
