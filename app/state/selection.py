@@ -8,7 +8,7 @@ from typing import cast
 import streamlit as st
 
 from app.state import network, session
-from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BranchKind
+from inception_model.architecture.spec import BRANCH_UNIT, BranchKind
 from inception_model.cost.layers import node_widths
 from inception_model.drawing.palette import node_name
 from inception_model.inference.trace import NODES
@@ -62,13 +62,6 @@ def branch() -> BranchKind:
     return cast(BranchKind, session.get("branch", _BRANCH))
 
 
-def set_branch(kind: BranchKind) -> None:
-    """Goes to a branch of the selected module."""
-    if kind not in BRANCHES:
-        raise ValueError(f"unknown branch {kind!r}; allowed: {', '.join(BRANCHES)}")
-    set_module(module(), kind)
-
-
 def node() -> str:
     """One of `trace.NODES` in the selected module: the selected branch's output unless another node was picked."""
     return cast(str, session.get("node", None) or BRANCH_UNIT[branch()])
@@ -91,11 +84,6 @@ def channel(default: int = 0) -> int:
     chosen = session.get("channel", None)
     width = node_widths(network.spec().block(module()))[node()]
     return min(default if chosen is None else int(chosen), width - 1)
-
-
-def set_channel(number: int) -> None:
-    """Goes to a channel of the selected node."""
-    set_node(node(), max(0, number))
 
 
 def cost_module() -> str:

@@ -36,11 +36,6 @@ def render(name: str, **values: Any) -> Markup:
     return Markup(_ENVIRONMENT.get_template(name).render(**values))
 
 
-def macro(name: str, part: str) -> Any:
-    """One macro of a template, to be called with its arguments; what it returns is Markup."""
-    return getattr(_ENVIRONMENT.get_template(name).module, part)
-
-
 def as_text(text: str) -> str:
     """Text from outside for a place that reads Markdown (`st.warning`, `st.caption`): nothing in it is interpreted."""
     return _MARKDOWN.sub(r"\\\1", text)

@@ -7,15 +7,13 @@ What makes one image faster on a CPU is put on top of a finished network: see `c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .spec import BRANCH_UNIT, BRANCHES, HEADS, AuxSpec, BlockSpec, HeadName, LRNSpec, NetworkSpec, PoolSpec
-
-State = Mapping[str, Tensor]
 
 
 class Heads(NamedTuple):

@@ -150,7 +150,3 @@ class NetworkSpec:
     def folded(self) -> NetworkSpec:
         """The same network with batch norm folded away: every convolution has a bias instead."""
         return replace(self, batch_norm=None)
-
-    def with_classes(self, classes: int) -> NetworkSpec:
-        """The same network for another number of classes."""
-        return replace(self, classes=classes)

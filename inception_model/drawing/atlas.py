@@ -89,19 +89,6 @@ class Atlas:
         low = number(-self.scale) if self.kind == "signed" else "0"
         return f"one scale for all channels, from {low} to {number(self.scale)}"
 
-    def position(self, channel: int) -> tuple[int, int]:
-        """(row, column) of a channel's cell."""
-        return divmod(self.order.index(channel), self.columns)
-
-    def channel_at(self, x: float, y: float) -> int | None:
-        """The channel under a pixel of the picture; None on a gap or beside the last cell."""
-        height, width = self.cell
-        column, right = divmod(int(x), width + self.gap)
-        row, down = divmod(int(y), height + self.gap)
-        place = row * self.columns + column
-        inside = 0 <= column < self.columns and 0 <= place < len(self.order) and right < width and down < height
-        return self.order[place] if inside else None
-
 
 def channel_order(stats: ChannelStats, sort: Sort | NDArray[np.floating]) -> NDArray[np.intp]:
     """Channels as they are laid out: by index, or strongest first by a statistic or by a score array (C,)."""

@@ -85,11 +85,6 @@ class Badge:
         """The evidence of that check, or None where it was not run."""
         return next((found for found in self.evidence if found.name == name), None)
 
-    def joined(self, other: Badge) -> Badge:
-        """This badge with the other's evidence added; a check that both ran is taken from the other."""
-        newer = {found.name for found in other.evidence}
-        return Badge((*(found for found in self.evidence if found.name not in newer), *other.evidence))
-
     def as_dict(self) -> dict[str, Any]:
         """State, words and every piece of evidence, ready for JSON."""
         return {"state": self.state, "failed": self.words, "evidence": [found.as_dict() for found in self.evidence]}

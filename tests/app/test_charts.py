@@ -17,13 +17,12 @@ from app.charts import (
     curves,
     histogram,
     profiles,
-    specialisation,
     training,
     tuning,
 )
 from app.charts.template import NAME
 from inception_model.analysis.conductance import CreditLedger
-from inception_model.analysis.selectivity import ORIENTATIONS, Selectivity, TuningCurve
+from inception_model.analysis.selectivity import TuningCurve
 from inception_model.architecture.spec import BRANCHES, BranchKind, HeadName
 from inception_model.drawing.palette import BRANCH_COLOURS, COLOURS
 from inception_model.inference.targets import Target
@@ -119,30 +118,6 @@ def test_profiles_are_a_bar_per_channel_on_one_scale() -> None:
     assert "3×3: 2 of 4 channels active here, strongest 3 (4), 2 (1); pool: 0 of 3" in profiles.profiles_words(found)
     silent = drawn(profiles.profiles_figure({"pool": np.zeros(3)}, 0.0))
     assert silent["layout"]["yaxis"]["range"] == [0, 1.0]
-
-
-def test_every_channel_is_a_dot_in_its_branch_s_colour() -> None:
-    index = np.append(np.linspace(0, 1, 60), np.nan)
-    found = Selectivity(index, np.where(np.isnan(index), np.nan, 31.0), index, index * 0 + 8, index)
-    silent = Selectivity(*[np.full(3, np.nan)] * 5)
-    summary = {**dict.fromkeys(BRANCHES, found), "pool": silent}
-    preferred = specialisation.Preferred("preferred_orientation", ORIENTATIONS, "°", 180.0)
-    figure = specialisation.preferences_figure(summary, "orientation", preferred, ("3x3", 4))
-    for kind, name in (("1x1", "1×1"), ("3x3", "3×3"), ("5x5", "5×5")):
-        (dots,) = named(figure, name)
-        assert dots["x"] == pytest.approx(index[:60].tolist())
-        assert dots["customdata"] == [[kind, channel] for channel in range(60)]
-        assert dots["marker"]["color"] == BRANCH_COLOURS[kind]
-        assert [c for c, width in enumerate(dots["marker"]["line"]["width"]) if width] == ([4] if kind == "3x3" else [])
-        (bars,) = named(figure, f"{name} prefers")
-        assert [count for _, count in bars["customdata"]] == [0, 60, 0, 0, 0, 0]
-    assert not named(figure, "pool")
-    assert "silent" in {note["text"] for note in drawn(figure)["layout"]["annotations"]}
-    words = specialisation.preferences_words(summary, "orientation selectivity", "orientation", preferred)
-    assert "3×3: median 0.5 of 60 channels, 0 at 0°, 60 at 30°" in words
-    assert words.endswith("pool silent")
-    counts = specialisation.count_nearest(np.array([1.0, 179, 29, np.nan]), np.array([0.0, 30, 90]), 180.0)
-    assert counts.tolist() == [2, 1, 0]
 
 
 def test_the_ledger_s_rows_and_the_sweep_s_changes() -> None:

@@ -164,7 +164,7 @@ def test_wrong_questions_are_refused_with_what_is_allowed() -> None:
     with pytest.raises(ValueError, match="width zero"):
         compute_report(with_widths(spec, "3a", {"1x1": 0}))
     with pytest.raises(ValueError, match="number of classes"):
-        compute_report(spec.with_classes(0))
+        compute_report(dataclasses.replace(spec, classes=0))
     with pytest.raises(KeyError, match="3x3_reduce"):
         with_widths(spec, "3a", {"7x7": 3})
     with pytest.raises(KeyError, match="conv2_reduce"):
