@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Callable
 from html.parser import HTMLParser
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from inception_model.architecture.spec import BRANCHES, UNITS
 from inception_model.architecture.variants import tiny
 from inception_model.attribution import AttributionError, explain
 from inception_model.cost.report import compute_report
+from inception_model.drawing.overlay import fitted
 from inception_model.images.baselines import baseline
 from inception_model.images.decode import Photo, read_photo
 from inception_model.inference.classifier import Classifier
@@ -281,6 +283,23 @@ def test_a_report_without_maps_or_about_an_auxiliary_head(small: Classifier, pho
     assert "What speaks for" not in page
     assert "their mean over the blurred photo" in page
     assert "--fill mean-blur --checkpoint 'my net.pth' --device cpu" in manifest(found, photo)["command"]
+
+
+@pytest.mark.parametrize("size", [(1, 2000), (2000, 1), (1, 1), (3, 1400), (9000, 9)])
+def test_a_report_about_a_photo_as_thin_as_a_thread(small: Classifier, size: tuple[int, int]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (0, 200, 0)).save(buffer, "PNG")
+    thin = read_photo(buffer.getvalue(), "thin.png")
+    found = collect(small, thin, QUICK)
+    drawn = pictures(render(found, thin))
+    assert drawn[0].size == fitted(thin.image, SIDES["photo"]).size
+    assert (found.facts["image"]["width"], found.facts["image"]["height"]) == thin.size
+
+
+def test_the_manifest_names_what_computed_it(findings: Findings) -> None:
+    versions = findings.facts["versions"]
+    for package in ("torch", "torchvision", "captum", "numpy", "pillow", "scikit-image"):
+        assert versions[package] == metadata.version(package)
 
 
 def test_probes_are_read_where_there_are_some(small: Classifier, photo: Photo) -> None:
