@@ -37,6 +37,7 @@ from inception_model.inference.targets import Target, TargetError
 from inception_model.inference.trace import capture
 from inception_model.progress import Cancelled
 from inception_model.report import Findings, ReportError, Settings, collect, manifest, render, save, words
+from inception_model.report.page import SIDES
 from inception_model.training.evaluation import HeadAccuracy
 from tests.compare import assert_close
 from tests.random_networks import random_classifier
@@ -408,3 +409,17 @@ def test_what_a_head_needs_most_lies_in_front_of_it(findings: Findings) -> None:
     assert "aux2 needs" in sentence
     assert "5b" not in sentence
     assert "99" not in sentence
+
+
+def test_the_report_says_what_the_asked_for_checks_found(small: Classifier, photo: Photo) -> None:
+    asked = dataclasses.replace(QUICK, methods=("gradcam",), options=(), checks=("random logit", "sparseness"))
+    found = collect(small, photo, asked)
+    random, sparse = found.facts["maps"][0]["trust"]["evidence"]
+    assert (random["name"], sparse["name"]) == ("random logit", "sparseness")
+    assert "over 5 seeds" in random["sentence"]
+    page = render(found, photo)
+    assert random["sentence"] in page
+    assert sparse["sentence"] in page
+    assert "--check 'random logit' --check sparseness" in manifest(found, photo)["command"]
+    with pytest.raises(KeyError, match="unknown check 'vibes'; allowed: completeness"):
+        collect(small, photo, dataclasses.replace(asked, checks=("vibes",)))
