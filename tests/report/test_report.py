@@ -22,6 +22,7 @@ import pytest
 import torch
 from PIL import Image
 
+from inception_model import trust
 from inception_model.analysis.ablation import Ablation, ablate
 from inception_model.analysis.conductance import credit_ledger, exact_split
 from inception_model.analysis.probes import Probe, Probes
@@ -165,7 +166,7 @@ def test_ledger_maps_and_sweep_are_the_library_s(small: Classifier, photo: Photo
         assert torch.equal(torch.from_numpy(values), wanted.heatmap)
         assert found["completeness_error"] == wanted.completeness_error
         assert_close(found["score"], float(trace.heads.main[0, 3] - trace.heads.main[0, 1]), scale=size)
-        assert [piece["name"] for piece in found["trust"]["evidence"]] == ["completeness", "insertion", "deletion"]
+        assert [piece["name"] for piece in found["trust"]["evidence"]] == list(trust.QUICK)
 
     assert list(facts["ablation"]["heads"]) == ["aux2", "main"]
     off = ablate(small, trace, Ablation.parse(["4c:5x5"], small.checkpoint.spec))
