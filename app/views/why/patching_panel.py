@@ -35,9 +35,8 @@ def show(panels: Panels, head: HeadName, target: Target) -> None:
     theme.heading(
         "What must be carried over to turn the answer",
         f"{second.photo.name} runs again with one branch's activations taken from {first.photo.name}: how far does "
-        f"that carry the score of {words_of(goal)} at {head} from one photo to the other? 0% leaves it, 100% is all the "
-        "way. "
-        "(Meng et al. 2022, section 2; the branches: paper, Figure 2(b).)",
+        f"that carry the score of {words_of(goal)} at {head} from one photo to the other? 0% leaves it, 100% is "
+        "all the way. (Meng et al. 2022, section 2; the branches: paper, Figure 2(b).)",
     )
     st.html(render("quiet.html", text=f"At most: {cost_words(first, cost(head))}"))
     found: Patching | None = progress.answer(
