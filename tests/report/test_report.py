@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import errno
+import html
 import io
 import json
 import math
@@ -413,12 +414,13 @@ def test_what_a_head_needs_most_lies_in_front_of_it(findings: Findings) -> None:
 
 
 def test_the_report_says_what_the_asked_for_checks_found(small: Classifier, photo: Photo) -> None:
-    asked = dataclasses.replace(QUICK, methods=("gradcam",), options=(), checks=("random logit", "sparseness"))
+    chosen = ("random logit", "sparseness")
+    asked = dataclasses.replace(QUICK, target="3", methods=("gradcam",), options=(), checks=chosen)
     found = collect(small, photo, asked)
     random, sparse = found.facts["maps"][0]["trust"]["evidence"]
     assert (random["name"], sparse["name"]) == ("random logit", "sparseness")
     assert "over 5 seeds" in random["sentence"]
-    page = render(found, photo)
+    page = html.unescape(render(found, photo))
     assert random["sentence"] in page
     assert sparse["sentence"] in page
     assert "--check 'random logit' --check sparseness" in manifest(found, photo)["command"]

@@ -101,7 +101,7 @@ def test_maps_of_other_classes_that_are_empty_give_no_verdict(tiny_classifier: C
 
 
 def test_gini_has_its_closed_forms() -> None:
-    assert gini(torch.ones(50)) == pytest.approx(0, abs=1e-12)
+    assert 1 - gini(torch.ones(50)) == pytest.approx(1)
     single = torch.zeros(50)
     single[7] = -3
     assert gini(single) == pytest.approx(1 - 1 / 50)
