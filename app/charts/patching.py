@@ -22,7 +22,7 @@ def patching_figure(effects: PatchEffects) -> Figure:
     trace: Trace = {
         "type": "heatmap", "z": table, "x": [BRANCH_NAMES[kind] for kind in BRANCHES], "y": list(effects.modules),
         "zmin": -end, "zmax": end, "colorscale": _signed_scale(), "showscale": False, "xgap": 2, "ygap": 2,
-        "text": [[f"{value:+.0%}" for value in row] for row in table], "texttemplate": "%{text}",
+        "text": [[_share(value) for value in row] for row in table], "texttemplate": "%{text}",
         "hovertemplate": "%{y} %{x}: <b>%{text}</b> of the way<extra></extra>",
     }  # fmt: skip
     return figure(
@@ -35,9 +35,13 @@ def patching_figure(effects: PatchEffects) -> Figure:
 def patching_words(effects: PatchEffects) -> str:
     """Every row with its four numbers."""
     return "How far each branch carries the second photo towards the first: " + "; ".join(
-        f"{name} " + ", ".join(f"{kind} {value:+.0%}" for kind, value in zip(BRANCHES, row, strict=True))
+        f"{name} " + ", ".join(f"{kind} {_share(value)}" for kind, value in zip(BRANCHES, row, strict=True))
         for name, row in zip(effects.modules, effects.effects.tolist(), strict=True)
     )
+
+
+def _share(value: float) -> str:
+    return f"{value:+.0%}".replace("-", "−")
 
 
 def _signed_scale() -> list[list[object]]:
