@@ -8,7 +8,8 @@ import streamlit as st
 from markupsafe import Markup
 
 from app.charts.curves import curve_figure, curve_words, legend_words
-from app.jobs.attribution import Question, check_job, known_badge
+from app.jobs.attribution import Question, check_job, cost_words, known_badge
+from app.state import network
 from app.state.panel import Panel
 from app.templates import render
 from app.widgets import chart, progress, teach
@@ -20,7 +21,9 @@ PAPERS = {
     "completeness": "Sundararajan et al. 2017, section 3",
     "insertion": "Petsiuk et al. 2018, section 4",
     "deletion": "Petsiuk et al. 2018, section 4",
+    "sparseness": "Chalasani et al. 2020, section 5",
     "randomisation": "Adebayo et al. 2018, section 3",
+    "random logit": "Sixt et al. 2020, section 4",
     "infidelity": "Yeh et al. 2019, section 2",
     "sensitivity": "Yeh et al. 2019, section 3",
 }
@@ -57,11 +60,13 @@ def show(panel: Panel, question: Question, attribution: Attribution, slot: str, 
                 )
             )  # fmt: skip
             if found is not None:
-                _draw(found, panel.widget_key(f"{slot}-{name}-drawing"))
+                _draw(found, panel.widget_key(f"{slot}-{name.replace(' ', '-')}-drawing"))
             elif name not in QUICK:
+                cost = check.cost(network.spec(), question.head, question.cost)
+                st.html(render("quiet.html", text=cost_words(panel, cost)))
                 progress.answer(
                     panel,
-                    f"{slot}-{name}",
+                    f"{slot}-{name.replace(' ', '-')}",
                     check_job(panel, question, attribution, name),
                     name.capitalize(),
                     ask=f"Run {name}",

@@ -155,3 +155,10 @@ def words_of(target: Target) -> str:
     """A target with the first synonym of each class: `tabby`, or `tabby − Egyptian cat`."""
     labels = [target.index] if target.minus is None else [target.index, target.minus]
     return " − ".join(short(network.label(index)) for index in labels)
+
+
+def cost_words(panel: Panel, passes: float) -> str:
+    """What so many forward passes of one image mean here: judged by the last map, for a first look is slow."""
+    seconds = passes * min(panel.look().seconds, session.option(options.WHY_SECONDS))
+    time = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    return f"As long as {passes:.0f} forward passes, here about {time}."

@@ -81,8 +81,17 @@ def _max_pool(spec: PoolSpec) -> nn.MaxPool2d:
     return nn.MaxPool2d(spec.kernel, spec.stride, ceil_mode=True)
 
 
+class ResponseNorm(nn.LocalResponseNorm):
+    """Local response normalisation, in float32 at least: torch's has no half precision on the CPU, and the squares of
+    activations exceed float16. Input and output are of one type."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        exact = input.to(torch.promote_types(input.dtype, torch.float32))
+        return super().forward(exact).to(input.dtype)
+
+
 def _lrn(spec: LRNSpec | None) -> nn.Module:
-    return nn.Identity() if spec is None else nn.LocalResponseNorm(spec.size, spec.alpha, spec.beta, spec.k)
+    return nn.Identity() if spec is None else ResponseNorm(spec.size, spec.alpha, spec.beta, spec.k)
 
 
 class InceptionBlock(nn.Module):

@@ -51,6 +51,11 @@ def fold_batch_norm(network: GoogLeNet) -> GoogLeNet:
 
 
 def weight_sharing_twin(module: M) -> M:
-    """A copy with its own hooks and attributes but the same parameter and buffer tensors (costs no memory)."""
-    shared = {id(t): t for t in (*module.parameters(), *module.buffers())}
-    return copy.deepcopy(module, memo=shared)
+    """A copy with the same parameter and buffer tensors (costs no memory) and no hooks, whoever hooks the original.
+
+    Hooks are not even looked at, so other threads may add and remove them meanwhile.
+    """
+    memo: dict[int, object] = {id(t): t for t in (*module.parameters(), *module.buffers())}
+    for part in module.modules():
+        memo |= {id(kept): type(kept)() for name, kept in vars(part).items() if name.endswith("_hooks")}
+    return copy.deepcopy(module, memo=memo)

@@ -29,7 +29,9 @@ BATCH = 8
 def deep_lift(task: Task) -> Tensor:
     """DeepLift's rescale rule (Shrikumar et al. 2017): (1, 3, S, S)."""
     module = task.module(with_pairwise_pools(task.classifier.twin().network))
-    return DeepLift(module).attribute(task.x, task.baseline)  # type: ignore[no-any-return]
+    # Where input and baseline differ by less than `eps`, captum takes the gradient; its own 1e-10 is 0 in float16.
+    eps = max(1e-10, torch.finfo(task.classifier.dtype).tiny)
+    return DeepLift(module, eps=eps).attribute(task.x, task.baseline)  # type: ignore[no-any-return]
 
 
 def guided_backprop(task: Task) -> Tensor:

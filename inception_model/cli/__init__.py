@@ -20,6 +20,7 @@ COMMANDS = (
     "inspect",
     "explain",
     "ablate",
+    "patch",
     "ledger",
     "report",
     "compute",

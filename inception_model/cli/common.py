@@ -12,6 +12,8 @@ from ..analysis.ablation import DEFAULT_FILL, FILLS, Fill
 from ..checkpoints.checkpoint import BUNDLED
 from ..inference.classifier import DEFAULT_DEVICE, DEFAULT_PRECISION, DEVICES, DTYPES, Classifier, build
 from ..training.evaluation import BATCH
+from ..trust.checks import CHECKS, find_check
+from ..trust.spread import SEEDS
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,24 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def check_argument(parser: argparse.ArgumentParser, default: str) -> None:
+    """--check NAME, repeatable: how far to test a map."""
+    parser.add_argument(
+        "--check", action="append", default=[], metavar="NAME",
+        help=f"how far can the map be believed: all, or one of: {', '.join(CHECKS)}; may be repeated; chance enters "
+        f"with {len(SEEDS)} seeds (default: {default})",
+    )  # fmt: skip
+
+
+def checks_from(args: argparse.Namespace, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Names of the asked-for checks; raises KeyError that lists the allowed ones."""
+    if "all" in args.check:
+        return tuple(CHECKS)
+    for name in args.check:
+        find_check(name)
+    return tuple(dict.fromkeys(args.check)) or default
 
 
 def finish(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:

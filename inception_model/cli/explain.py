@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
+from tqdm import tqdm
 
 from ..architecture.spec import DEFAULT_HEAD
 from ..attribution import METHODS, Attribution, AttributionError, explain, find_method
@@ -18,7 +20,8 @@ from ..images.baselines import BASELINES, DEFAULT_BASELINE
 from ..images.decode import Photo, open_photo
 from ..inference.classifier import Classifier
 from ..inference.targets import AUTO, FORMS
-from .common import classifier_from, describe, finish, image_argument, print_json
+from ..trust import CHECKS, Badge, evidence
+from .common import check_argument, checks_from, classifier_from, describe, finish, image_argument, print_json
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,6 +39,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--layer", metavar="MODULE[:BRANCH]", help="for methods of a layer, such as 5b or 4d:5x5")
     parser.add_argument("--baseline", default=DEFAULT_BASELINE, metavar="NAME", help=f"one of: {', '.join(BASELINES)}")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    check_argument(parser, "none")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the three files go")
     finish(parser, run)
 
@@ -43,12 +47,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes NAME.png, NAME.npz and NAME.json into the folder and prints the numbers."""
     find_method(args.method)  # a misspelt name is told before the network is loaded
-    options = read_pairs(args.option)
+    options, checks = read_pairs(args.option), checks_from(args)
     classifier = classifier_from(args)
     photo = open_photo(args.image)
+    x = classifier.prepare(photo.image)
     result = explain(
         classifier,
-        classifier.prepare(photo.image),
+        x,
         args.method,
         args.head,
         args.target,
@@ -57,12 +62,30 @@ def run(args: argparse.Namespace) -> int:
         options=options,
     )
     answer = {**describe(classifier), "path": str(args.image), **numbers(result)}
+    badge = _checked(classifier, x, result, checks, quiet=args.json) if checks else None
+    if badge is not None:
+        answer["trust"] = badge.as_dict()
     write_files(classifier, photo, result, answer, args.out, args.image.stem)
     if args.json:
         print_json(answer)
     else:
         _print(result, answer["files"])
+        for found in badge.evidence if badge else ():
+            print(f"{found.name}: {found.sentence}")
+        if badge:
+            print(f"Trust: {badge.state}.")
     return 0
+
+
+def _checked(classifier: Classifier, x: Tensor, result: Attribution, checks: tuple[str, ...], *, quiet: bool) -> Badge:
+    """The checks of a map, with their cost and progress on the terminal."""
+    method, spec = METHODS[result.method], classifier.checkpoint.spec
+    map_cost = method.cost(result.options, classifier.preprocessing.size)
+    cost = sum(CHECKS[name].cost(spec, result.head, map_cost) for name in checks)
+    if not quiet:
+        print(f"Checking: as long as about {cost:.0f} forward passes.", flush=True)
+    with tqdm(total=1.0, desc="checks", bar_format="{desc}: {percentage:.0f}%{bar}", disable=quiet or None) as bar:
+        return evidence(classifier, x, result, checks, progress=lambda done, total: bar.update(done / total - bar.n))
 
 
 def read_pairs(texts: list[str]) -> dict[str, str]:

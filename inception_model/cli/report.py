@@ -20,7 +20,8 @@ from ..inference.targets import FORMS
 from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
 from ..report.saving import require_place
 from ..report.settings import FORMER_FILLS
-from .common import add_fill_option, classifier_from, finish, print_json
+from ..trust import QUICK
+from .common import add_fill_option, check_argument, checks_from, classifier_from, finish, print_json
 from .explain import read_pairs
 
 DEFAULTS = Settings()
@@ -57,6 +58,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--steps", type=int, default=DEFAULTS.steps, help="intervals of the ledger's path (default %(default)s)"
     )
+    check_argument(parser, " ".join(QUICK))
     add_fill_option(parser, FORMER_FILLS)
     finish(parser, run)
 
@@ -68,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     methods = METHODS_SHOWN if args.method is None else tuple(dict.fromkeys(args.method))
     for name in methods:
         find_method(name)
+    checks = checks_from(args, QUICK)
     photo = named_photo(args.image)
     settings = Settings(
         head=args.head,
@@ -80,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         steps=args.steps,
         fill=args.fill,
         checkpoint=Path(args.checkpoint).name,
+        checks=checks,
     )
     classifier = classifier_from(args)
     path = probes_path(args.checkpoint)

@@ -64,6 +64,14 @@ def map_on_view(
     return np.asarray(weights[0] @ np.asarray(heatmap, np.float32) @ weights[1].T, np.float32)
 
 
+def _pixels(view: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the pixels that a rectangle covers on a photo of that (width, height): one at least,
+    for on a photo that is a pixel or two thin it may be less than that."""
+    inside = view.clipped(size)
+    left, top = (min(round(edge), length - 1) for edge, length in zip((inside.left, inside.top), size, strict=True))
+    return left, top, max(left + 1, round(inside.right)), max(top + 1, round(inside.bottom))
+
+
 def overlay_on_photo(
     photo: Image.Image,
     heatmap: NDArray[np.floating],
@@ -83,8 +91,7 @@ def overlay_on_photo(
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is {alpha}; allowed: 0 (the photo alone) to 1 (the map alone)")
-    corners = view.clipped(photo.size)
-    left, top, right, bottom = (round(v) for v in (corners.left, corners.top, corners.right, corners.bottom))
+    left, top, right, bottom = _pixels(view, photo.size)
     values = map_on_view(heatmap, (bottom - top, right - left), grid, smooth=smooth)
     colours = TABLES[kind][indices(values, full_scale(heatmap) if scale is None else scale, kind)]
     result = photo.convert("RGB")
@@ -103,7 +110,11 @@ def fitted(photo: Image.Image, side: int = 640) -> Image.Image:
 
 
 def draw_box(image: Image.Image, box: Box, *, colour: str = "#ffffff", width: int = 2, dashed: bool = False) -> None:
-    """Draws a rectangle on the image, in place, with a dark edge beside the line so that it shows on any photo."""
+    """Draws a rectangle on the image, in place, with a dark edge beside the line so that it shows on any photo.
+
+    One that is thinner than a pixel is drawn as a line.
+    """
+    box = Box(box.left, box.top, max(box.left, box.right), max(box.top, box.bottom))
     if not dashed:
         halo = (box.left - 1, box.top - 1, box.right + 1, box.bottom + 1)
         ImageDraw.Draw(image, "RGBA").rectangle(halo, outline=(0, 0, 0, 130), width=width + 2)

@@ -31,7 +31,7 @@ from ..inference.classifier import Classifier
 from ..inference.targets import Target
 from ..inference.trace import BlockTrace, Trace, capture
 from ..progress import Progress, report
-from ..trust import QUICK, evidence
+from ..trust import evidence
 from .settings import Settings, check, costs, options_of
 from .software import versions
 
@@ -144,7 +144,7 @@ class _Parts:
             options=options_of(name, self.settings),
             **self._running(name),
         )
-        badge = evidence(self.classifier, x, found, QUICK, **self._running(f"{name}, checked"))
+        badge = evidence(self.classifier, x, found, self.settings.checks, **self._running(f"{name}, checked"))
         heatmap = found.heatmap.numpy()
         said = {
             **numbers(found),

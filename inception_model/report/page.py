@@ -22,6 +22,7 @@ from ..drawing.palette import BRANCH_NAMES, COLOURS
 from ..images.decode import Photo
 from ..images.preprocessing import Preprocessing
 from ..images.samples import credit_of
+from ..trust import QUICK
 from . import words
 from .collect import CHANNELS_SHOWN, Findings
 
@@ -63,6 +64,8 @@ def command(facts: dict[str, Any], name: str | None) -> str:
     parts += [text for key, value in chosen.items() if value is not None for text in (f"--{key}", str(value))]
     parts += ["--method", *settings["methods"]]
     parts += [text for key, value in settings["options"].items() for text in ("--option", f"{key}={value}")]
+    if tuple(settings["checks"]) != QUICK:
+        parts += [text for name in settings["checks"] for text in ("--check", name)]
     return shlex.join(parts)
 
 

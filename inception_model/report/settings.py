@@ -13,6 +13,8 @@ from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
 from ..images.baselines import BASELINES, DEFAULT_BASELINE
 from ..inference.classifier import Classifier
 from ..inference.targets import AUTO, Target
+from ..trust import QUICK
+from ..trust.checks import find_check
 
 METHODS_SHOWN = ("gradcam", "integrated_gradients")
 """The maps of a report when nothing else is asked for."""
@@ -29,6 +31,7 @@ class Settings:
     method that has them; the ledger starts at the same baseline and takes `steps` intervals. `module` is shown with
     every channel. `fill`: what a branch that is switched off is set to, a name of `analysis.ablation.FILLS`.
     `checkpoint`: how the network was asked for, a name or a file's name without its folder (default: its own name).
+    `checks`: how far every map is tested, names of `trust.CHECKS`.
     """
 
     head: str = DEFAULT_HEAD
@@ -41,6 +44,7 @@ class Settings:
     steps: int = DEFAULT_STEPS
     fill: Fill = DEFAULT_FILL
     checkpoint: str = ""
+    checks: tuple[str, ...] = QUICK
 
     def __post_init__(self) -> None:
         """A former name of a fill becomes today's; raises ValueError for an unknown one."""
@@ -58,6 +62,8 @@ def check(classifier: Classifier, settings: Settings) -> HeadName:
                 f"unknown option {name!r}; the chosen methods have: {', '.join(known) or 'no options at all'}"
             )
         known[name].read(value)
+    for name in settings.checks:
+        find_check(name)
     layered = [row for row in rows if "layer" in row.needs]
     if settings.layer is not None and not layered:
         raise AttributionError(f"none of the chosen methods takes a layer; leave {settings.layer!r} out")
@@ -88,5 +94,9 @@ def costs(classifier: Classifier, settings: Settings) -> dict[str, float]:
         given = {option.name: option.read(value) for option in row.options
                  for key, value in settings.options if key == option.name}  # fmt: skip
         maps[name] = row.cost(given, side) * (times if "baseline" in row.needs else 1)
-    checks = {f"{name}, checked": 80.0 for name in settings.methods}
+    spec, head = classifier.checkpoint.spec, trained_head(classifier, settings.head)
+    tests = [find_check(name) for name in settings.checks]
+    checks = {
+        f"{name}, checked": 1.0 + sum(test.cost(spec, head, cost) for test in tests) for name, cost in maps.items()
+    }
     return {**maps, **checks, "ledger": 2.0 * settings.steps, "ablation": 20.0}

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class _Turn:
+    """The lock of a key that is being computed, and how many threads hold it or wait for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    threads: int = 0
 
 
 class LRUCache:
@@ -16,7 +26,7 @@ class LRUCache:
     def __init__(self, entries: int) -> None:
         self._entries = entries
         self._known: OrderedDict[Hashable, Any] = OrderedDict()
-        self._busy: dict[Hashable, threading.Lock] = {}
+        self._busy: dict[Hashable, _Turn] = {}
         self._guard = threading.Lock()
 
     def __len__(self) -> int:
@@ -33,15 +43,28 @@ class LRUCache:
             if key in self._known:
                 self._known.move_to_end(key)
                 return self._known[key]  # type: ignore[no-any-return]
-            lock = self._busy.setdefault(key, threading.Lock())
-        with lock:
+        with self._turn(key):
             with self._guard:
                 if key in self._known:
                     return self._known[key]  # type: ignore[no-any-return]
             value = compute()
             with self._guard:
                 self._known[key] = value
-                self._busy.pop(key, None)
                 while len(self._known) > self._entries:
                     self._known.popitem(last=False)
             return value
+
+    @contextlib.contextmanager
+    def _turn(self, key: Hashable) -> Iterator[None]:
+        """One thread per key at a time; the lock goes with the last thread that wants it, also after a failure."""
+        with self._guard:
+            turn = self._busy.setdefault(key, _Turn())
+            turn.threads += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._guard:
+                turn.threads -= 1
+                if not turn.threads:
+                    del self._busy[key]

@@ -1,7 +1,8 @@
 """What many sessions share: one network, remembered answers, and a bounded queue of weight-sharing twins.
 
 Reading activations (`look`) is safe on the shared network. Whatever hooks, ablates or differentiates runs through
-`run`, which lends one twin at a time to one piece of work. Answers leave as plain data.
+`run`, which lends one twin at a time to one piece of work. Answers leave as plain data. Work runs on threads of the
+service (workers), which never wait for one another: what it needs from the service is asked for before it starts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from torch import nn
@@ -23,9 +24,9 @@ from ..inference.classifier import Classifier
 from ..inference.trace import Trace, capture
 from ..progress import Cancelled, Progress
 from .cache import LRUCache
+from .job import POLL_SECONDS, Job, stops_when_given_up
 
 T = TypeVar("T")
-_POLL_SECONDS = 0.02
 _GOODBYE_SECONDS = 5.0
 _services: weakref.WeakSet[InferenceService] = weakref.WeakSet()
 
@@ -44,48 +45,34 @@ class ForwardResult:
     seconds: float
 
 
-@dataclass(eq=False)
-class _Job:
-    """One piece of work on its way through the queue."""
-
-    work: Callable[[Classifier, Progress], Any]
-    waits: Callable[[], bool]
-    low_priority: bool = False
-    finished: threading.Event = field(default_factory=threading.Event)
-    given_up: threading.Event = field(default_factory=threading.Event)
-    steps: tuple[int, int] | None = None
-    value: Any = None
-    error: BaseException | None = None
-
-    def report(self, done: int, total: int) -> None:
-        """The work's progress; raises Cancelled when nobody waits for it any more."""
-        self.check()
-        self.steps = (done, total)
-
-    def check(self) -> None:
-        while self.waits() and not self.given_up.is_set():
-            self.given_up.wait(_POLL_SECONDS)
-        if self.given_up.is_set():
-            raise Cancelled("nobody waits for this result any more")
+class _Worker(threading.Thread):
+    """A thread that work runs on."""
 
 
 class InferenceService:
     """One classifier for many threads: `look` on the shared network, `run` on a twin of its own.
 
-    At most `twins` pieces of work run at a time and `queue` more wait; the next one raises BusyError.
+    At most `twins` pieces of work run at a time and `queue` more wait; the next one raises BusyError. Low-priority work
+    has places and workers of its own (one fewer, at least one) and pauses while other work runs or waits.
     """
 
     def __init__(self, classifier: Classifier, *, twins: int = 2, queue: int = 16, looks: int = 12) -> None:
         if twins < 1 or queue < 1:
             raise ValueError(f"a service needs at least one twin and one place to wait; got {twins} and {queue}")
         self.classifier = classifier
-        self._places, self._waiting = queue, deque[_Job]()
+        self._pattern = classifier.twin()  # what workers' twins are copied from: nobody ever hooks or runs it
+        self._twins, self._places = twins, queue
+        self._waiting = {low_priority: deque[Job]() for low_priority in (False, True)}
         self._changed = threading.Condition()
         self._closed = False
-        self._running = set[_Job]()
+        self._running = set[Job]()
         self._urgent = 0
         self._looks, self._answers = LRUCache(looks), LRUCache(256)
-        self._workers = [threading.Thread(target=self._serve, daemon=True, name=f"twin-{i}") for i in range(twins)]
+        kinds = [False] * twins + [True] * max(1, twins - 1)
+        self._workers = [
+            _Worker(target=self._serve, args=(low_priority,), daemon=True, name=f"twin-{i}")
+            for i, low_priority in enumerate(kinds)
+        ]
         for worker in self._workers:
             worker.start()
         _services.add(self)
@@ -94,7 +81,7 @@ class InferenceService:
     def load(self) -> tuple[int, int]:
         """(pieces of work that run, pieces that wait) at this moment."""
         with self._changed:
-            return len(self._running), len(self._waiting)
+            return len(self._running), sum(map(len, self._waiting.values()))
 
     def warm(self) -> None:
         """One forward pass of a grey image, so that the first photo does not pay for torch's own start."""
@@ -119,7 +106,11 @@ class InferenceService:
         return found
 
     def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """An answer about this network by a key of your own (start it with your page's name); the last 256 are kept."""
+        """An answer about this network by a key of your own (start it with your page's name); the last 256 are kept.
+
+        Raises RuntimeError on a worker: it could wait for ever for a thread that waits for a worker.
+        """
+        _refuse_workers("remember")
         return self._answers.get(key, compute)
 
     def recall(self, key: Hashable) -> Any:
@@ -140,14 +131,16 @@ class InferenceService:
 
         With `progress`, the work also gets `progress=` and whatever it reports is passed on in the caller's thread.
         Raises BusyError when the queue is full, TimeoutError after `timeout` seconds, Cancelled once `cancel` is
-        set; in the last two cases the work stops at the next module it runs, and a waiting one never starts. With
-        `low_priority` it pauses while other work runs: two that share the cores would both take several times as long.
+        set; in the last two cases the work stops at the next module of its twin that it runs or the next step that it
+        reports, and a waiting one never starts. With `low_priority` it pauses there while other work runs or waits: two
+        that share the cores would both take several times as long. Raises RuntimeError on a worker, as `remember`.
         """
+        _refuse_workers("run")
 
         def call(twin: Classifier, report: Progress) -> T:
             return work(twin, *args, **options, **({} if progress is None else {"progress": report}))
 
-        job = _Job(call, lambda: low_priority and self._urgent > 0, low_priority)
+        job = Job(call, lambda: low_priority and self._others_first, low_priority)
         self._enqueue(job)
         try:
             self._wait(job, timeout, cancel, progress)
@@ -163,10 +156,11 @@ class InferenceService:
         """Ends the workers; work that waits raises Cancelled in its caller."""
         with self._changed:
             self._closed = True
-            for job in self._waiting:
-                job.error = Cancelled("the service was closed")
-                job.finished.set()
-            self._waiting.clear()
+            for waiting in self._waiting.values():
+                for job in waiting:
+                    job.error = Cancelled("the service was closed")
+                    job.finished.set()
+                waiting.clear()
             self._changed.notify_all()
 
     def shutdown(self) -> None:
@@ -178,25 +172,23 @@ class InferenceService:
         for worker in self._workers:
             worker.join(_GOODBYE_SECONDS)
 
-    def _enqueue(self, job: _Job) -> None:
+    def _enqueue(self, job: Job) -> None:
         with self._changed:
             if self._closed:
                 raise Cancelled("this service is closed")
-            if len(self._waiting) >= self._places:
+            if len(self._waiting[job.low_priority]) >= self._places:
                 raise BusyError(
-                    f"{len(self._workers)} calculations run and all {self._places} places in the queue are taken: "
+                    f"{self._twins} calculations run and all {self._places} places in the queue are taken: "
                     "try again in a moment."
                 )
-            self._waiting.append(job)
-            self._changed.notify()
+            self._waiting[job.low_priority].append(job)
+            self._changed.notify_all()
 
-    def _wait(
-        self, job: _Job, timeout: float | None, cancel: threading.Event | None, progress: Progress | None
-    ) -> None:
+    def _wait(self, job: Job, timeout: float | None, cancel: threading.Event | None, progress: Progress | None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         told: tuple[int, int] | None = None
         watched = cancel is not None or progress is not None or deadline is not None
-        while not job.finished.wait(_POLL_SECONDS if watched else None):
+        while not job.finished.wait(POLL_SECONDS if watched else None):
             if cancel is not None and cancel.is_set():
                 raise Cancelled("cancelled")
             if deadline is not None and time.monotonic() >= deadline:
@@ -205,10 +197,16 @@ class InferenceService:
                 told = job.steps
                 progress(*told)
 
-    def _give_up(self, job: _Job) -> None:
+    def _give_up(self, job: Job) -> None:
         job.given_up.set()
         with self._changed, contextlib.suppress(ValueError):
-            self._waiting.remove(job)
+            self._waiting[job.low_priority].remove(job)
+            self._changed.notify_all()
+
+    @property
+    def _others_first(self) -> bool:
+        """Whether low-priority work has to wait."""
+        return self._urgent > 0 or bool(self._waiting[False])
 
     @contextlib.contextmanager
     def _first(self) -> Iterator[None]:
@@ -220,22 +218,26 @@ class InferenceService:
         finally:
             with self._changed:
                 self._urgent -= 1
+                self._changed.notify_all()
 
-    def _serve(self) -> None:
+    def _next(self, low_priority: bool) -> Job | None:
+        """Waits for a piece of work for a worker of this kind; None once the service is closed."""
+        with self._changed:
+            waiting = self._waiting[low_priority]
+            self._changed.wait_for(lambda: self._closed or (waiting and not (low_priority and self._others_first)))
+            if self._closed:
+                return None
+            job = waiting.popleft()
+            self._running.add(job)
+            self._urgent += not low_priority
+            return job
+
+    def _serve(self, low_priority: bool) -> None:
         twin: Classifier | None = None
-        while True:
-            with self._changed:
-                while not self._waiting and not self._closed:
-                    self._changed.wait()
-                if self._closed:
-                    return
-                job = next((job for job in self._waiting if not job.low_priority), self._waiting[0])
-                self._waiting.remove(job)
-                self._running.add(job)
+        while (job := self._next(low_priority)) is not None:
             try:
-                twin = twin or self.classifier.twin()
-                first = contextlib.nullcontext() if job.low_priority else self._first()
-                with first, _stops_when_given_up(twin.network, job):
+                twin = twin or self._pattern.twin()
+                with stops_when_given_up(twin.network, job):
                     job.value = job.work(twin, job.report)
             except BaseException as error:  # handed to the caller, who raises it
                 job.error = error
@@ -244,7 +246,17 @@ class InferenceService:
                     twin = None  # whatever the work left on its twin goes away with it
                 with self._changed:
                     self._running.discard(job)
+                    self._urgent -= not low_priority
+                    self._changed.notify_all()
                 job.finished.set()
+
+
+def _refuse_workers(what: str) -> None:
+    if isinstance(threading.current_thread(), _Worker):
+        raise RuntimeError(
+            f"{what} was called by work that already runs on a worker, which may not wait for others: ask before the "
+            "work starts and hand the answer over"
+        )
 
 
 @atexit.register
@@ -252,21 +264,6 @@ def _shutdown_all() -> None:
     """A thread that is still inside torch when the interpreter goes would take the process down with an abort."""
     for service in list(_services):
         service.shutdown()
-
-
-@contextlib.contextmanager
-def _stops_when_given_up(network: nn.Module, job: _Job) -> Iterator[None]:
-    """Makes any forward pass of the network's parts raise Cancelled once the job is given up."""
-
-    def stop(_: nn.Module, __: Any) -> None:
-        job.check()
-
-    handles = [module.register_forward_pre_hook(stop) for module in (network, *network.children())]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def hook_count(network: nn.Module) -> int:

@@ -9,7 +9,10 @@ from .checks import CHECKS, QUICK, Check, evidence
 from .completeness import Completeness
 from .curves import Curve, Deletion, Insertion
 from .fidelity import Infidelity, Sensitivity
+from .random_logit import RandomLogit
 from .randomisation import Randomisation, weights_hash
+from .sparseness import Sparseness
+from .spread import Spread
 
 __all__ = [
     "CHECKS",
@@ -23,8 +26,11 @@ __all__ = [
     "Evidence",
     "Infidelity",
     "Insertion",
+    "RandomLogit",
     "Randomisation",
     "Sensitivity",
+    "Sparseness",
+    "Spread",
     "evidence",
     "weights_hash",
 ]

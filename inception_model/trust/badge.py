@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from .spread import Spread
+
 
 class Evidence(abc.ABC):
     """One check of one map. The subclasses are frozen dataclasses whose fields are the numbers, as plain data."""
@@ -24,10 +26,16 @@ class Evidence(abc.ABC):
     def sentence(self) -> str:
         """What was found and what it means, with its numbers, in words."""
 
+    @property
+    def spread(self) -> Spread | None:
+        """The check's number, once per seed, where chance is involved; else None."""
+        return None
+
     def as_dict(self) -> dict[str, Any]:
-        """Name, verdict, sentence and numbers, ready for JSON."""
+        """Name, verdict, sentence and numbers, ready for JSON; where chance is involved, the spread too."""
         numbers = dataclasses.asdict(self)  # type: ignore[call-overload]
-        return {"name": self.name, "passed": self.passed, "sentence": self.sentence, "numbers": numbers}
+        said = {"name": self.name, "passed": self.passed, "sentence": self.sentence, "numbers": numbers}
+        return said if self.spread is None else {**said, "spread": self.spread.as_dict()}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..architecture.spec import HeadName, NetworkSpec
 from ..attribution import Attribution
 from ..inference.classifier import Classifier
 from ..progress import Progress, report
@@ -16,37 +17,75 @@ from .case import Case
 from .completeness import completeness
 from .curves import deletion, insertion
 from .fidelity import measure_infidelity, measure_sensitivity
-from .randomisation import randomisation
+from .random_logit import random_logit
+from .randomisation import cascade, randomisation
+from .sparseness import sparseness
+from .spread import SEEDS
 
 
 @dataclass(frozen=True)
 class Check:
     """A way to test a map. `question`: what it asks, in words; `quick`: takes a second or two on a free CPU; `ranks`:
-    asks which positions matter more than others, which a map that is the same everywhere can't answer."""
+    asks which positions matter more than others, which a map that is the same everywhere can't answer. `maps`: how many
+    maps it makes for a head of a network, `passes`: how many images it shows the network besides."""
 
     name: str
     question: str
     run: Callable[[Case], Evidence]
     quick: bool = False
     ranks: bool = True
+    maps: Callable[[NetworkSpec, HeadName], int] = lambda spec, head: 0
+    passes: int = 0
+
+    def cost(self, spec: NetworkSpec, head: HeadName, map_cost: float) -> float:
+        """In forward passes of one image, for a map that costs so many."""
+        return self.maps(spec, head) * map_cost + self.passes
 
 
 _ROWS = (
     Check(
         "completeness", "Do the values add up to the score minus the baseline's score?", completeness, True, ranks=False
     ),
-    Check("insertion", "Does the score come back fast when the important pixels are put in first?", insertion, True),
-    Check("deletion", "Does the score fall fast when the important pixels are taken away first?", deletion, True),
-    Check("randomisation", "Does the map change when the network forgets what it has learned?", randomisation),
-    Check("infidelity", "Does the map foretell how the score falls when squares are covered?", measure_infidelity),
-    Check("sensitivity", "Does the map stay the same under noise that nobody sees?", measure_sensitivity),
-)
+    Check(
+        "insertion", "Does the score come back fast when the important pixels are put in first?", insertion, True,
+        passes=44,
+    ),
+    Check(
+        "deletion", "Does the score fall fast when the important pixels are taken away first?", deletion, True,
+        passes=44,
+    ),
+    Check("sparseness", "Does the map name few places, or a little of everything?", sparseness, True),
+    Check(
+        "randomisation", "Does the map change when the network forgets what it has learned?", randomisation,
+        maps=lambda spec, head: len(SEEDS) * len(cascade(spec, head)),
+    ),
+    Check(
+        "random logit", "Does the map change when another class is asked for?", random_logit,
+        maps=lambda spec, head: min(len(SEEDS), spec.classes - 1),
+    ),
+    Check(
+        "infidelity", "Does the map foretell how the score falls when squares are covered?", measure_infidelity,
+        passes=2 * 32 * len(SEEDS),
+    ),
+    Check(
+        "sensitivity", "Does the map stay the same under noise that nobody sees?", measure_sensitivity,
+        maps=lambda spec, head: 6 * len(SEEDS),
+    ),
+)  # fmt: skip
 
 CHECKS: dict[str, Check] = {check.name: check for check in _ROWS}
 """Every check by name, the quick ones first."""
 
 QUICK: tuple[str, ...] = tuple(check.name for check in _ROWS if check.quick)
 """Names of the checks that may run without being asked for."""
+
+
+def find_check(name: str) -> Check:
+    """The check of that name; raises KeyError that lists the allowed ones."""
+    if name not in CHECKS:
+        raise KeyError(f"unknown check {name!r}; allowed: {', '.join(CHECKS)}")
+    return CHECKS[name]
+
 
 _PARTS = 1000
 """Steps of the progress per check: checks count different things, so each is given the same share."""
@@ -67,8 +106,7 @@ def evidence(
     check raises KeyError that lists the allowed ones.
     """
     for name in checks:
-        if name not in CHECKS:
-            raise KeyError(f"unknown check {name!r}; allowed: {', '.join(CHECKS)}")
+        find_check(name)
     total = len(checks) * _PARTS
     found: list[Evidence] = []
     for number, name in enumerate(checks):

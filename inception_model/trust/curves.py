@@ -23,6 +23,7 @@ from ..images.baselines import baseline
 from ..inference.targets import Target
 from .badge import Evidence
 from .case import Case, generator
+from .spread import SEEDS, Spread
 
 Direction = Literal["insertion", "deletion"]
 BASELINE: dict[Direction, str] = {"insertion": "blur", "deletion": "mean"}
@@ -83,7 +84,7 @@ class Curve(Evidence):
         side = "above" if self.direction == "insertion" else "below"
         return (
             f"{done} the pixels that the map ranks highest first leaves a mean {self.unit} of {self.auc:.3f}, "
-            f"{verdict} random places ({self.random_mean:.3f} ± {self.random_spread:.3f}; it must lie {side} "
+            f"{verdict} random places ({Spread(self.random_aucs).words('.3f')}; it must lie {side} "
             f"by more than that)."
         )
 
@@ -137,8 +138,10 @@ def _scores(case: Case, head: HeadName, target: Target, images: Tensor) -> Tenso
     return logits.softmax(1)[:, target.index] if target.minus is None else target.score(logits)
 
 
-def curve(case: Case, direction: Direction, *, steps: int = 8, rivals: int = 4, seed: int = 0) -> Curve:
+def curve(case: Case, direction: Direction, *, steps: int = 8, rivals: int = len(SEEDS), seed: int = 0) -> Curve:
     """One curve of `steps` equal steps for the map and for `rivals` random rankings, `BATCH` images at a time.
+
+    Each ranking has a seed of its own, counted from `seed`.
 
     The ends are the same for every ranking: del(0) = ins(1) = the image's score, del(1) = ins(0) = the baseline's.
     """
@@ -148,7 +151,7 @@ def curve(case: Case, direction: Direction, *, steps: int = 8, rivals: int = 4, 
     other = baseline(BASELINE[direction], x, case.classifier.preprocessing)
     shares = tuple(step / steps for step in range(steps + 1))
     heatmap = case.map()
-    rankings = torch.cat([heatmap.double()[None], random_rankings(heatmap, rivals, seed)])
+    rankings = torch.cat([heatmap.double()[None], *(random_rankings(heatmap, 1, seed + i) for i in range(rivals))])
     inner = torch.cat([masks(ranking, shares[1:-1]) for ranking in rankings])  # (rankings x inner shares, S, S)
     score, unit = score_function(case)
     ends = score(torch.cat([x, other]))
@@ -165,11 +168,11 @@ def curve(case: Case, direction: Direction, *, steps: int = 8, rivals: int = 4, 
     return kind(direction, unit, BASELINE[direction], shares, rows[0], tuple(rows[1:]))
 
 
-def insertion(case: Case, *, steps: int = 8, rivals: int = 4, seed: int = 0) -> Curve:
+def insertion(case: Case, *, steps: int = 8, rivals: int = len(SEEDS), seed: int = 0) -> Curve:
     """See `curve`: starting from the blurred image."""
     return curve(case, "insertion", steps=steps, rivals=rivals, seed=seed)
 
 
-def deletion(case: Case, *, steps: int = 8, rivals: int = 4, seed: int = 0) -> Curve:
+def deletion(case: Case, *, steps: int = 8, rivals: int = len(SEEDS), seed: int = 0) -> Curve:
     """See `curve`: ending at the mean colour."""
     return curve(case, "deletion", steps=steps, rivals=rivals, seed=seed)

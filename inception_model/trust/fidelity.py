@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from ..attribution import METHODS
 from ..attribution.captum_metrics import SLOPES, covering_squares, infidelity, sensitivity, uniform_noise
 from .badge import Evidence
 from .case import Case
+from .spread import SEEDS, Spread
 
 SQUARE = 4
 """The covering square's side is the image's divided by this."""
@@ -20,13 +22,28 @@ SQUARE = 4
 @dataclass(frozen=True)
 class Infidelity(Evidence):
     """How far the map's prediction of the score is from the truth when random squares are covered, in logits squared,
-    at the map's best scale. `uniform`: the same for a map that is 1 everywhere."""
+    at the map's best scale. `values`: one per seed of the squares; `uniforms`: the same for a map that is 1 everywhere.
+    """
 
     name: ClassVar[str] = "infidelity"
-    value: float
-    uniform: float
+    values: tuple[float, ...]
+    uniforms: tuple[float, ...]
     samples: int
     square: int
+
+    @property
+    def spread(self) -> Spread:
+        return Spread(self.values)
+
+    @property
+    def value(self) -> float:
+        """Mean over the seeds."""
+        return self.spread.mean
+
+    @property
+    def uniform(self) -> float:
+        """Mean over the seeds, of the map that is 1 everywhere."""
+        return Spread(self.uniforms).mean
 
     @property
     def passed(self) -> bool:
@@ -37,21 +54,31 @@ class Infidelity(Evidence):
         verdict = "better than" if self.passed else "no better than"
         return (
             f"Asked how much the score falls when one of {self.samples} squares of {self.square} pixels is covered, "
-            f"the map is off by {self.value:.3g} logits squared on average, {verdict} a map that is the same "
-            f"everywhere ({self.uniform:.3g})."
+            f"the map is off by {self.spread.words('.3g')} logits squared on average, {verdict} a map that is the same "
+            f"everywhere ({Spread(self.uniforms).words('.3g')})."
         )
 
 
 @dataclass(frozen=True)
 class Sensitivity(Evidence):
-    """The largest change of the map, as a share of its norm, under noise of `levels` grey levels of 255."""
+    """The largest change of the map, as a share of its norm, under noise of `levels` grey levels of 255. `values`: one
+    per seed of the noise, each the largest of `samples` changes."""
 
     name: ClassVar[str] = "sensitivity"
     label: str
-    value: float
+    values: tuple[float, ...]
     samples: int
     levels: float
     threshold: float
+
+    @property
+    def spread(self) -> Spread:
+        return Spread(self.values)
+
+    @property
+    def value(self) -> float:
+        """Mean over the seeds."""
+        return self.spread.mean
 
     @property
     def passed(self) -> bool:
@@ -62,7 +89,7 @@ class Sensitivity(Evidence):
         verdict = "steady enough" if self.passed else "too much to rely on single pixels"
         return (
             f"Noise of at most {self.levels:g} grey level, which nobody sees, changes the {self.label} map by up to "
-            f"{self.value:.0%} of its norm in {self.samples} trials: {verdict} "
+            f"{self.spread.words('.0%')} of its norm in {self.samples} trials: {verdict} "
             f"(below {self.threshold:.0%} is asked for)."
         )
 
@@ -73,15 +100,16 @@ def map_for_infidelity(case: Case) -> Tensor:
     return (values if values.shape == case.x.shape[1:] else case.map().expand(3, -1, -1))[None].to(case.x.device)
 
 
-def measure_infidelity(case: Case, *, samples: int = 32, seed: int = 0) -> Infidelity:
-    """Covers one square at a time with what the map was compared with: its baseline, else the mean colour.
+def measure_infidelity(case: Case, *, samples: int = 32, seeds: Sequence[int] = SEEDS) -> Infidelity:
+    """Covers one square at a time with what the map was compared with: its baseline, else the mean colour; `samples`
+    squares per seed.
 
     The map and its rival that is 1 everywhere see the same squares.
     """
     known, x = case.attribution, case.x.to(case.classifier.device, torch.float32)
     side = x.shape[-1] // SQUARE
     covers = torch.zeros_like(x) if known.baselines is None else known.baselines.mean(0, keepdim=True)
-    done, total = 0, 2 * samples
+    done, total = 0, 2 * samples * len(seeds)
 
     def score(images: Tensor) -> Tensor:
         nonlocal done
@@ -91,29 +119,32 @@ def measure_infidelity(case: Case, *, samples: int = 32, seed: int = 0) -> Infid
         return known.target.score(logits.float())
 
     slopes = known.method in SLOPES
-    found = [
-        infidelity(score, x, values, covering_squares(covers, side, seed, slopes=slope), samples)
+    found, even = (
+        tuple(
+            infidelity(score, x, values, covering_squares(covers, side, seed, slopes=slope), samples) for seed in seeds
+        )
         for values, slope in ((map_for_infidelity(case).to(x), slopes), (torch.ones_like(x), False))
-    ]
+    )
     case.report(total, total)
-    return Infidelity(found[0], found[1], samples, side)
+    return Infidelity(found, even, samples, side)
 
 
 def measure_sensitivity(
-    case: Case, *, samples: int = 5, levels: float = 1.0, seed: int = 0, threshold: float = 0.5
+    case: Case, *, samples: int = 5, levels: float = 1.0, seeds: Sequence[int] = SEEDS, threshold: float = 0.5
 ) -> Sensitivity:
-    """Makes the map of `samples` noisy copies of the image again; `levels`: the noise's bound in grey levels of 255."""
+    """Makes the map of `samples` noisy copies of the image again, per seed; `levels`: the noise's bound in grey levels
+    of 255."""
     white = torch.full((1, 3, 1, 1), levels / 255)
     pixels = case.classifier.preprocessing
     radius = (pixels.normalise(white) - pixels.normalise(torch.zeros_like(white))).abs()
-    done = 0
+    done, total = 0, (samples + 1) * len(seeds)
 
     def explained(image: Tensor) -> Tensor:
         nonlocal done
-        case.report(done, samples + 1)
+        case.report(done, total)
         done += 1
         return case.again(image).values[None]
 
-    found = sensitivity(explained, case.x.float(), uniform_noise(radius, seed), samples)
-    case.report(samples + 1, samples + 1)
+    found = tuple(sensitivity(explained, case.x.float(), uniform_noise(radius, seed), samples) for seed in seeds)
+    case.report(total, total)
     return Sensitivity(METHODS[case.attribution.method].label, found, samples, levels, threshold)

@@ -22,6 +22,7 @@ from ..architecture.spec import HeadName, NetworkSpec
 from ..attribution import METHODS
 from .badge import Evidence
 from .case import Case, generator
+from .spread import SEEDS, Spread, spread_of
 
 STEM = ("conv2", "conv2_reduce", "conv1")
 
@@ -31,10 +32,6 @@ random network each: gradient 0.19 to 0.31, SmoothGrad 0.19 to 0.25, input x gra
 0.88 to 0.93, deconvolution 0.79 to 0.88; GradCAM at 5b with five random networks at most 0.18. Methods that multiply
 by the image's difference from a baseline keep some of the image: integrated gradients (0.24 to 0.59) and DeepLift
 (0.23 to 0.58) pass on three of the five photos, guided GradCAM (0.16 to 0.89) on two."""
-
-FEW = 1000
-"""A map with fewer positions is compared with five random networks instead of one: the 49 positions of a 7x7 map can
-agree with a single one by accident, or be its negative."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,14 @@ class Randomisation(Evidence):
     def similarity(self) -> float | None:
         """How alike the maps stay along the whole cascade: the larger of the mean signed and mean absolute
         correlations; None where every remade map is empty."""
-        means = [_mean(sum(rows, ())) for rows in (self.signed, self.absolute)]
-        return max((found for found in means if found is not None), default=None)
+        return None if self.spread is None else self.spread.mean
+
+    @property
+    def spread(self) -> Spread | None:
+        """The similarity with every seed's random network: mean over the cascade, of the signed or of the absolute
+        correlations, whichever are larger over all seeds."""
+        kinds = [spread_of([_mean(row) for row in rows]) for rows in (self.signed, self.absolute)]
+        return max((kind for kind in kinds if kind is not None), key=lambda kind: kind.mean, default=None)
 
     @property
     def passed(self) -> bool | None:
@@ -71,11 +74,11 @@ class Randomisation(Evidence):
 
     @property
     def sentence(self) -> str:
-        if self.similarity is None:
+        if self.spread is None:
             return "No verdict: with random weights every remade map is empty, so there is nothing to compare with."
         found = (
             f"With random weights from the {self.parts[0]} down to the {self.parts[-1]}, part by part, the map stays "
-            f"alike with a mean rank correlation of {self.similarity:.2f}"
+            f"alike with a mean rank correlation of {self.spread.words()}"
         )
         if self.passed:
             return f"{found} (below {self.threshold:.2f}): it depends on what the network has learned."
@@ -137,13 +140,12 @@ def _centred_ranks(values: Tensor) -> Tensor:
     return ranks[place] - (len(values) + 1) / 2
 
 
-def randomisation(case: Case, *, seeds: Sequence[int] = (), threshold: float = THRESHOLD) -> Randomisation:
-    """Remakes the map at every depth of the cascade, once per seed (default: see FEW); the target stays what it was.
+def randomisation(case: Case, *, seeds: Sequence[int] = SEEDS, threshold: float = THRESHOLD) -> Randomisation:
+    """Remakes the map at every depth of the cascade, once per seed; the target stays what it was.
 
     The classifier's own network is never written to, and its hash before and after proves it (RuntimeError).
     """
     network, original = case.classifier.network, case.attribution.heatmap
-    seeds = seeds or range(5 if original.numel() < FEW else 1)
     before = weights_hash(network)
     steps = cascade(network.spec, case.attribution.head)
     signed: list[tuple[float | None, ...]] = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -283,6 +284,25 @@ def test_a_twin_shares_weights_but_no_hooks() -> None:
         twin(noise_images(1))
     handle.remove()
     assert calls == ["twin"]
+
+
+class Changing(OrderedDict[int, object]):
+    """Hooks that another thread adds and removes whenever somebody walks through them."""
+
+    def __iter__(self) -> Iterator[int]:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    items = values = keys = __iter__  # type: ignore[assignment]
+    __reduce_ex__ = __iter__  # type: ignore[assignment]
+
+
+def test_a_twin_can_be_made_while_others_hook_the_network() -> None:
+    network = randomised(GoogLeNet(tiny()))
+    network.block("4a")._forward_hooks = Changing()  # type: ignore[assignment]
+    network.block("4b").register_forward_pre_hook(lambda *_: None)
+    twin = weight_sharing_twin(network)
+    assert not twin.block("4b")._forward_pre_hooks
+    assert twin.block("4a")._forward_hooks is not network.block("4a")._forward_hooks
 
 
 def test_modules_concatenate_their_branches_in_the_papers_order(relative: Relative) -> None:

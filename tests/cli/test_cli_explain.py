@@ -102,3 +102,21 @@ def test_help_lists_every_method_with_its_options(capsys: pytest.CaptureFixture[
     for method in METHODS.values():
         assert f"  {method.name}  (about" in text
         assert all(f"{option.name}={option.default}" in text for option in method.options)
+
+
+def test_checks_are_run_on_request_with_their_cost_and_spread(
+    cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["explain", str(cat), "--method", "gradcam", "--out", str(tmp_path), "--device", "cpu"]
+    asked = [*command, "--check", "random logit", "--check", "sparseness"]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    assert "as long as about" in said
+    assert "over 5 seeds" in said
+    assert "Trust: passes 1 of 1 checks." in said
+    assert main([*asked, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [found["name"] for found in answer["trust"]["evidence"]] == ["random logit", "sparseness"]
+    assert len(answer["trust"]["evidence"][0]["spread"]["values"]) == 5
+    assert main([*command, "--check", "vibes"]) != 0
+    assert "allowed: completeness" in capsys.readouterr().err

@@ -204,3 +204,22 @@ def test_urls_carry_the_bytes() -> None:
     assert Image.open(io.BytesIO(encoding.png_bytes(image))).getpixel((0, 0)) == (0x12, 0x34, 0x56)
     assert Image.open(io.BytesIO(encoding.jpeg_bytes(image))).size == (4, 3)
     assert encoding.data_url(b"\x00\x01", "image/png") == "data:image/png;base64,AAE="
+
+
+@pytest.mark.parametrize("side", [640, 380, 96])
+@pytest.mark.parametrize("long", [1, 2, 97, 427, 430, 2048])
+@pytest.mark.parametrize("short", [1, 2, 5])
+def test_photos_of_any_proportions_are_drawn(short: int, long: int, side: int) -> None:
+    heatmap = np.ones((7, 7), np.float32)
+    for size in ((short, long), (long, short)):
+        photo, preprocessing = Image.new("RGB", size, "black"), Preprocessing()
+        small = overlay.fitted(photo, side)
+        drawn = overlay.map_on_photo(photo, heatmap, preprocessing, scale=1, alpha=1, side=side)
+        assert drawn.size == small.size
+        red = overlay.overlay_on_photo(small, heatmap, preprocessing.view(small.size), kind="signed", scale=1, alpha=1)
+        assert (np.asarray(red)[..., 0] > np.asarray(red)[..., 2]).any()  # the map is seen, be it on one pixel
+        overlay.draw_contour(small, np.eye(7), 0.5, preprocessing.view(small.size))
+        grid = overlay.Grid.stretched(7, 224)
+        for dashed in (False, True):
+            cell = overlay.unit_on_photo(preprocessing, small.size, grid, 6, 6)
+            overlay.draw_box(small, cell, dashed=dashed)

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import html
+import io
 import json
 import math
 import re
 import threading
+from importlib import metadata
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
+from inception_model import trust
 from inception_model.analysis.ablation import Ablation, ablate
 from inception_model.analysis.conductance import credit_ledger, exact_split
 from inception_model.analysis.probes import Probe, Probes
 from inception_model.architecture.spec import UNITS
 from inception_model.attribution import AttributionError, explain
 from inception_model.cost.report import compute_report
+from inception_model.drawing.overlay import fitted
 from inception_model.images.baselines import baseline
-from inception_model.images.decode import Photo
+from inception_model.images.decode import Photo, read_photo
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target, TargetError
 from inception_model.inference.trace import capture
 from inception_model.progress import Cancelled
 from inception_model.report import Findings, Settings, collect, manifest, render, words
+from inception_model.report.page import SIDES
 from inception_model.training.evaluation import HeadAccuracy
 from tests.compare import assert_close
-from tests.report.pages import QUICK
+from tests.report.pages import QUICK, pictures
 
 
 def test_heads_time_line_and_costs_are_the_network_s_own(small: Classifier, photo: Photo, findings: Findings) -> None:
@@ -77,7 +84,7 @@ def test_ledger_maps_and_sweep_are_the_library_s(small: Classifier, photo: Photo
         assert torch.equal(torch.from_numpy(values), wanted.heatmap)
         assert found["completeness_error"] == wanted.completeness_error
         assert_close(found["score"], float(trace.heads.main[0, 3] - trace.heads.main[0, 1]), scale=size)
-        assert [piece["name"] for piece in found["trust"]["evidence"]] == ["completeness", "insertion", "deletion"]
+        assert [piece["name"] for piece in found["trust"]["evidence"]] == list(trust.QUICK)
 
     assert list(facts["ablation"]["heads"]) == ["aux2", "main"]
     off = ablate(small, trace, Ablation.parse(["4c:5x5"], small.checkpoint.spec))
@@ -115,6 +122,23 @@ def test_a_report_without_maps_or_about_an_auxiliary_head(small: Classifier, pho
     assert "What speaks for" not in page
     assert "their mean over the blurred photo" in page
     assert "--fill mean-blur --checkpoint 'my net.pth' --device cpu" in manifest(found, photo)["command"]
+
+
+@pytest.mark.parametrize("size", [(1, 2000), (2000, 1), (1, 1), (3, 1400), (9000, 9)])
+def test_a_report_about_a_photo_as_thin_as_a_thread(small: Classifier, size: tuple[int, int]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (0, 200, 0)).save(buffer, "PNG")
+    thin = read_photo(buffer.getvalue(), "thin.png")
+    found = collect(small, thin, QUICK)
+    drawn = pictures(render(found, thin))
+    assert drawn[0].size == fitted(thin.image, SIDES["photo"]).size
+    assert (found.facts["image"]["width"], found.facts["image"]["height"]) == thin.size
+
+
+def test_the_manifest_names_what_computed_it(findings: Findings) -> None:
+    versions = findings.facts["versions"]
+    for package in ("torch", "torchvision", "captum", "numpy", "pillow", "scikit-image"):
+        assert versions[package] == metadata.version(package)
 
 
 def test_probes_are_read_where_there_are_some(small: Classifier, photo: Photo) -> None:
@@ -192,3 +216,18 @@ def test_what_a_head_needs_most_lies_in_front_of_it(findings: Findings) -> None:
     assert "aux2 needs" in sentence
     assert "5b" not in sentence
     assert "99" not in sentence
+
+
+def test_the_report_says_what_the_asked_for_checks_found(small: Classifier, photo: Photo) -> None:
+    chosen = ("random logit", "sparseness")
+    asked = dataclasses.replace(QUICK, target="3", methods=("gradcam",), options=(), checks=chosen)
+    found = collect(small, photo, asked)
+    random, sparse = found.facts["maps"][0]["trust"]["evidence"]
+    assert (random["name"], sparse["name"]) == ("random logit", "sparseness")
+    assert "over 5 seeds" in random["sentence"]
+    page = html.unescape(render(found, photo))
+    assert random["sentence"] in page
+    assert sparse["sentence"] in page
+    assert "--check 'random logit' --check sparseness" in manifest(found, photo)["command"]
+    with pytest.raises(KeyError, match="unknown check 'vibes'; allowed: completeness"):
+        collect(small, photo, dataclasses.replace(asked, checks=("vibes",)))

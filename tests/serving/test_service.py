@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -218,50 +219,85 @@ def test_leaving_stops_what_runs_and_what_waits(tiny_classifier: Classifier) -> 
     assert sorted(said) == ["nobody waits for this result any more", "the service was closed"]
 
 
-def test_low_priority_work_waits_for_the_rest(tiny_classifier: Classifier) -> None:
-    service, order, busy, release = InferenceService(tiny_classifier), list[str](), threading.Event(), threading.Event()
+def start(service: InferenceService, work: Callable[[Classifier], object], **options: bool) -> threading.Thread:
+    """The work in a thread of its own; whatever stops it is its caller's business."""
 
-    def urgent(twin: Classifier) -> None:
-        busy.set()
-        release.wait(20)
-        order.append("urgent")
+    def ask() -> None:
+        with contextlib.suppress(Cancelled):
+            service.run(work, **options)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    return thread
+
+
+def test_low_priority_work_pauses_between_batches_while_other_work_runs(tiny_classifier: Classifier) -> None:
+    service, started, stop, passes = InferenceService(tiny_classifier, twins=1), threading.Event(), False, 0
 
     def patient(twin: Classifier) -> None:
-        twin.network(torch.zeros(1, 3, 224, 224))
-        order.append("low_priority")
+        nonlocal passes
+        while not stop:
+            twin.network(torch.zeros(1, 3, 224, 224))
+            passes += 1
+            started.set()
 
-    threads = [
-        threading.Thread(target=service.run, args=(urgent,)),
-        threading.Thread(target=service.run, args=(patient,), kwargs={"low_priority": True}),
-    ]
-    threads[0].start()
-    assert busy.wait(20)
-    threads[1].start()
-    wait_until(lambda: service.load == (2, 0))
-    threads[1].join(0.3)
-    assert order == []
+    def urgent(twin: Classifier) -> int:
+        before = passes
+        for _ in range(5):
+            twin.network(torch.zeros(1, 3, 224, 224))
+        return passes - before
+
+    thread = start(service, patient, low_priority=True)
+    assert started.wait(20)
+    # The pass that it was in may end; the next one does not begin. The only twin is lent to the other work at once.
+    assert service.run(urgent, timeout=20) <= 1
+    done = passes
+    wait_until(lambda: passes > done)
+    stop = True
+    thread.join(20)
+    assert not thread.is_alive()
+    service.close()
+
+
+@pytest.mark.parametrize(("twins", "at_once"), [(1, 1), (2, 1), (3, 2)])
+def test_low_priority_work_leaves_a_twin_to_the_rest(tiny_classifier: Classifier, twins: int, at_once: int) -> None:
+    service, release = InferenceService(tiny_classifier, twins=twins, queue=4), threading.Event()
+    threads = [start(service, lambda _: release.wait(20), low_priority=True) for _ in range(4)]
+    wait_until(lambda: service.load == (at_once, 4 - at_once))
+    # None of them gives way by itself here, and still the other work is done at once.
+    assert service.run(lambda _: "at once", timeout=20) == "at once"
+    assert service.load == (at_once, 4 - at_once)
     release.set()
     for thread in threads:
         thread.join(20)
-    assert order == ["urgent", "low_priority"]
+    service.close()
+
+
+def test_low_priority_work_that_waits_takes_no_place_from_the_rest(tiny_classifier: Classifier) -> None:
+    service, release = InferenceService(tiny_classifier, twins=1, queue=1), threading.Event()
+    threads = [start(service, lambda _: release.wait(20), low_priority=True)]
+    wait_until(lambda: service.load == (1, 0))
+    threads.append(start(service, lambda _: None, low_priority=True))
+    wait_until(lambda: service.load == (1, 1))
+    with pytest.raises(BusyError, match="all 1 places"):
+        service.run(lambda _: None, low_priority=True)
+    threads.append(start(service, lambda _: release.wait(20)))
+    wait_until(lambda: service.load == (2, 1))
+    threads.append(start(service, lambda _: None))
+    wait_until(lambda: service.load == (2, 2))
+    release.set()
+    for thread in threads:
+        thread.join(20)
     service.close()
 
 
 def test_urgent_work_is_taken_first(tiny_classifier: Classifier) -> None:
     service, order, release = InferenceService(tiny_classifier, twins=1), list[str](), threading.Event()
-    holder = threading.Thread(target=service.run, args=(lambda _: release.wait(20),))
-    holder.start()
+    threads = [start(service, lambda _: release.wait(20))]
     wait_until(lambda: service.load == (1, 0))
-    threads = [holder]
     for waiting, low_priority in enumerate((True, False), 1):
-        threads.append(
-            threading.Thread(
-                target=service.run,
-                args=(lambda _, name="low_priority" if low_priority else "urgent": order.append(name),),
-                kwargs={"low_priority": low_priority},
-            )
-        )
-        threads[-1].start()
+        name = "low_priority" if low_priority else "urgent"
+        threads.append(start(service, lambda _, name=name: order.append(name), low_priority=low_priority))
         wait_until(lambda waiting=waiting: service.load == (1, waiting))
     release.set()
     for thread in threads:
@@ -270,17 +306,72 @@ def test_urgent_work_is_taken_first(tiny_classifier: Classifier) -> None:
     service.close()
 
 
+def test_a_look_goes_before_low_priority_work(service: InferenceService, cat: Photo) -> None:
+    inside, release, order = threading.Event(), threading.Event(), list[str]()
+
+    def hold(*_: object) -> None:
+        inside.set()
+        assert release.wait(20)
+        order.append("look")
+
+    with service.classifier.network.block("3a").register_forward_pre_hook(hold):
+        looking = threading.Thread(target=service.look, args=(cat,))
+        looking.start()
+        assert inside.wait(20)
+        low = start(service, lambda _: order.append("low_priority"), low_priority=True)
+        wait_until(lambda: service.load == (0, 1))
+        release.set()
+        looking.join(20)
+        low.join(20)
+    assert order == ["look", "low_priority"]
+
+
+def test_twins_inherit_no_hook_of_a_look_that_goes_on(service: InferenceService, cat: Photo) -> None:
+    inside, release = threading.Event(), threading.Event()
+
+    def hold(*_: object) -> None:
+        inside.set()
+        assert release.wait(20)
+
+    def count(classifier: Classifier) -> int:
+        return hook_count(classifier.network) - 1 - len(list(classifier.network.children()))  # the service's own
+
+    with service.classifier.network.block("4a").register_forward_pre_hook(hold):
+        looking = threading.Thread(target=service.look, args=(cat,))
+        looking.start()
+        assert inside.wait(20)
+        assert hook_count(service.classifier.network) > 60
+        try:
+            assert service.run(count, timeout=20) == 0
+            assert service.run(lambda twin: hook_count(twin.twin().network), timeout=20) == 0
+        finally:
+            release.set()
+            looking.join(20)
+
+
+@pytest.mark.parametrize("what", ["remember", "run"])
+def test_work_may_not_wait_for_other_work(service: InferenceService, what: str) -> None:
+    def ask(_: Classifier) -> object:
+        return service.remember("key", lambda: 1) if what == "remember" else service.run(lambda _: 1)
+
+    for low_priority in (False, True):
+        with pytest.raises(RuntimeError, match=f"{what} was called by work that already runs on a worker"):
+            service.run(ask, low_priority=low_priority, timeout=20)
+    assert service.recall("key") is None
+    assert service.remember("key", lambda: service.run(lambda _: 1)) == 1
+
+
 def test_looks_are_remembered_by_the_photos_hash(service: InferenceService, cat: Photo) -> None:
     assert service.look(cat) is service.look(Photo(cat.image, cat.sha256, "another name"))
     assert service.look(cat).trace.heads.main.shape == (1, 7)
 
 
 def test_cache_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
-    cache, calls, barrier = LRUCache(2), list[str](), threading.Barrier(6)
+    cache, calls, barrier, waiting = LRUCache(2), list[str](), threading.Barrier(6), threading.Event()
 
     def slow() -> str:
         calls.append("computed")
-        time.sleep(0.05)
+        assert waiting.wait(20)
         return "answer"
 
     def ask() -> None:
@@ -290,6 +381,8 @@ def test_cache_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
         thread.start()
+    wait_until(lambda: "key" in cache._busy and cache._busy["key"].threads == 6)
+    waiting.set()
     for thread in threads:
         thread.join()
     assert calls == ["computed"]
@@ -300,8 +393,45 @@ def test_cache_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
     assert len(calls) == 2
 
 
-def test_cache_does_not_remember_failures() -> None:
+def test_cache_remembers_no_failures_and_keeps_no_lock_of_them() -> None:
     cache = LRUCache(2)
-    with pytest.raises(ZeroDivisionError):
-        cache.get("key", lambda: 1 // 0)
-    assert cache.get("key", lambda: 1) == 1
+    for key in range(50):
+        with pytest.raises(ZeroDivisionError):
+            cache.get(key, lambda: 1 // 0)
+    assert not cache._busy
+    assert cache.get(0, lambda: 1) == 1
+    assert not cache._busy
+
+
+def test_cache_lets_those_who_waited_for_a_failure_try_one_at_a_time() -> None:
+    cache, tries, entered, fail = LRUCache(2), list[int](), threading.Event(), threading.Event()
+    inside, most = 0, 0
+
+    def compute() -> int:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        tries.append(1)
+        entered.set()
+        try:
+            assert fail.wait(20)
+            if len(tries) < 3:
+                raise ZeroDivisionError
+            return len(tries)
+        finally:
+            inside -= 1
+
+    def ask() -> None:
+        with contextlib.suppress(ZeroDivisionError):
+            cache.get("key", compute)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert entered.wait(20)
+    wait_until(lambda: cache._busy["key"].threads == 4)
+    fail.set()
+    for thread in threads:
+        thread.join(20)
+    assert (cache.peek("key"), len(tries), most) == (3, 3, 1)
+    assert not cache._busy

@@ -80,10 +80,10 @@ def test_the_badge_counts_in_words(tiny_classifier: Classifier, x: Tensor) -> No
     assert Badge((deeplift, failed)).state == "fails completeness"
     assert Badge((deeplift, failed)).words == failed.sentence
     assert Badge((deeplift,)).words == ""
-    assert set(QUICK) == {"completeness", "insertion", "deletion"}
+    assert set(QUICK) == {"completeness", "insertion", "deletion", "sparseness"}
 
 
 def test_an_unknown_check_lists_the_known_ones(tiny_classifier: Classifier, x: Tensor) -> None:
     known = explain(tiny_classifier, x, "saliency", "aux1")
-    with pytest.raises(KeyError, match="completeness, insertion, deletion, randomisation, infidelity, sensitivity"):
+    with pytest.raises(KeyError, match=", ".join(CHECKS)):
         evidence(tiny_classifier, x, known, ["vibes"])

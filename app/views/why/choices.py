@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.jobs.attribution import Question, ask, baseline_picture, target_of, words_of
-from app.state import network, options, session
+from app.jobs.attribution import Question, ask, baseline_picture, cost_words, target_of, words_of
+from app.state import network, options
 from app.state.options import WHOLE, Option
 from app.state.panel import Panel
 from app.templates import as_text, render
@@ -56,13 +56,6 @@ def show(panel: Panel) -> Question | None:
 def method_label(name: str) -> str:
     """A method in words."""
     return METHODS[name].label
-
-
-def cost_words(panel: Panel, passes: float) -> str:
-    """What so many forward passes of one image mean here: judged by the last map, for a first look is slow."""
-    seconds = passes * min(panel.look().seconds, session.option(options.WHY_SECONDS))
-    time = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    return f"As long as {passes:.0f} forward passes, here about {time}."
 
 
 def _head() -> HeadName:

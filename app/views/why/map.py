@@ -9,7 +9,7 @@ import streamlit as st
 from app import theme
 from app.figures import attribution_map, trust_badge
 from app.jobs import background
-from app.jobs.attribution import QUICK_COST, Question, ask, attribution_job, words_of
+from app.jobs.attribution import QUICK_COST, Question, ask, attribution_job, cost_words, words_of
 from app.state import network, options, session
 from app.state.panel import Panel, Panels
 from app.templates import render
@@ -177,7 +177,7 @@ def _compare(panel: Panel, questions: list[Question], shared: bool) -> None:
     jobs = [attribution_job(panel, question) for question in questions]
     cost = sum(question.cost for question in questions if panel.recall(question.key) is None)
     quick = cost <= 2 * QUICK_COST * len(options.WHY_METHODS.default)
-    ask_first = "" if quick else f"Compare. {choices.cost_words(panel, cost)}"
+    ask_first = "" if quick else f"Compare. {cost_words(panel, cost)}"
     known = progress.answers(panel, "why-gallery", jobs, "Maps side by side", ask=ask_first)
     ends = session.option(options.WHY_ENDS)
     scales = {key: attribution_map.scale_of(cast(Attribution, found), ends) for key, found in known.items()}

@@ -5,7 +5,7 @@ import streamlit as st
 from app import theme
 from app.figures import network_line
 from app.state.panel import panels
-from app.views.why import choices, ledger_panel, map, sweep_panel
+from app.views.why import choices, ledger_panel, map, patching_panel, sweep_panel
 from app.widgets import filmstrip, halves, report_button
 
 filmstrip.strip("why-film")
@@ -24,6 +24,7 @@ else:
         theme.heading(*map.title_and_sentence(shown, question))
     with right:
         map.show(shown, question)
+    patching_panel.show(shown, question.head, question.target)
     halves.alone(shown)
     map.gallery(first, question)
     ledger_panel.show(first, question)
