@@ -2,8 +2,8 @@
 
 Every removed pixel is the weighted mean of its eight neighbours, removed ones included: 1/6 for those beside it, 1/12
 for the diagonal ones, rescaled at the image's border where some are missing. This is one sparse linear system per
-image, symmetric and positive definite as written here. It is solved by conjugate
-gradients with a multigrid cycle as preconditioner; direct solvers take a few hundred milliseconds for each image.
+image, symmetric and positive definite as written here. It is solved by conjugate gradients with a multigrid cycle as
+preconditioner, in about a tenth of a direct solver's time.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def impute(x: Tensor, kept: Tensor, tolerance: float = TOLERANCE) -> Tensor:
     """
     # A processor works on one image at a time, which stays in its cache: half the time of a batch.
     size = 1 if x.device.type == "cpu" else len(x)
-    return torch.cat([_solve(*pair, tolerance) for pair in zip(x.split(size), kept.split(size), strict=True)])
+    return torch.cat(
+        [_solve(*pair, tolerance) for pair in zip(torch.split(x, size), torch.split(kept, size), strict=True)]
+    )
 
 
 def _solve(x: Tensor, kept: Tensor, tolerance: float) -> Tensor:

@@ -115,7 +115,7 @@ def measure(heatmap: Tensor, subject: Subject, score: Score, protocol: Protocol,
     scores, same = score(images)
     inner, removed = len(protocol.shares[1:-1]), len(protocol.removed)
     sizes = [inner, inner, removed, removed, 1]
-    parts = list(zip(scores.split(sizes), same.split(sizes), strict=True))
+    parts = list(zip(torch.split(scores, sizes), torch.split(same, sizes), strict=True))
     return [
         _mark([(p[:, head], s[:, head]) for p, s in parts], subject, head, protocol) for head in range(len(same[0]))
     ]

@@ -177,7 +177,8 @@ def _record(raw: Mapping[str, Any]) -> ImageRecord:
     def mark(values: Mapping[str, Any] | None) -> Mark | None:
         if values is None:
             return None
-        return Mark(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return Mark(**plain)
 
     marks = {row: {head: mark(found) for head, found in heads.items()} for row, heads in raw["marks"].items()}
     return ImageRecord(**{**raw, "marks": marks})

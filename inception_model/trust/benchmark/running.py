@@ -162,17 +162,16 @@ def _record(
     started = time.perf_counter()
     side, seed = x.shape[-1], chosen.protocol.seed + 1_000_003 * index  # images apart, whatever was measured before
     targets = {head: maps.targets[head][place] for head in chosen.heads}
-    others = [baseline(BASELINE[name], x[None], classifier.preprocessing)[0] for name in ("insertion", "deletion")]
-    ends = torch.stack([x, *others])
+    blur, grey = (baseline(BASELINE[kind], x[None], classifier.preprocessing)[0] for kind in ("insertion", "deletion"))
     marks: dict[str, dict[str, Mark | None]] = {}
     everywhere = scorer(classifier, targets, batch)
-    whole, blurred, mean = everywhere(ends)[0]
+    whole, blurred, mean = everywhere(torch.stack([x, blur, grey]))[0]
     for rival in RIVALS.values():  # the same images for every head: one pass answers for all
-        subject = Subject(x, *others, whole, blurred, mean)
+        subject = Subject(x, blur, grey, whole, blurred, mean)
         found = measure(rival.heatmap(side, seed), subject, everywhere, chosen.protocol, seed)
         marks[rival.name] = dict(zip(chosen.heads, found, strict=True))
     for column, head in enumerate(chosen.heads):
-        subject = Subject(x, *others, *(score[column : column + 1] for score in (whole, blurred, mean)))
+        subject = Subject(x, blur, grey, *(end[column : column + 1] for end in (whole, blurred, mean)))
         score = scorer(classifier, {head: targets[head]}, batch)
         for method in chosen.methods:
             heatmap = maps.found[method, head][place]
@@ -180,7 +179,9 @@ def _record(
             large = enlarged(heatmap[None], side)[0]
             mark = None if empty else measure(large, subject, score, chosen.protocol, seed)[0]
             marks.setdefault(method, {})[head] = mark
-    seconds = {method: {head: round(maps.seconds[method, head], 4) for head in targets} for method in chosen.methods}
+    seconds = {
+        method: {str(head): round(maps.seconds[method, head], 4) for head in targets} for method in chosen.methods
+    }
     spent = round(time.perf_counter() - started, 3)
     return ImageRecord(index, name, {str(head): target for head, target in targets.items()}, marks, seconds, spent)
 
@@ -199,7 +200,7 @@ def scorer(classifier: Classifier, targets: dict[HeadName, int], batch: int) -> 
     def score(images: Tensor) -> tuple[Tensor, Tensor]:
         scores: list[Tensor] = []
         same: list[Tensor] = []
-        for part in images.split(batch):
+        for part in torch.split(images, batch):
             by_head = list(zip(logits_of(part), targets.values(), strict=True))
             scores.append(torch.stack([logits.softmax(1)[:, target] for logits, target in by_head], 1))
             same.append(torch.stack([logits.argmax(1) == target for logits, target in by_head], 1))
