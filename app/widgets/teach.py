@@ -176,6 +176,11 @@ LESSONS: dict[str, Lesson] = {
         "1000 classes and other photos, so not to be compared directly.",
         "Paper, section 7 and Table 3",
     ),
+    "benchmark": Lesson(
+        "Covering pixels makes pictures unlike any photo, which alone lowers scores; ROAD fills the gaps from their "
+        "surroundings instead, and random maps show how much of the fall is due to that.",
+        "Petsiuk et al. 2018 and Rong et al. 2022",
+    ),
     "model-card": Lesson(
         "Data and recipe decide as much as the drawing: the paper's weights are averages over training by "
         "asynchronous SGD, momentum 0.9, learning rate 4% lower every 8 epochs.",
