@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import linalg
 
 from inception_model.trust.benchmark import imputation
 from inception_model.trust.benchmark.imputation import impute, noisy
@@ -46,7 +45,7 @@ def solved_densely(x: np.ndarray, kept: np.ndarray) -> np.ndarray:
             else:
                 right[number] += weight * x[:, other[0], other[1]]
     found = x.copy()
-    found[:, ~kept] = linalg.solve(matrix, right).T
+    found[:, ~kept] = np.linalg.solve(matrix, right).T
     return found
 
 
