@@ -177,8 +177,8 @@ LESSONS: dict[str, Lesson] = {
         "Paper, section 7 and Table 3",
     ),
     "benchmark": Lesson(
-        "Covering pixels makes pictures unlike any photo, which alone lowers scores; ROAD fills the gaps from their "
-        "surroundings instead, and random maps show how much of the fall is due to that.",
+        "Covered pixels make pictures unlike any photo, which alone lowers scores; ROAD fills gaps from their "
+        "surroundings, and random maps show what is left of that.",
         "Petsiuk et al. 2018 and Rong et al. 2022",
     ),
     "model-card": Lesson(
