@@ -61,6 +61,9 @@ def test_the_words_name_who_is_better_than_nothing_and_what_was_left_out(table: 
     assert "insertion: none; deletion: none" in in_words(table, "aux1")
     assert "over 12 images" in in_words(table, "main")
     assert "10%, 50% of the pixels. 1 more images couldn't be read." in notes(table, "main")[0]
+    assert notes(table, "main")[0].startswith("12 images, maps for the predicted class")
+    stopped = replace(table, manifest=replace(table.manifest, images=30))
+    assert notes(stopped, "main")[0].startswith("12 images (the first of 30; the run was stopped there), maps for")
     hollow = replace(table, rows=tuple(replace(row, empty=2) if row.method == "gradcam" else row for row in table.rows))
     assert "left out: GradCAM 2." in notes(hollow, "main")[1]
 

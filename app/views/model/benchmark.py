@@ -62,7 +62,7 @@ def notes(table: Table, head: str) -> list[str]:
     empty = [f"{row.label} {row.empty}" for row in table.of(head) if row.empty]
     broken = f" {len(table.broken)} more images couldn't be read." if table.broken else ""
     return [
-        f"{table.images} images, maps for the {settings['target']} class of each head; insertion starts from the "
+        f"{table.counted}, maps for the {settings['target']} class of each head; insertion starts from the "
         f"blurred image and deletion ends at the mean colour, in {settings['steps']} steps; ROAD imputes {removed} of "
         f"the pixels.{broken}",
         *([f"Maps that are the same everywhere are left out: {', '.join(empty)}."] if empty else []),

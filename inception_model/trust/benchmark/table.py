@@ -78,6 +78,13 @@ class Table:
         """The heads that were measured."""
         return tuple(self.manifest.settings["heads"])
 
+    @property
+    def counted(self) -> str:
+        """How many images, in words; a run that was stopped says of how many."""
+        whole = self.manifest.images
+        stopped = self.images + len(self.broken) < whole
+        return f"{self.images} images" + (f" (the first of {whole}; the run was stopped there)" if stopped else "")
+
     def of(self, head: str) -> tuple[Row, ...]:
         """The rows of one head: the methods, then the maps that say nothing."""
         rows = [row for row in self.rows if row.head == head]

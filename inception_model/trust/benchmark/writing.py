@@ -32,7 +32,7 @@ def title(table: Table) -> str:
     removed = ", ".join(f"{share:.0%}" for share in settings["removed"])
     broken = f", {len(table.broken)} more couldn't be read" if table.broken else ""
     return (
-        f"{table.images} images{broken}; maps for the {settings['target']} class; insertion and deletion in "
+        f"{table.counted}{broken}; maps for the {settings['target']} class; insertion and deletion in "
         f"{settings['steps']} steps; ROAD with {removed} removed and noise of {settings['noise']:g}; "
         f"{settings['precision']}; seed {settings['seed']}"
     )
