@@ -71,6 +71,8 @@ HEADS_CLASS: Option[int | str] = Option("heads.class", AUTO)
 HEADS_SUBJECT = Option("heads.subject", "own")
 HEADS_SHARED = Option("heads.shared", False)
 
+MODEL_BENCHMARK_HEAD: Option[str | None] = Option("model.benchmark.head", None)
+
 WHY_HEAD: Option[HeadName | None] = Option("why.head", None)
 WHY_TARGET = Option("why.target", AUTO)
 WHY_CLASS: Option[str | None] = Option("why.class", None)

@@ -176,6 +176,11 @@ LESSONS: dict[str, Lesson] = {
         "1000 classes and other photos, so not to be compared directly.",
         "Paper, section 7 and Table 3",
     ),
+    "benchmark": Lesson(
+        "Covered pixels make pictures unlike any photo, which alone lowers scores; ROAD fills gaps from their "
+        "surroundings, and random maps show what is left of that.",
+        "Petsiuk et al. 2018 and Rong et al. 2022",
+    ),
     "model-card": Lesson(
         "Data and recipe decide as much as the drawing: the paper's weights are averages over training by "
         "asynchronous SGD, momentum 0.9, learning rate 4% lower every 8 epochs.",

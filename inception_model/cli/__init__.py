@@ -29,6 +29,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "localize",
+    "benchmark",
     "probe",
 )
 """Modules of this package, in the order of `--help`."""

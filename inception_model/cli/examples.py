@@ -36,6 +36,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "train": ("train --data DATA --out RUN", "train --data DATA --out RUN --start tiny-imagenet --lr 0.01"),
     "evaluate": ("evaluate --data DATA --limit 1000",),
     "localize": ("localize DATA --limit 1000 --method gradcam --markdown",),
+    "benchmark": (
+        "benchmark DATA --limit 500 --out FOLDER",
+        "benchmark DATA --methods gradcam saliency --head main --removed 20 40 60 80 --out FOLDER",
+    ),
     "probe": ("probe --data DATA --out RUN/checkpoint.probes.safetensors",),
 }
 """By command, or command and action."""

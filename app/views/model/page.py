@@ -5,7 +5,7 @@ from __future__ import annotations
 from app import theme
 from app.figures import network_line
 from app.state import network
-from app.views.model import facts
+from app.views.model import benchmark, facts
 
 network_line.show("model")
 checkpoint = network.checkpoint()
@@ -15,6 +15,7 @@ theme.heading(
 )
 facts.facts(checkpoint)
 facts.accuracy(checkpoint)
+benchmark.show()
 facts.card(checkpoint)
 theme.heading(
     "Other weights",

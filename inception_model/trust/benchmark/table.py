@@ -1,0 +1,177 @@
+"""The table of a benchmark: methods x metrics x heads, each number with its interval, as data and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from ...attribution import METHODS
+from ...checkpoints.checkpoint import ASSETS, BUNDLED, Checkpoint
+from ..intervals import bootstrap_interval
+from .metrics import METRICS, Mark
+from .records import FORMAT, BenchmarkError, ImageRecord, Manifest
+from .rivals import RIVALS
+
+LEVEL = 0.95
+CURVES = ("insertion", "deletion", "morf", "lerf", "morf_same", "lerf_same")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A metric's mean over images with its 95% bootstrap interval. `beats`: the maps that say nothing (RIVALS) which
+    it is better than on the same images, the interval of the mean difference lying on the good side of 0."""
+
+    mean: float
+    low: float
+    high: float
+    beats: tuple[str, ...]
+
+    @property
+    def beats_all(self) -> bool:
+        """Whether it is better than every map that says nothing."""
+        return len(self.beats) == len(RIVALS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method (or rival) at one head. `images`: how many it was measured on; `empty`: how many maps were the same
+    everywhere and are left out; `seconds`: for one map, None for rivals; `curves`: means of the curves."""
+
+    method: str
+    head: str
+    cells: dict[str, Cell]
+    images: int
+    empty: int
+    seconds: float | None
+    curves: dict[str, tuple[float, ...]]
+
+    @property
+    def label(self) -> str:
+        """What the row is called for people."""
+        if self.method in METHODS:
+            return METHODS[self.method].label
+        return RIVALS[self.method].label if self.method in RIVALS else self.method
+
+    @property
+    def rival(self) -> bool:
+        """Whether this is a map that says nothing."""
+        return self.method in RIVALS
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows, of one manifest. `images` were measured and `broken` (name and reason) could not be; `measures`:
+    seconds per image for everything but the maps."""
+
+    manifest: Manifest
+    rows: tuple[Row, ...]
+    images: int
+    broken: tuple[str, ...]
+    measures: float
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that were measured."""
+        return tuple(self.manifest.settings["heads"])
+
+    @property
+    def counted(self) -> str:
+        """How many images, in words; a run that was stopped says of how many."""
+        whole = self.manifest.images
+        stopped = self.images + len(self.broken) < whole
+        return f"{self.images} images" + (f" (the first of {whole}; the run was stopped there)" if stopped else "")
+
+    def of(self, head: str) -> tuple[Row, ...]:
+        """The rows of one head: the methods, then the maps that say nothing."""
+        rows = [row for row in self.rows if row.head == head]
+        return (*(row for row in rows if not row.rival), *(row for row in rows if row.rival))
+
+
+def tabulate(manifest: Manifest, records: Mapping[int, ImageRecord]) -> Table:
+    """Means and intervals of all records; raises BenchmarkError where no image could be measured."""
+    good = [record for record in records.values() if record.error is None]
+    broken = tuple(f"{record.image}: {record.error}" for record in records.values() if record.error is not None)
+    if not good:
+        raise BenchmarkError(f"none of {len(records)} images could be measured: {'; '.join(broken[:3]) or 'no images'}")
+    seed = int(manifest.settings["seed"])
+    names = [*manifest.settings["methods"], *RIVALS]
+    rows = tuple(_row(name, head, good, seed) for head in manifest.settings["heads"] for name in names)
+    return Table(manifest, rows, len(good), broken, mean(record.measures for record in good))
+
+
+def _row(name: str, head: str, records: Sequence[ImageRecord], seed: int) -> Row:
+    pairs = [(record, mark) for record in records if (mark := record.marks[name][head]) is not None]
+    times = [record.maps[name][head] for record in records if name in record.maps]
+    cells = {metric: _cell(metric, name, head, pairs, seed) for metric in METRICS} if pairs else {}
+    curves = {
+        curve: tuple(
+            mean(map(float, points)) for points in zip(*(getattr(mark, curve) for _, mark in pairs), strict=True)
+        )
+        for curve in CURVES
+    }
+    return Row(name, head, cells, len(pairs), len(records) - len(pairs), mean(times) if times else None, curves)
+
+
+def _cell(metric: str, name: str, head: str, pairs: Sequence[tuple[ImageRecord, Mark]], seed: int) -> Cell:
+    values = [mark.values[metric] for _, mark in pairs]
+    sign = 1 if METRICS[metric].better == "high" else -1
+    beats: list[str] = []
+    for rival in RIVALS:
+        others = [record.marks[rival][head] for record, _ in pairs]
+        gains = [sign * (value - o.values[metric]) for value, o in zip(values, others, strict=True) if o is not None]
+        if rival != name and bootstrap_interval(gains, seed, LEVEL)[0] > 0:
+            beats.append(rival)
+    return Cell(mean(values), *bootstrap_interval(values, seed, LEVEL), tuple(beats))
+
+
+def to_json(table: Table) -> str:
+    """The whole table with its manifest."""
+    return json.dumps({"format": FORMAT, **asdict(table)}, indent=1) + "\n"
+
+
+def read_table(file: Path) -> Table:
+    """A table that `to_json` wrote; raises BenchmarkError for anything else."""
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+        if raw["format"] != FORMAT:
+            raise BenchmarkError(f"{file} has format {raw['format']}; this version reads {FORMAT}")
+        rows = tuple(_parsed(row) for row in raw["rows"])
+        manifest = Manifest(**raw["manifest"])
+        table = Table(manifest, rows, int(raw["images"]), tuple(raw["broken"]), float(raw["measures"]))
+        if {row.head for row in rows} != set(table.heads):
+            raise BenchmarkError(f"{file} has rows of other heads than it says")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, BenchmarkError):
+            raise
+        raise BenchmarkError(f"{file} is no table of a benchmark ({type(error).__name__}: {error})") from None
+    return table
+
+
+def _parsed(raw: Mapping[str, Any]) -> Row:
+    cells = {
+        metric: Cell(float(c["mean"]), float(c["low"]), float(c["high"]), tuple(c["beats"]))
+        for metric, c in raw["cells"].items()
+        if metric in METRICS
+    }
+    curves = {name: tuple(map(float, points)) for name, points in raw["curves"].items()}
+    seconds = None if raw["seconds"] is None else float(raw["seconds"])
+    return Row(str(raw["method"]), str(raw["head"]), cells, int(raw["images"]), int(raw["empty"]), seconds, curves)
+
+
+def table_path(name_or_path: str | Path) -> Path:
+    """Where a checkpoint's table lies: `NAME.benchmark.json` beside its file, which may be named as for `load`."""
+    file = ASSETS / "checkpoints" / f"{BUNDLED}.safetensors" if str(name_or_path) == BUNDLED else Path(name_or_path)
+    return file.expanduser().with_name(f"{file.stem}.benchmark.json")
+
+
+def require_same_network(table: Table, checkpoint: Checkpoint) -> None:
+    """Raises BenchmarkError where the table was measured on another file of weights."""
+    if table.manifest.checkpoint != checkpoint.sha256:
+        raise BenchmarkError(
+            f"the benchmark beside {checkpoint.name} was measured on other weights "
+            f"({table.manifest.checkpoint[:12]} instead of {checkpoint.sha256[:12]}): measure it again"
+        )
