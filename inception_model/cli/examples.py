@@ -33,7 +33,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "checkpoints show": ("checkpoints show tiny-imagenet", "checkpoints show RUN/checkpoint.safetensors --json"),
     "train": ("train --data DATA --out RUN", "train --data DATA --out RUN --start tiny-imagenet --lr 0.01"),
     "evaluate": ("evaluate --data DATA --limit 1000",),
-    "localize": ("localize DATA --limit 1000 --method gradcam --markdown",),
+    "localize": (
+        "localize DATA --limit 1000 --method gradcam --markdown",
+        "localize DATA --mosaic --methods all --heads all --limit 200 --json focus.json",
+        "localize focus.json --markdown",
+    ),
     "probe": ("probe --data DATA --out RUN/checkpoint.probes.safetensors",),
 }
 """By command, or command and action."""

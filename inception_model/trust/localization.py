@@ -187,7 +187,7 @@ class BoxedImages:
 
     def settings(self) -> dict[str, Any]:
         """The tolerance, and what tells one choice of images from another."""
-        return {"tolerance": TOLERANCE, "labels": fingerprint(self.images)}
+        return {"tolerance": TOLERANCE, "data_crc32": fingerprint(self.images)}
 
     def part(self, start: int, stop: int) -> list[Trial]:
         """Those of the images that can be judged."""

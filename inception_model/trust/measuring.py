@@ -108,7 +108,7 @@ class Results:
     """
 
     settings: dict[str, Any]
-    pairs: list[tuple[str, str]]
+    pairs: Sequence[tuple[str, str]]
     done: int = 0
     seconds: float = 0.0
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -206,8 +206,10 @@ def measure(
         stop = min(start + batch, len(trials))
         part = trials.part(start, stop)
         found = _marks(classifier, part, names, trained, aim, cancel) if part else []
-        for number, (trial, marks) in enumerate(zip(part, found, strict=True)):
-            baselines = {name: list(trial.judge.baseline(name, seed=start + number)) for name in BASELINES}
+        for trial, marks in zip(part, found, strict=True):
+            # The number as a seed: batches change nothing.
+            seed = len(results.records)
+            baselines = {name: list(trial.judge.baseline(name, seed)) for name in BASELINES}
             record = {"shows": list(trial.shows), "label": trial.label, "marks": marks, "baselines": baselines}
             results.records.append(record)
         results.done, results.seconds = stop, results.seconds + time.perf_counter() - started

@@ -140,7 +140,7 @@ class Mosaics:
         told = {"seed": self.seed, "tile": self.preprocessing.size, "known": self.known}
         # Which photos pass depends on the heads that are asked.
         heads = {"known_heads": list(self.heads)} if self.known else {}
-        return {**told, **heads, "labels": fingerprint(self.images)}
+        return {**told, **heads, "data_crc32": fingerprint(self.images)}
 
     def part(self, start: int, stop: int) -> list[Trial]:
         """The mosaics with these numbers."""

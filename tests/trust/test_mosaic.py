@@ -217,7 +217,7 @@ def test_the_command_stops_goes_on_and_draws_what_was_saved(
     capsys.readouterr()
     assert main(["localize", str(file), "--json"]) == 0
     gone_on = json.loads(capsys.readouterr().out)
-    for key in ("rows", "baselines", "images", "classes", "left_out", "labels"):
+    for key in ("rows", "baselines", "images", "classes", "left_out", "data_crc32"):
         assert gone_on[key] == at_once[key], key
     assert main(["localize", str(file), "--markdown"]) == 0
     assert "| image centre | none | 25.0% (25.0 to 25.0) | 25.0% (25.0 to 25.0) |" in capsys.readouterr().out
