@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from inception_model.architecture.variants import paper
 from inception_model.checkpoints.store import save
 from inception_model.cli import main
 from inception_model.inference.classifier import Classifier
+from inception_model.progress import Cancelled
 from inception_model.training.data import DatasetError, LabelledImages, open_dataset
+from inception_model.trust.measuring import Results, measure
 from inception_model.trust.mosaic import Deck, Mosaics, QuadrantJudge, quadrant
 from tests.compare import relative_norm
 from tests.random_networks import random_classifier
@@ -237,3 +240,23 @@ def test_what_does_not_go_together_is_refused(folder: Path, capsys: pytest.Captu
         assert message in capsys.readouterr().err
     assert main(["localize", str(wrong)]) == 2
     assert "no result of this command" in capsys.readouterr().err
+
+
+def test_cancelling_keeps_the_batches_that_are_done(
+    tiny_classifier: Classifier, data: LabelledImages, tmp_path: Path
+) -> None:
+    file, stop = tmp_path / "found.json", threading.Event()
+
+    def told(done: int, _: int) -> None:
+        if done == 4:
+            stop.set()
+
+    mosaics = Mosaics(tiny_classifier, data, ("main",), count=6, tile=112)
+    with pytest.raises(Cancelled):
+        measure(tiny_classifier, mosaics, ("saliency",), ("main",), batch=2, file=file, progress=told, cancel=stop)
+    kept = Results.read(file)
+    assert (kept.done, len(kept.records)) == (4, 4)
+    whole = measure(tiny_classifier, mosaics, ("saliency",), ("main",), batch=2)
+    gone_on = measure(tiny_classifier, mosaics, ("saliency",), ("main",), batch=2, file=file)
+    assert gone_on.rows() == whole.rows()
+    assert not file.with_name("found.json.part").exists()
