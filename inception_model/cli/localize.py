@@ -210,5 +210,10 @@ def markdown(results: Results) -> list[str]:
 
 
 def _notes(results: Results) -> list[str]:
-    empty = [f"{row.method} at {row.head}: {row.empty}" for row in results.rows() if row.empty]
-    return ["", f"Maps without any positive value count as 0 ({', '.join(sorted(empty))})."] if empty else []
+    rows = [row for row in results.rows() if row.method not in BASELINES]
+    notes = []
+    if empty := [f"{row.method} at {row.head}: {row.empty}" for row in rows if row.empty]:
+        notes.append(f"Maps without any positive value count as 0 ({', '.join(sorted(empty))}).")
+    if any(low == high for row in rows for low, high in row.intervals.values()):
+        notes.append("An interval without width says that all pictures agree, not that the number is certain.")
+    return ["", *notes] if notes else []
