@@ -35,7 +35,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "checkpoints show": ("checkpoints show tiny-imagenet", "checkpoints show RUN/checkpoint.safetensors --json"),
     "train": ("train --data DATA --out RUN", "train --data DATA --out RUN --start tiny-imagenet --lr 0.01"),
     "evaluate": ("evaluate --data DATA --limit 1000",),
-    "localize": ("localize DATA --limit 1000 --method gradcam --markdown",),
+    "localize": (
+        "localize DATA --limit 1000 --method gradcam --markdown",
+        "localize DATA --mosaic --methods all --heads all --limit 200 --json focus.json",
+        "localize focus.json --markdown",
+    ),
     "benchmark": (
         "benchmark DATA --limit 500 --out FOLDER",
         "benchmark DATA --methods gradcam saliency --head main --removed 20 40 60 80 --out FOLDER",

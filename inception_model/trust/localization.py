@@ -1,33 +1,32 @@
 """Localisation: does a map point at the object? Measured on labelled images whose objects are boxed.
 
-Two measures: the pointing game (Zhang et al. 2016), and the share of positive attribution inside the box (Wang et al.
-2020, "energy"). Beside them stands what needs no network: the image's centre, and the box's share of the area.
+The pointing game (Zhang et al. 2016); energy, the share of positive attribution inside the box (Wang et al. 2020; the
+same as the relevance mass accuracy of Arras et al. 2022 with negative values cut off); and relevance rank accuracy
+(Arras et al. 2022). Beside them stands what needs no network: the image's centre, an even and a random map.
 """
 
 from __future__ import annotations
 
 import csv
 import threading
-import time
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..architecture.spec import HeadName
-from ..attribution.batched import enlarged, heatmaps
-from ..attribution.explaining import find_method, trained_head
+from ..attribution.batched import enlarged
 from ..images.geometry import Box
 from ..images.preprocessing import Preprocessing
 from ..inference.classifier import Classifier
-from ..progress import Progress, report
+from ..progress import Progress
 from ..training.data import DatasetError, LabelledImages
 from ..training.evaluation import BATCH
+from .measuring import Aim, Marks, Results, Trial, measure
 
 TOLERANCE = 15.0
 """Pixels of the network's image by which the maximum may miss the box and still count as a hit."""
@@ -35,57 +34,42 @@ TOLERANCE = 15.0
 METHODS = ("saliency", "gradcam", "input_x_gradient", "guided_backprop")
 """The methods that are measured when none is named."""
 
-Aim = Literal["true", "predicted"]
+
+MEASURES = ("pointing", "energy", "rank")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One method at one head. `pointing`: share of hits, mean of the rates per class; `energy`: mean share of the
-    positive attribution inside the box; `empty`: images whose map has no positive value (their energy counts as 0)."""
+class BoxJudge:
+    """Marks a map of a picture of `side` pixels by the object's box, in the picture's pixels: (hit, energy, rank).
 
-    method: str
-    head: HeadName
-    pointing: float
-    energy: float
-    empty: int
-
-
-@dataclass(frozen=True)
-class Localization:
-    """Rows for methods and heads over `images` images of `classes` classes. `centre`: the pointing rate of the image's
-    centre; `area`: mean share of the image that its box covers, which is the energy of a map that is the same
-    everywhere. `left_out`: images whose box lies outside of what the network sees."""
-
-    rows: tuple[Row, ...]
-    centre: float
-    area: float
-    images: int
-    classes: int
-    left_out: int
-    aim: Aim
-    tolerance: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What one map did on one image: whether its maximum hit, and the energy inside (None: nothing is positive).
-
-    A map that is the same everywhere points nowhere and misses.
+    A map that is the same everywhere points nowhere and misses; energy and rank are None where nothing is positive.
     """
 
-    hit: bool
-    energy: float | None
+    box: Box
+    side: int
 
-    @classmethod
-    def of(cls, heatmap: Tensor, box: Box, side: int) -> Mark:
-        """A map (h, w) of an image of that side, and a box in the image's pixels."""
+    def of(self, heatmap: Tensor) -> Marks:
+        """A hit is 1.0, a miss 0.0."""
         points = float(heatmap.max()) > float(heatmap.min())
-        large = enlarged(heatmap[None], side)[0]
-        return cls(points and hits(*peak(heatmap, side), box), energy_inside(large, box))
+        large = enlarged(heatmap[None], self.side)[0]
+        hit = points and hits(*peak(heatmap, self.side), self.box)
+        return float(hit), energy_inside(large, self.box), rank_inside(large, self.box)
 
-
-Marks = dict[tuple[str, HeadName], list[Mark]]
+    def baseline(self, name: str, seed: int) -> Marks:
+        """`centre`: a map that falls with the distance from the centre, so steeply that all its mass lies there."""
+        if name == "random":
+            return self.of(torch.rand(self.side, self.side, generator=torch.Generator().manual_seed(seed)))
+        mask = coverage(self.box, self.side)
+        if name == "even":
+            return None, float(mask.mean()), float(mask.mean())
+        along = (torch.arange(self.side, dtype=torch.float64) + 0.5 - self.side / 2) ** 2
+        near = 1 / (1 + along[:, None] + along[None])
+        middle = (near == near.max()).double()
+        return (
+            float(hits(self.side / 2, self.side / 2, self.box)),
+            energy_inside(middle, self.box),
+            rank_inside(near, self.box),
+        )
 
 
 def box_in_view(preprocessing: Preprocessing, size: tuple[int, int], box: Box) -> Box:
@@ -131,12 +115,35 @@ def energy_inside(heatmap: Tensor, box: Box) -> float | None:
     return float((positive * coverage(box, len(heatmap))).sum()) / total if total > 0 else None
 
 
-def mean_of_classes(values: Sequence[float], labels: Sequence[int]) -> float:
-    """The mean over classes of each class's mean, so that classes with many images weigh no more."""
-    by_class: dict[int, list[float]] = {}
-    for value, label in zip(values, labels, strict=True):
-        by_class.setdefault(label, []).append(value)
-    return mean(mean(found) for found in by_class.values())
+def rank_inside(heatmap: Tensor, box: Box) -> float | None:
+    """(S, S) -> share of the box's K pixels that are among the map's K largest positive values (relevance rank
+    accuracy); None where nothing is positive.
+
+    The box's pixels are those whose centres it holds, or in a box thinner than a pixel those that it covers most. Of
+    equal values at the border of the first K every choice counts alike: an even map gets the box's share of the area.
+    """
+    values = heatmap.double().clamp(min=0).flatten()
+    if float(values.max()) <= 0:
+        return None
+    inside = pixels_inside(box, len(heatmap)).flatten()
+    count = int(inside.sum())
+    last = values.topk(count).values[-1]
+    above, equal = values > last, values == last
+    sure = float(inside[above].sum())
+    by_chance = (count - float(above.sum())) * float(inside[equal].double().mean())
+    return (sure + by_chance) / count
+
+
+def pixels_inside(box: Box, side: int) -> Tensor:
+    """(S, S) bool: pixels whose centres lie in the box; where there is none, those that it covers most."""
+    centres = torch.arange(side, dtype=torch.float64) + 0.5
+    rows = (centres > box.top) & (centres < box.bottom)
+    columns = (centres > box.left) & (centres < box.right)
+    inside = rows[:, None] & columns[None]
+    if not inside.any():
+        covered = coverage(box, side)
+        inside = covered == covered.max()
+    return inside
 
 
 def read_boxes(file: Path, images: LabelledImages, root: Path) -> LabelledImages:
@@ -164,6 +171,44 @@ def read_boxes(file: Path, images: LabelledImages, root: Path) -> LabelledImages
     return LabelledImages(paths, images.labels[found], corners)
 
 
+class BoxedImages:
+    """Images with boxes as trials: each one's centre view, without those whose box lies outside of it."""
+
+    kind = "boxes"
+    measures = MEASURES
+    by_class = ("pointing",)
+
+    def __init__(self, preprocessing: Preprocessing, images: LabelledImages) -> None:
+        if images.boxes is None:
+            raise DatasetError("these images have no boxes: Parquet needs a column bbox, a folder needs a box file")
+        self.preprocessing, self.images, self.boxes = preprocessing, images, images.boxes
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def settings(self) -> dict[str, Any]:
+        """The tolerance, and what tells one choice of images from another."""
+        return {"tolerance": TOLERANCE, "data_crc32": fingerprint(self.images)}
+
+    def part(self, start: int, stop: int) -> list[Trial]:
+        """Those of the images that can be judged."""
+        kept = []
+        for index in range(start, stop):
+            photo = self.images.photo(index)
+            x0, y0, x1, y1 = self.boxes[index].tolist()
+            box = box_in_view(self.preprocessing, photo.size, photo.upright(Box(x0, y0, x1 + 1, y1 + 1)))
+            if box.width > 0 and box.height > 0:
+                judge = BoxJudge(box, self.preprocessing.size)
+                kept.append(Trial(self.preprocessing(photo.image), int(self.images.labels[index]), (index,), judge))
+        return kept
+
+
+def fingerprint(images: LabelledImages) -> int:
+    """A number of the images' labels and sizes of files, by which a run that goes on knows its data again."""
+    sizes = [source.stat().st_size if isinstance(source, Path) else len(source) for source in images.encoded]
+    return zlib.crc32(np.stack([images.labels, np.asarray(sizes)]).astype(np.int64).tobytes())
+
+
 def localize(
     classifier: Classifier,
     images: LabelledImages,
@@ -172,77 +217,25 @@ def localize(
     *,
     aim: Aim = "true",
     batch: int = BATCH,
+    file: Path | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
-) -> Localization:
-    """Plays the pointing game and measures the energy on images with boxes, `batch` at a time.
+    into: list[Results] | None = None,
+) -> Results:
+    """Plays the pointing game and measures energy and rank on images with boxes: see `measuring.measure`.
 
-    `aim`: maps are made for the true class, or for the one that the head predicts. `progress` counts images; setting
-    `cancel` raises Cancelled before the next pass. Raises DatasetError where the images have no boxes, and
-    AttributionError on unknown methods and heads.
+    `aim`: maps are made for the true class, or for the one that the head predicts.
     """
-    started = time.perf_counter()
-    if images.boxes is None:
-        raise DatasetError("these images have no boxes: Parquet needs a column bbox, a folder needs a box file")
-    names = tuple(dict.fromkeys(find_method(method).name for method in methods))
-    trained = tuple(dict.fromkeys(trained_head(classifier, head) for head in heads))
-    labels: list[int] = []
-    boxes: list[Box] = []
-    marks: Marks = {(name, head): [] for head in trained for name in names}
-    for start in range(0, len(images), batch):
-        report(start, len(images), progress, cancel)
-        part = _visible(classifier.preprocessing, images, range(start, min(start + batch, len(images))))
-        if not part.labels:
-            continue
-        labels += part.labels
-        boxes += part.boxes
-        for head in trained:
-            classes = part.labels if aim == "true" else _answers(classifier, part.x, head)
-            maps = heatmaps(classifier, part.x, names, head, classes, published=True, cancel=cancel)
-            side = part.x.shape[-1]
-            for method, found in maps.items():
-                marks[method, head] += [Mark.of(one, box, side) for one, box in zip(found, part.boxes, strict=True)]
-    report(len(images), len(images), progress, cancel)
-    if not boxes:
-        raise DatasetError(f"none of the {len(images)} images has a box in the part that the network sees")
-    rows = tuple(_row(method, head, found, labels) for (method, head), found in marks.items())
-    middle = classifier.preprocessing.size / 2
-    centre = mean_of_classes([float(hits(middle, middle, box)) for box in boxes], labels)
-    area = mean(box.width * box.height / (2 * middle) ** 2 for box in boxes)
-    left_out, seconds = len(images) - len(boxes), time.perf_counter() - started
-    return Localization(rows, centre, area, len(boxes), len(set(labels)), left_out, aim, TOLERANCE, seconds)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Some images whose boxes are visible: normalised (N, 3, S, S), classes, boxes in the network's square."""
-
-    x: Tensor
-    labels: list[int]
-    boxes: list[Box]
-
-
-def _visible(preprocessing: Preprocessing, images: LabelledImages, indices: Iterable[int]) -> _Part:
-    assert images.boxes is not None
-    kept: list[tuple[Tensor, int, Box]] = []
-    for index in indices:
-        photo = images.photo(index)
-        x0, y0, x1, y1 = images.boxes[index].tolist()
-        box = box_in_view(preprocessing, photo.size, photo.upright(Box(x0, y0, x1 + 1, y1 + 1)))
-        if box.width > 0 and box.height > 0:
-            kept.append((preprocessing(photo.image), int(images.labels[index]), box))
-    x = torch.cat([row[0] for row in kept]) if kept else torch.empty(0)
-    return _Part(x, [row[1] for row in kept], [row[2] for row in kept])
-
-
-def _answers(classifier: Classifier, x: Tensor, head: str) -> list[int]:
-    with torch.inference_mode():
-        logits = classifier.network.head_logits(classifier.to_input(x), head)
-    answers: list[int] = logits.argmax(1).tolist()
-    return answers
-
-
-def _row(method: str, head: HeadName, marks: list[Mark], labels: list[int]) -> Row:
-    pointing = mean_of_classes([float(mark.hit) for mark in marks], labels)
-    energy = mean(mark.energy or 0.0 for mark in marks)
-    return Row(method, head, pointing, energy, sum(mark.energy is None for mark in marks))
+    trials = BoxedImages(classifier.preprocessing, images)
+    return measure(
+        classifier,
+        trials,
+        methods,
+        heads,
+        aim=aim,
+        batch=batch,
+        file=file,
+        progress=progress,
+        cancel=cancel,
+        into=into,
+    )

@@ -1,4 +1,4 @@
-"""Pointing game and energy: maps and boxes with known answers, photos with drawn boxes, batches beside `explain`."""
+"""Pointing game, energy and rank: maps with known answers, photos with drawn boxes, batches beside `explain`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from inception_model.attribution import METHODS, AttributionError, explain
 from inception_model.attribution.batched import enlarged, heatmaps
 from inception_model.checkpoints.store import save
 from inception_model.cli import main
+from inception_model.cli.localize import summary
 from inception_model.images.geometry import Box
 from inception_model.images.preprocessing import Preprocessing
 from inception_model.inference.classifier import Classifier
 from inception_model.training.data import DatasetError, LabelledImages, open_dataset
-from inception_model.trust import localization
+from inception_model.trust import measuring
+from inception_model.trust.intervals import mean_of_classes
 from inception_model.trust.localization import (
-    Mark,
+    BoxJudge,
     box_in_view,
     coverage,
     energy_inside,
     hits,
     localize,
-    mean_of_classes,
     peak,
+    pixels_inside,
+    rank_inside,
     read_boxes,
 )
 from tests.compare import relative_norm
@@ -51,20 +54,76 @@ def test_a_synthetic_map_points_inside_or_outside() -> None:
     heatmap[10, 200] = 1.0
     heatmap[0, 0] = -5.0
     assert peak(heatmap, 224) == (30.5, 120.5)
-    inside = Mark.of(heatmap, box, 224)
-    assert inside.hit
-    assert inside.energy == pytest.approx(2 / 3)
+    hit, energy, _ = BoxJudge(box, 224).of(heatmap)
+    assert hit == 1
+    assert energy == pytest.approx(2 / 3)
     heatmap[10, 200] = 3.0
-    outside = Mark.of(heatmap, box, 224)
-    assert not outside.hit
-    assert outside.energy == pytest.approx(2 / 5)
-    assert Mark.of(-torch.ones(224, 224), box, 224).energy is None
+    hit, energy, _ = BoxJudge(box, 224).of(heatmap)
+    assert hit == 0
+    assert energy == pytest.approx(2 / 5)
+    assert BoxJudge(box, 224).of(-torch.ones(224, 224)) == (0.0, None, None)
 
 
 def test_an_even_map_points_nowhere() -> None:
-    everywhere = Box(0, 0, 224, 224)
-    assert not Mark.of(torch.full((7, 7), 3.0), everywhere, 224).hit
-    assert not Mark.of(torch.zeros(7, 7), everywhere, 224).hit
+    everywhere = BoxJudge(Box(0, 0, 224, 224), 224)
+    assert everywhere.of(torch.full((7, 7), 3.0))[0] == 0
+    assert everywhere.of(torch.zeros(7, 7))[0] == 0
+
+
+def test_rank_counts_the_boxs_pixels_among_the_strongest() -> None:
+    """Beside numpy's sort: K pixels in the box, how many of the K largest values lie there?"""
+    values = np.random.default_rng(5).permutation(64).reshape(8, 8) - 20.0  # no two alike, 20 of them not positive
+    box = Box(1.4, 0, 5, 4.6)  # centres of columns 1.5 to 4.5 and of rows 0.5 to 4.5
+    inside = np.zeros((8, 8), dtype=bool)
+    inside[0:5, 1:5] = True
+    strongest = np.argsort(-values.ravel())[:20]
+    assert np.array_equal(pixels_inside(box, 8).numpy(), inside)
+    wanted = inside.ravel()[strongest].mean()
+    assert rank_inside(torch.tensor(values), box) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_equal_values_rank_by_chance() -> None:
+    box = Box(0, 0, 4, 4)
+    assert rank_inside(torch.ones(8, 8), box) == pytest.approx(16 / 64, rel=1e-12)
+    spot = torch.zeros(8, 8)
+    spot[1, 1] = 3.0
+    # One is sure to be inside; the other fifteen of sixteen are drawn from 63 pixels, of which 15 are inside.
+    assert rank_inside(spot, box) == pytest.approx((1 + 15 * 15 / 63) / 16, rel=1e-12)
+    assert rank_inside(-spot, box) is None
+
+
+def test_a_box_thinner_than_a_pixel_still_has_pixels() -> None:
+    hair = Box(3.6, 0, 3.9, 8)  # no centre of a pixel lies in it
+    inside = pixels_inside(hair, 8)
+    assert inside.nonzero()[:, 1].tolist() == [3] * 8
+    line = torch.zeros(8, 8)
+    line[:, 3] = 1.0
+    assert rank_inside(line, hair) == 1
+
+
+def test_baselines_need_no_network() -> None:
+    judge = BoxJudge(Box(100, 100, 124, 124), 224)
+    area = 24**2 / 224**2
+    assert judge.baseline("even", 0) == (None, pytest.approx(area), pytest.approx(area))
+    hit, energy, rank = judge.baseline("centre", 0)
+    assert (hit, energy) == (1, 1)
+    assert rank is not None
+    assert 0.85 < rank < 0.95  # a disc of a square's area leaves its corners out: 0.905
+    away = BoxJudge(Box(0, 0, 40, 40), 224).baseline("centre", 0)
+    assert away == (0, 0, 0)
+    random = judge.baseline("random", 4)
+    assert random == judge.baseline("random", 4) != judge.baseline("random", 5)
+    assert random[1] == pytest.approx(area, rel=0.2)
+
+
+def test_thin_photos_keep_their_boxes() -> None:
+    """A photo a hundred times as wide as high: only its middle is seen, and a box there fills what is seen of it."""
+    view = Preprocessing()
+    box = box_in_view(view, (2000, 20), Box(995, 0, 1000, 20))
+    assert (box.left, box.right) == pytest.approx((112 - 64, 112), rel=1e-9)
+    assert (box.top, box.bottom) == (0, 224)
+    gone = box_in_view(view, (2000, 20), Box(0, 0, 50, 20))
+    assert gone.width <= 0
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 3), (6, 6), (3, 0)])
@@ -177,7 +236,7 @@ def test_a_data_set_with_known_maps_has_known_rates(
             maps[index, 100, 10 if label % 2 == 0 else 213] = 1.0 if head == "main" else -1.0
         return dict.fromkeys(methods, maps)
 
-    monkeypatch.setattr(localization, "heatmaps", drawn)
+    monkeypatch.setattr(measuring, "heatmaps", drawn)
     told: list[tuple[int, int]] = []
     found = localize(
         tiny_classifier,
@@ -187,20 +246,26 @@ def test_a_data_set_with_known_maps_has_known_rates(
         batch=4,
         progress=lambda done, total: told.append((done, total)),
     )
-    assert (found.images, found.classes, found.left_out) == (13, 7, 1)
-    assert [(row.method, row.head) for row in found.rows] == [
+    told_of = summary(found)
+    assert (told_of["images"], told_of["classes"], told_of["left_out"]) == (13, 7, 1)
+    rows = found.rows()
+    assert [(row.method, row.head) for row in rows] == [
         ("saliency", "main"),
         ("gradcam", "main"),
         ("saliency", "aux1"),
         ("gradcam", "aux1"),
+        *((name, "none") for name in ("centre", "even", "random")),
     ]
-    for row in found.rows[:2]:
-        assert row.pointing == pytest.approx(4 / 7)  # classes 0, 2, 4, 6
-        assert row.energy == pytest.approx(7 / 13)  # class 0 has one visible box, the other even ones two each
+    for row in rows[:2]:
+        assert row.values["pointing"] == pytest.approx(4 / 7)  # classes 0, 2, 4, 6
+        assert row.values["energy"] == pytest.approx(7 / 13)  # class 0 has one box in view, other even ones two
         assert row.empty == 0
-    assert [(row.energy, row.empty) for row in found.rows[2:]] == [(0, 13)] * 2
+        for name, value in row.values.items():
+            assert row.intervals[name][0] < value < row.intervals[name][1]
+    assert [(row.values["energy"], row.values["rank"], row.empty) for row in rows[2:4]] == [(0, 0, 13)] * 2
     # The box ends in the middle of the photo: a hit for the centre, and half of what is seen.
-    assert (found.centre, found.area) == pytest.approx((1, 0.5))
+    assert rows[4].values["pointing"] == 1
+    assert rows[5].values == pytest.approx({"energy": 0.5, "rank": 0.5})
     assert told == [(0, 14), (4, 14), (8, 14), (12, 14), (14, 14)]
 
 
@@ -217,7 +282,7 @@ def test_maps_can_be_made_for_what_the_head_predicts(
             to += wanted
             return dict.fromkeys(methods, torch.ones(len(x), 224, 224))
 
-        monkeypatch.setattr(localization, "heatmaps", watch)
+        monkeypatch.setattr(measuring, "heatmaps", watch)
         localize(tiny_classifier, images, ("saliency",), ("aux2",), aim=aim)  # type: ignore[arg-type]
     seen = [tiny_classifier.prepare(images[i][0]) for i in (0, 2)]  # the second one's box is out of view
     assert asked["true"] == [0, 1]
@@ -238,11 +303,14 @@ def test_the_command_measures_a_folder_and_prints_three_forms(
     assert all(0 <= row["pointing"] <= 1 and 0 <= row["energy"] <= 1 for row in answer["rows"])
     assert main([*words, "--markdown"]) == 0
     table = capsys.readouterr().out.splitlines()
-    assert "| method | head | pointing game | energy in the box |" in table
-    assert f"| {METHODS['gradcam'].label} | aux1 | {answer['rows'][0]['pointing']:.1%} | " in "\n".join(table)
-    assert table[-1].startswith("| image centre / even map | none | ")
+    assert "| method | head | pointing game | energy in the box | rank accuracy |" in table
+    low, high = answer["rows"][0]["intervals"]["energy"]
+    assert low < answer["rows"][0]["energy"] < high
+    cell = f"{answer['rows'][0]['energy']:.1%} ({100 * low:.1f} to {100 * high:.1f})"
+    assert any(line.startswith(f"| {METHODS['gradcam'].label} | aux1 | ") and cell in line for line in table)
+    assert [line.split(" | ")[0] for line in table[-3:]] == ["| image centre", "| even map", "| random map"]
     assert main(words) == 0
-    assert "energy in box" in capsys.readouterr().out
+    assert "rank" in capsys.readouterr().out
 
 
 def test_spread_takes_images_from_everywhere(folder: Path) -> None:
