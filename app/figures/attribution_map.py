@@ -85,6 +85,8 @@ def facts(attribution: Attribution) -> dict[str, str]:
 
 def completeness_words(attribution: Attribution) -> str:
     """Whether the sum is what it should be."""
+    if attribution.conservation is not None:
+        return attribution.conservation.sentence
     if attribution.completeness_error is None or attribution.baseline_score is None:
         return f"not promised: {METHODS[attribution.method].label} need not add up to the score"
     wanted = attribution.score - attribution.baseline_score

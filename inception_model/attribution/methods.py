@@ -11,10 +11,12 @@ from torch import Tensor
 from ..architecture.address import Part
 from ..architecture.spec import NetworkSpec
 from . import gradients, hooked
+from .lrp.composites import COMPOSITES
+from .lrp.method import THROUGH, propagate
 from .options import Option
 from .task import Task
 
-Family = Literal["gradient", "path", "perturbation", "layer"]
+Family = Literal["gradient", "path", "perturbation", "layer", "relevance"]
 Need = Literal["baseline", "layer"]
 Options = Mapping[str, Any]
 
@@ -217,6 +219,19 @@ _ROWS = (
         ("baseline", "layer"),
         (_STEPS,),
         complete=True,
+    ),
+    Method(
+        "lrp",
+        "LRP (relevance)",
+        "relevance",
+        "The score handed back layer by layer, each layer sharing it among its inputs by the composite's rule; what "
+        'biases and stabilisers keep is counted, and with all of it the sum is the score. "Through" shows only what '
+        "passes one module, branch or channel.",
+        propagate,
+        options=(
+            Option("composite", next(iter(COMPOSITES)), "which rule each layer gets", choices=tuple(COMPOSITES)),
+            THROUGH,
+        ),
     ),
 )
 

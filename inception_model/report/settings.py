@@ -9,6 +9,7 @@ from ..analysis.ablation import Fill, find_fill
 from ..architecture.spec import HeadName
 from ..attribution import METHODS, AttributionError, find_method
 from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
+from ..attribution.options import check_places
 from ..images.baselines import BASELINES
 from ..inference.classifier import Classifier
 from ..inference.targets import Target
@@ -57,6 +58,8 @@ def check(classifier: Classifier, settings: Settings) -> HeadName:
                 f"unknown option {name!r}; the chosen methods have: {', '.join(known) or 'no options at all'}"
             )
         known[name].read(value)
+    for row in rows:
+        check_places(row.options, dict(settings.options), classifier.network.spec, head)
     layered = [row for row in rows if "layer" in row.needs]
     if settings.layer is not None and not layered:
         raise AttributionError(f"none of the chosen methods takes a layer; leave {settings.layer!r} out")

@@ -1,4 +1,4 @@
-"""Every attribution method beside captum called directly, the identities they promise, and how they stop."""
+"""Every attribution method beside captum, LRP beside zennit, the identities they promise, and how they stop."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from inception_model.inference import classifier as classifier_module
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.progress import Cancelled
+from tests.attribution.zennit_lrp import zennit_relevance
 from tests.compare import assert_close, relative_norm
 from tests.random_networks import noise_images, random_classifier
 
@@ -132,6 +133,7 @@ REFERENCES: dict[str, Reference] = {
     "layer_conductance": lambda m, n, x, b, k: captum.LayerConductance(m, n.block("4a")).attribute(
         x, b, target=k, n_steps=13
     ),
+    "lrp": lambda m, n, x, b, k: zennit_relevance(m, x, k, "epsilon", (x, x)),  # which needs no box
 }
 
 
