@@ -37,6 +37,7 @@ class Method:
 
     `needs`: what must be chosen besides head and target. `images`: how many images the network sees per baseline, as a
     function of the options and the image's side in pixels; `backward`: whether each is also differentiated.
+    `effort`: how much longer an image takes than by a plain gradient.
     `complete`: the values are meant to add up to F(x) - F(baseline). `reading`: how to read the map. `published`: how
     the method's paper makes a map (N, H, W) of the values (N, C, H, W), for measures that are compared with others'.
     """
@@ -51,6 +52,7 @@ class Method:
     options: tuple[Option, ...] = ()
     backward: bool = True
     complete: bool = False
+    effort: Callable[[Options], float] = lambda options: 1.0
     published: Callable[[Tensor], Tensor] = signed_sum
 
     @property
@@ -60,8 +62,8 @@ class Method:
 
     def cost(self, options: Options | None = None, side: int = 224) -> float:
         """Forward passes of one image that this takes the time of; a backward pass counts as one more."""
-        images = self.images(self.defaults | dict(options or {}), side)
-        return float(images * (2 if self.backward else 1))
+        chosen = self.defaults | dict(options or {})
+        return float(self.images(chosen, side) * (2 if self.backward else 1) * self.effort(chosen))
 
     def promises_sum(self, spec: NetworkSpec, layer: Part | None) -> bool:
         """Whether the values must add up here: through a branch only part of the score flows, and DeepLift has no
@@ -232,6 +234,7 @@ _ROWS = (
             Option("composite", next(iter(COMPOSITES)), "which rule each layer gets", choices=tuple(COMPOSITES)),
             THROUGH,
         ),
+        effort=lambda options: COMPOSITES[options["composite"]].effort,
     ),
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..attribution import METHODS, Attribution, AttributionError, explain, find_method
+from ..attribution.lrp import COMPOSITES
 from ..attribution.reading import numbers
 from ..drawing.colormaps import full_scale
 from ..drawing.overlay import overlay_on_photo
@@ -103,6 +104,7 @@ def _print(result: Attribution, files: dict[str, str]) -> None:
         print(f"sum of attributions {result.total:+.3f}, completeness error {result.completeness_error:.2%}")
     if result.conservation is not None:
         print(result.conservation.sentence)
+        print(f"{result.conservation.composite}: {COMPOSITES[result.conservation.composite].words}")
     print(METHODS[result.method].reading)
     if result.note:
         print(result.note)

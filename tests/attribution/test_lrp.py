@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
+import captum.attr as captum
 import pytest
 import torch
 from torch import Tensor, nn
@@ -123,6 +124,17 @@ def test_lrp_0_is_input_times_gradient(head: HeadName, exact: Classifier, x: Ten
     sums = found.conservation[0]
     assert sums.stabilisers == 0
     assert sums.biases != 0
+
+
+def test_lrp_0_is_captums_on_googlenet_which_leaves_the_biases_unaccounted(exact: Classifier, x: Tensor) -> None:
+    plain = exact.checkpoint.network().double()  # captum knows plain convolutions only, and no nn.Identity
+    plain.lrn1, plain.lrn2 = nn.Dropout(0.0), nn.Dropout(0.0)
+    wanted, missing = captum.LRP(plain.eval()).attribute(x.clone(), target=3, return_convergence_delta=True)
+    small = Composite("small", (("*", Epsilon(1e-9)),), "", "", Epsilon(1e-9))
+    found = tape_of(exact, x).relevance(small)
+    assert_close(found.values, wanted.detach(), 1e-6)
+    sums = found.conservation[0]
+    assert sums.biases + sums.stabilisers == pytest.approx(missing.item(), rel=1e-6)
 
 
 def test_without_biases_the_pixels_hold_the_whole_score(exact: Classifier, x: Tensor) -> None:
