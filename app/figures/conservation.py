@@ -7,7 +7,7 @@ from markupsafe import Markup
 from app.templates import render
 from inception_model.architecture.spec import BRANCHES
 from inception_model.attribution.lrp.conservation import Conservation
-from inception_model.drawing.numbers import signed
+from inception_model.drawing.numbers import signed_number
 
 NAMED = 3
 """Channels that are named per module."""
@@ -21,7 +21,7 @@ def modules_html(found: Conservation) -> Markup:
             "reached": row.reached,
             "sum": row.total,
             "strongest": ", ".join(
-                f"{place.partition(':')[2]} ({signed(value)})" for place, value in row.strongest(NAMED)
+                f"{place.partition(':')[2]} ({signed_number(value)})" for place, value in row.strongest(NAMED)
             ),
         }
         for row in found.modules

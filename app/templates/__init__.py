@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app.static import style
-from inception_model.drawing.numbers import amount, number, percent, short, signed
+from inception_model.drawing.numbers import amount, number, percent, short, signed, signed_number
 from inception_model.drawing.palette import BRANCH_NAMES
 
 _MARKDOWN = re.compile(r"([\\`*\[\]<$~])")
@@ -41,6 +41,7 @@ _ENVIRONMENT.filters |= {
     "percent": percent,
     "short": short,
     "signed": signed,
+    "signed_number": signed_number,
     "share": lambda value, digits=2: f"{value:.{digits}%}",  # for CSS, which knows no rounding for people
 }
 

@@ -27,7 +27,7 @@ from inception_model.analysis.conductance import credit_ledger, exact_split
 from inception_model.architecture.variants import tiny
 from inception_model.attribution import METHODS, Attribution, explain
 from inception_model.attribution.reading import PAPERS
-from inception_model.drawing.numbers import signed
+from inception_model.drawing.numbers import signed, signed_number
 from inception_model.images.baselines import baseline
 from inception_model.images.decode import Photo
 from inception_model.inference.targets import Target
@@ -152,8 +152,10 @@ def test_lrp_through_one_channel_is_chosen_step_by_step(
     assert sums.sentence in text
     assert in_words(question("lrp", best(small), **chosen)).startswith("LRP (relevance) through 4d:3x3:12 · main")
     for row in sums.modules:
-        assert all(signed(value) in text for value in (*row.reached, row.total))
-    assert signed(sums.biases) in text
+        assert all(signed_number(value) in text for value in (*row.reached, row.total))
+    for layer in sums.layers:
+        assert all(signed_number(value) in text for value in (layer.bias, layer.stabiliser))
+    assert signed_number(sums.biases) in text
     page.selectbox(key="why-lrp-through-branch").select("1x1")  # which is narrower here: the channel gives way
     assert good(page.run()).number_input(key="why-lrp-through-channel").value is None
     page.selectbox(key="why-lrp-through-module").select("all")

@@ -18,6 +18,7 @@ from inception_model.attribution import METHODS, AttributionError, explain
 from inception_model.attribution.batched import heatmaps
 from inception_model.attribution.lrp import COMPOSITES, Composite, Conservation, Epsilon, Relevance, Tape
 from inception_model.attribution.lrp.composites import find_composite
+from inception_model.attribution.lrp.conservation import in_logits
 from inception_model.attribution.lrp.method import pixel_box
 from inception_model.images.decode import Photo
 from inception_model.inference import classifier as classifier_module
@@ -297,7 +298,7 @@ def test_the_badge_says_where_the_score_went(tiny_classifier: Classifier) -> Non
     assert check.passed
     assert found.total == pytest.approx(sums.pixels, rel=1e-4)
     for value in (sums.pixels, sums.biases, sums.stabilisers, sums.set_aside, sums.score):
-        assert f"{value:+.3f}" in check.sentence
+        assert in_logits(value) in check.sentence
     assert "not through 4a:1x1" in check.sentence
     # A sum that lost something does not pass.
     torn = replace(found, conservation=replace(sums, pixels=sums.pixels + 0.01 * sums.score))

@@ -53,13 +53,13 @@ def sums(classifier: Classifier) -> None:
                 found.setdefault((name, head), []).append(tape.relevance(composite).conservation[0])
     print(f"\n{len(photos)} photos, each head's own answer; medians of the score's shares")
     print(f"{'composite':20} {'head':5} {'worst error':>11} {'pixels':>8} {'biases':>8} {'stabilisers':>11}")
-    for (name, head), rows in found.items():
+    for (name, tap), rows in found.items():
         shares = [
             statistics.median(getattr(row, part) / row.score for row in rows)
             for part in ("pixels", "biases", "stabilisers")
         ]
         worst = max(row.error for row in rows)
-        print(f"{name:20} {head:5} {worst:11.1e} {shares[0]:8.1%} {shares[1]:8.1%} {shares[2]:11.1%}")
+        print(f"{name:20} {tap:5} {worst:11.1e} {shares[0]:8.1%} {shares[1]:8.1%} {shares[2]:11.1%}")
 
 
 def times(classifier: Classifier, x: Tensor) -> None:
@@ -101,7 +101,7 @@ def peers(classifier: Classifier, x: Tensor) -> None:
 
 
 def _zennit(network: nn.Module, x: Tensor) -> Callable[[], object]:
-    from zennit.composites import EpsilonPlusFlat
+    from zennit.composites import EpsilonPlusFlat  # type: ignore[import-untyped]
 
     def run() -> Tensor:
         leaf = x.clone().requires_grad_()

@@ -15,6 +15,11 @@ STRONGEST = 5
 """Channels that are named per module."""
 
 
+def in_logits(value: float) -> str:
+    """A number of logits in a sentence: three digits behind the point, or what is left of a smaller one."""
+    return f"{value:+.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:+.1e}"
+
+
 @dataclass(frozen=True)
 class LayerShare:
     """One layer, from the head down: its rule in words, and what its bias and the rule's stabiliser absorbed, in
@@ -106,13 +111,16 @@ class Conservation:
     @property
     def sentence(self) -> str:
         """The whole sum in words."""
-        parts = [f"pixels {self.pixels:+.3f}", f"biases {self.biases:+.3f}", f"stabilisers {self.stabilisers:+.3f}"]
+        parts = [
+            f"pixels {in_logits(self.pixels)}",
+            f"biases {in_logits(self.biases)}",
+            f"stabilisers {in_logits(self.stabilisers)}",
+        ]
         if self.through is not None:
-            parts.append(f"not through {self.through} {self.set_aside:+.3f}")
+            parts.append(f"not through {self.through} {in_logits(self.set_aside)}")
         verdict = "closes" if self.closes else "does not close"
-        said = (
-            f"{', '.join(parts)} make the score of {self.score:+.3f} logits: the sum {verdict}, {self.error:.1e} off."
-        )
+        said = f"{', '.join(parts)} make the score of {in_logits(self.score)} logits, "
+        said += f"so the sum {verdict}: {self.error:.1e} off."
         if self.identity:
             said += f" {' and '.join(self.identity)} (local response normalisation) pass relevance on as if not there."
         return said
