@@ -52,7 +52,7 @@ def test_a_rule_by_hand(name: str) -> None:
     found = rule.share(layer, x, z, torch.full_like(z, 12.0))
     assert found.inputs.flatten().tolist() == pytest.approx(inputs, rel=1e-6)
     assert found.bias.item() == pytest.approx(bias, rel=1e-6)
-    assert found.stabiliser.item() == pytest.approx(stabiliser, rel=1e-6, abs=1e-5)
+    assert_close(found.stabiliser.item(), stabiliser, 1e-6, scale=12.0)
     assert found.inputs.sum().item() + found.bias.item() + found.stabiliser.item() == pytest.approx(12, rel=1e-12)
 
 
