@@ -1,6 +1,6 @@
 """Layer-wise relevance propagation: a score shared out over the pixels layer by layer, with sums that close.
 
-`relevance` makes a map of one network; `COMPOSITES` says which rule each layer gets.
+A `Tape` remembers a forward pass, and passes relevance back along it by the rules of one of the `COMPOSITES`.
 """
 
 from .composites import COMPOSITES, Composite, find_composite
