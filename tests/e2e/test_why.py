@@ -74,7 +74,7 @@ def test_relevance_through_one_channel_and_its_sum(new_page: OpenPage, app_url: 
     screen.choose(page, "Only through", "4d")
     screen.choose(page, "^Branch", "5")
     channel = page.get_by_label("Channel, 0 to 63")
-    channel.fill("17")
+    screen.fill(channel, "17")
     screen.press(channel, "Enter")
     screen.settle(page, SECONDS, done=True)
     shown = page.get_by_role("img", name=re.compile(r"^LRP \(relevance\) through 4d:5x5:17 · main"))
