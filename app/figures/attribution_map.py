@@ -12,6 +12,7 @@ from app.state.panel import Panel
 from app.templates import render
 from app.widgets.inline_svg import draw
 from inception_model.attribution import METHODS, Attribution
+from inception_model.attribution.lrp import COMPOSITES
 from inception_model.attribution.reading import unit_of
 from inception_model.drawing.colormaps import colour_bar, full_scale
 from inception_model.drawing.encoding import data_url, jpeg_bytes
@@ -77,6 +78,9 @@ def facts(attribution: Attribution) -> dict[str, str]:
         rows["baseline"] = f"{signed(attribution.baseline_score)} logits on {attribution.baseline}"
     rows["sum"] = f"{signed(attribution.total)}: all values of the map added up"
     rows["completeness"] = completeness_words(attribution)
+    if attribution.conservation is not None:
+        composite = COMPOSITES[attribution.conservation.composite]
+        rows["composite"] = f"{composite.words} ({composite.source}.)"
     if attribution.note:
         rows["all negative"] = attribution.note
     rows["took"] = f"{attribution.seconds:.2f} s"
@@ -85,6 +89,8 @@ def facts(attribution: Attribution) -> dict[str, str]:
 
 def completeness_words(attribution: Attribution) -> str:
     """Whether the sum is what it should be."""
+    if attribution.conservation is not None:
+        return attribution.conservation.sentence
     if attribution.completeness_error is None or attribution.baseline_score is None:
         return f"not promised: {METHODS[attribution.method].label} need not add up to the score"
     wanted = attribution.score - attribution.baseline_score

@@ -24,8 +24,9 @@ from ..images.baselines import baseline as make_baseline
 from ..inference.classifier import Classifier
 from ..inference.targets import AUTO, Target
 from ..progress import Progress
+from .lrp.conservation import Conservation
 from .methods import METHODS, Method
-from .options import AttributionError, read_options
+from .options import AttributionError, check_places, read_options
 from .task import Clock, Task
 
 NOISE_IMAGES = 4
@@ -39,7 +40,8 @@ class Attribution:
     `values`: (C, H, W) of the network's image (C is 3, or 1 where all colours were covered together), or (C, h, w) of
     a layer; `heatmap`: their sum over C. `score` and `baseline_score`: logits, or a difference of two; the latter is
     the mean over `baselines` (B, 3, S, S) in normalised values, both None where the method needs none.
-    `complete`: the values must add up to score - baseline_score.
+    `complete`: the values must add up to score - baseline_score. `conservation`: where the score went, for a method
+    that accounts for all of it.
     """
 
     method: str
@@ -55,6 +57,7 @@ class Attribution:
     baseline_score: float | None
     complete: bool
     seconds: float
+    conservation: Conservation | None = field(default=None, repr=False)
 
     @property
     def total(self) -> float:
@@ -144,6 +147,7 @@ def explain(
     row = find_method(method)
     trained = trained_head(classifier, head)
     chosen = read_options(row.options, options or {})
+    check_places(row.options, chosen, classifier.network.spec, trained)
     part = read_layer(row, classifier, trained, layer)
     image = _one_image(x).to(classifier.device, torch.promote_types(classifier.dtype, torch.float32))
     baselines = baseline_images(baseline, image, classifier) if "baseline" in row.needs else image[:0]
@@ -151,9 +155,8 @@ def explain(
     # Without a need for a baseline the image stands in its place: no such method looks at it.
     starts = list(torch.split(baselines, 1)) if len(baselines) else [image]
     clock = Clock(row.images(chosen, image.shape[-1]) * len(starts), progress, cancel)
-    found = [
-        row.run(Task(classifier, image, start, trained, goal, part, chosen, clock, activation)) for start in starts
-    ]
+    tasks = [Task(classifier, image, start, trained, goal, part, chosen, clock, activation) for start in starts]
+    found = [row.run(task) for task in tasks]
     clock.finish()
     values = torch.cat(found).detach().float().mean(0).cpu().contiguous()
     return Attribution(
@@ -170,6 +173,7 @@ def explain(
         sum(scores[1:]) / len(baselines) if len(baselines) else None,
         row.promises_sum(classifier.network.spec, part),
         time.perf_counter() - started,
+        tasks[0].conservation[0] if tasks[0].conservation else None,
     )
 
 

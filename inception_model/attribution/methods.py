@@ -11,10 +11,12 @@ from torch import Tensor
 from ..architecture.address import Part
 from ..architecture.spec import DEFAULT_SIZE, NetworkSpec
 from . import gradients, hooked
+from .lrp.composites import COMPOSITES
+from .lrp.method import THROUGH, propagate
 from .options import Option
 from .task import Task
 
-Family = Literal["gradient", "path", "perturbation", "layer"]
+Family = Literal["gradient", "path", "perturbation", "layer", "relevance"]
 Need = Literal["baseline", "layer"]
 Options = Mapping[str, Any]
 
@@ -35,6 +37,7 @@ class Method:
 
     `needs`: what must be chosen besides head and target. `images`: how many images the network sees per baseline, as a
     function of the options and the image's side in pixels; `backward`: whether each is also differentiated.
+    `effort`: how much longer an image takes than by a plain gradient.
     `complete`: the values are meant to add up to F(x) - F(baseline). `reading`: how to read the map. `published`: how
     the method's paper makes a map (N, H, W) of the values (N, C, H, W), for measures that are compared with others'.
     """
@@ -49,6 +52,7 @@ class Method:
     options: tuple[Option, ...] = ()
     backward: bool = True
     complete: bool = False
+    effort: Callable[[Options], float] = lambda options: 1.0
     published: Callable[[Tensor], Tensor] = signed_sum
 
     @property
@@ -58,8 +62,8 @@ class Method:
 
     def cost(self, options: Options | None = None, side: int = DEFAULT_SIZE) -> float:
         """Forward passes of one image that this takes the time of; a backward pass counts as one more."""
-        images = self.images(self.defaults | dict(options or {}), side)
-        return float(images * (2 if self.backward else 1))
+        chosen = self.defaults | dict(options or {})
+        return float(self.images(chosen, side) * (2 if self.backward else 1) * self.effort(chosen))
 
     def promises_sum(self, spec: NetworkSpec, layer: Part | None) -> bool:
         """Whether the values must add up here: through a branch only part of the score flows, and DeepLift has no
@@ -217,6 +221,20 @@ _ROWS = (
         ("baseline", "layer"),
         (_STEPS,),
         complete=True,
+    ),
+    Method(
+        "lrp",
+        "LRP (relevance)",
+        "relevance",
+        "The score handed back layer by layer, each layer sharing it among its inputs by the composite's rule; what "
+        'biases and stabilisers keep is counted, and with all of it the sum is the score. "Through" shows only what '
+        "passes one module, branch or channel.",
+        propagate,
+        options=(
+            Option("composite", next(iter(COMPOSITES)), "which rule each layer gets", choices=tuple(COMPOSITES)),
+            THROUGH,
+        ),
+        effort=lambda options: COMPOSITES[options["composite"]].effort,
     ),
 )
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ..architecture.address import Part, modules_seen
+from ..architecture.spec import HeadName, NetworkSpec
 
 Value = int | float | str
 
@@ -44,6 +48,44 @@ class Option:
             if self.low <= number <= self.high and (not isinstance(self.default, int) or number == int(number)):
                 return type(self.default)(number)
         raise AttributionError(f"option {self.name} can't be {value!r}; allowed: {self.allowed}")
+
+
+@dataclass(frozen=True)
+class PlaceOption(Option):
+    """A place in the network, or everything. Whether there is such a place, the network and the head decide."""
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.default}, or MODULE[:BRANCH[:CHANNEL]] such as 4d, 4d:5x5 or 4d:5x5:17"
+
+    def read(self, value: Any) -> Value:
+        """The place as text; raises AttributionError for what can't be one."""
+        text = str(value).strip() or str(self.default)
+        if text == self.default or re.fullmatch(r"\w+(:\w+(:[0-9]+)?)?", text):
+            return text
+        raise AttributionError(f"option {self.name} can't be {value!r}; allowed: {self.allowed}")
+
+    def part(self, value: Any, spec: NetworkSpec, head: HeadName) -> Part | None:
+        """The part of that network, None for everything; raises AttributionError for one that is not there or that the
+        head does not see."""
+        text = str(self.read(value))
+        if text == self.default:
+            return None
+        try:
+            part = Part.parse(text, spec)
+        except ValueError as error:
+            raise AttributionError(f"option {self.name}: {error}") from None
+        seen = modules_seen(spec, head)
+        if part.module not in seen:
+            raise AttributionError(f"the head {head} does not depend on {part.module}; allowed: {', '.join(seen)}")
+        return part
+
+
+def check_places(options: tuple[Option, ...], chosen: Mapping[str, Any], spec: NetworkSpec, head: HeadName) -> None:
+    """Raises AttributionError where a chosen place is not there or the head does not see it."""
+    for option in options:
+        if isinstance(option, PlaceOption):
+            option.part(chosen.get(option.name, option.default), spec, head)
 
 
 def read_options(options: tuple[Option, ...], given: Mapping[str, Any]) -> dict[str, Any]:

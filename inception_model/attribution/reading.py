@@ -22,6 +22,7 @@ PAPERS = {
     "gradcam": "Selvaraju et al. 2016, section 3",
     "guided_gradcam": "Selvaraju et al. 2016, section 3",
     "layer_conductance": "Dhamdhere et al. 2018",
+    "lrp": "Bach et al. 2015; Montavon et al. 2019; Achtibat et al. 2023",
 }
 """Where each method comes from."""
 
@@ -44,6 +45,7 @@ def numbers(result: Attribution) -> dict[str, Any]:
         "baseline_score": result.baseline_score,
         "sum": result.total,
         "completeness_error": result.completeness_error,
+        "conservation": None if result.conservation is None else result.conservation.as_dict(),
         "all_negative": result.all_negative,
         "empty": result.empty,
         "note": result.note,

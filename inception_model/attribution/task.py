@@ -15,6 +15,7 @@ from ..architecture.spec import HeadName
 from ..inference.classifier import Classifier
 from ..inference.targets import Target
 from ..progress import Progress, report
+from .lrp.conservation import Conservation
 
 
 @dataclass
@@ -41,7 +42,8 @@ class Task:
     """One image `x` and one `baseline` (1, 3, S, S), at least float32, normalised, on the network's device.
 
     `classifier` is the caller's: only twins of its network may be hooked. `layer` is there for methods that need one;
-    `activation` is the output of its module for `x` where it is known already.
+    `activation` is the output of its module for `x` where it is known already. A method that accounts for the score
+    adds to `conservation`, one entry per image.
     """
 
     classifier: Classifier
@@ -53,6 +55,7 @@ class Task:
     options: dict[str, Any]
     clock: Clock = field(repr=False)
     activation: Tensor | None = field(default=None, repr=False)
+    conservation: list[Conservation] = field(default_factory=list, repr=False)
 
     def module(self, network: GoogLeNet | None = None) -> ScoreModule:
         """The score as a module that captum may hook: over a fresh twin, or over the given network."""

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ..architecture.spec import DEFAULT_HEAD
 from ..attribution import METHODS, Attribution, AttributionError, explain, find_method
+from ..attribution.lrp import COMPOSITES
 from ..attribution.reading import numbers
 from ..drawing.colormaps import full_scale
 from ..drawing.overlay import overlay_on_photo
@@ -100,7 +101,8 @@ def read_pairs(texts: list[str]) -> dict[str, str]:
 def write_files(
     classifier: Classifier, photo: Photo, result: Attribution, answer: dict[str, Any], folder: Path, stem: str
 ) -> None:
-    """Overlay, raw arrays (values, heatmap, baselines) and the numbers; adds their paths to the answer as `files`."""
+    """Overlay, raw arrays (values, heatmap, baselines, relevance by channel) and the numbers; adds their paths to the
+    answer as `files`."""
     folder.mkdir(parents=True, exist_ok=True)
     layer = "" if result.layer is None else f"-{result.layer.replace(':', '_')}"
     name = f"{stem}-{result.method}{layer}-{result.head}"
@@ -111,6 +113,8 @@ def write_files(
     arrays = {"values": result.values.numpy(), "heatmap": heatmap}
     if result.baselines is not None:
         arrays["baselines"] = result.baselines.numpy()
+    if result.conservation is not None:
+        arrays |= {f"relevance_{row.module}": row.channels.numpy() for row in result.conservation.modules}
     np.savez_compressed(files["npz"], **arrays)  # type: ignore[arg-type]
     Path(files["json"]).write_text(json.dumps(answer, indent=2) + "\n")
 
@@ -122,6 +126,9 @@ def _print(result: Attribution, files: dict[str, str]) -> None:
         print(f"baseline {result.baseline}: score {result.baseline_score:+.3f}")
     if result.completeness_error is not None:
         print(f"sum of attributions {result.total:+.3f}, completeness error {result.completeness_error:.2%}")
+    if result.conservation is not None:
+        print(result.conservation.sentence)
+        print(f"{result.conservation.composite}: {COMPOSITES[result.conservation.composite].words}")
     print(METHODS[result.method].reading)
     if result.note:
         print(result.note)

@@ -26,6 +26,11 @@ def signed(value: float, digits: int = 2) -> str:
     return text if float(text) == 0 else f"{'−' if value < 0 else '+'}{text}"
 
 
+def signed_number(value: float) -> str:
+    """A number in three significant digits with its sign and a true minus; 0 has none."""
+    return f"{'−' if value < 0 else '+' if value else ''}{number(abs(value))}"
+
+
 def amount(value: float) -> str:
     """A number of MACs or parameters in three to four digits: 118.5 M, 1.583 G, 9.4 K."""
     for limit, letter, digits in ((1e9, "G", 3), (1e8, "M", 0), (1e6, "M", 1), (1e5, "K", 0), (1e3, "K", 1)):

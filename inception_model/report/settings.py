@@ -10,6 +10,7 @@ from ..analysis.conductance import DEFAULT_STEPS
 from ..architecture.spec import DEFAULT_HEAD, HeadName
 from ..attribution import METHODS, AttributionError, find_method
 from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
+from ..attribution.options import check_places
 from ..images.baselines import BASELINES, DEFAULT_BASELINE
 from ..inference.classifier import Classifier
 from ..inference.targets import AUTO, Target
@@ -64,6 +65,8 @@ def check(classifier: Classifier, settings: Settings) -> HeadName:
         known[name].read(value)
     for name in settings.checks:
         find_check(name)
+    for row in rows:
+        check_places(row.options, dict(settings.options), classifier.network.spec, head)
     layered = [row for row in rows if "layer" in row.needs]
     if settings.layer is not None and not layered:
         raise AttributionError(f"none of the chosen methods takes a layer; leave {settings.layer!r} out")

@@ -86,6 +86,8 @@ def maps(facts: Facts) -> str:
 
 def completeness(found: Facts) -> str:
     """Whether a map's sum is what it should be."""
+    if found["conservation"] is not None:
+        return f"In logits: {found['conservation']['words']}"
     if found["completeness_error"] is None:
         return f"Sum of all values {signed(found['sum'])}; the method does not promise a sum."
     wanted = found["score"] - found["baseline_score"]

@@ -7,6 +7,7 @@ from .badge import Badge, Evidence
 from .case import Case
 from .checks import CHECKS, QUICK, Check, evidence
 from .completeness import Completeness
+from .conservation import Conserved
 from .curves import Curve, Deletion, Insertion
 from .fidelity import Infidelity, Sensitivity
 from .random_logit import RandomLogit
@@ -21,6 +22,7 @@ __all__ = [
     "Case",
     "Check",
     "Completeness",
+    "Conserved",
     "Curve",
     "Deletion",
     "Evidence",

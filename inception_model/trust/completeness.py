@@ -8,6 +8,7 @@ from typing import ClassVar
 from ..attribution import METHODS
 from .badge import Evidence
 from .case import Case
+from .conservation import Conserved, conserved
 
 THRESHOLD = 0.01
 """Largest error that passes, as a share of |score - baseline score|."""
@@ -39,9 +40,11 @@ class Completeness(Evidence):
         return f"{found}: the sum {verdict}, its error is {self.error:.2%} (at most {self.threshold:.0%} is allowed)."
 
 
-def completeness(case: Case) -> Completeness:
+def completeness(case: Case) -> Completeness | Conserved:
     """Compares numbers that the attribution carries; nothing is computed anew."""
     known = case.attribution
     case.report(1, 1)
+    if known.conservation is not None:
+        return conserved(known.conservation)
     difference = None if known.baseline_score is None else known.score - known.baseline_score
     return Completeness(METHODS[known.method].label, known.complete, known.total, difference, known.completeness_error)

@@ -22,6 +22,7 @@ from ..attribution.explaining import find_method, trained_head
 from ..inference.classifier import Classifier
 from ..progress import Progress, report
 from ..training.data import DatasetError
+from ..training.evaluation import BATCH
 from .intervals import bootstrap_interval, bootstrap_interval_of_classes, mean_of_classes
 
 Aim = Literal["true", "predicted"]
@@ -182,7 +183,7 @@ def measure(
     heads: Sequence[str],
     *,
     aim: Aim = "true",
-    batch: int = 16,
+    batch: int = BATCH,
     file: Path | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,

@@ -21,12 +21,13 @@ from app.figures import attribution_map, trust_badge
 from app.jobs import attribution, conductance
 from app.state import network, photos
 from app.state.panel import Panel
+from app.views.why.choices import in_words
 from inception_model.analysis.ablation import FILLS, Ablation, Fill, ablate, fill_means
 from inception_model.analysis.conductance import credit_ledger, exact_split
 from inception_model.architecture.variants import tiny
 from inception_model.attribution import METHODS, Attribution, explain
 from inception_model.attribution.reading import PAPERS
-from inception_model.drawing.numbers import signed
+from inception_model.drawing.numbers import signed, signed_number
 from inception_model.images.baselines import baseline
 from inception_model.images.decode import Photo
 from inception_model.inference.targets import Target
@@ -128,6 +129,50 @@ def test_a_map_is_the_librarys_and_its_numbers_are_on_the_page(
     assert f"{wanted.completeness_error:.2%} off" in text
     assert METHODS["integrated_gradients"].reading in text
     assert "As long as 8 forward passes" in text
+
+
+def test_lrp_through_one_channel_is_chosen_step_by_step(
+    small: InferenceService, opened: Callable[..., AppTest], relative: Callable[..., float]
+) -> None:
+    page = done(opened("why", why__method="lrp"), "why-map")
+    assert page.selectbox(key="why-lrp-through-module").value == "all"
+    assert not [box for box in page.selectbox if box.key == "why-lrp-through-branch"]
+    page.selectbox(key="why-lrp-composite").select("epsilon-plus-flat")
+    page.selectbox(key="why-lrp-through-module").select("4d")
+    good(page.run()).selectbox(key="why-lrp-through-branch").select("3x3")
+    good(page.run()).number_input(key="why-lrp-through-channel").set_value(12)
+    page = done(good(page.run()), "why-map")
+    chosen = {"composite": "epsilon-plus-flat", "through": "4d:3x3:12"}
+    found: Attribution = recalled(small, question("lrp", best(small), **chosen).key)
+    wanted = explain(small.classifier, small.classifier.prepare(PHOTO.image), "lrp", options=chosen)
+    assert relative(found.values, wanted.values) < 1e-5
+    sums = wanted.conservation
+    assert sums is not None
+    text = words(page)
+    assert sums.sentence in text
+    assert in_words(question("lrp", best(small), **chosen)).startswith("LRP (relevance) through 4d:3x3:12 · main")
+    for row in sums.modules:
+        assert all(signed_number(value) in text for value in (*row.reached, row.total))
+    for layer in sums.layers:
+        assert all(signed_number(value) in text for value in (layer.bias, layer.stabiliser))
+    assert signed_number(sums.biases) in text
+    page.selectbox(key="why-lrp-through-branch").select("1x1")  # which is narrower here: the channel gives way
+    assert good(page.run()).number_input(key="why-lrp-through-channel").value is None
+    page.selectbox(key="why-lrp-through-module").select("all")
+    good(page.run())
+    assert page.session_state["scope.option.why.lrp.through"] == "all"
+
+
+def test_a_condition_that_another_head_does_not_see_is_dropped_for_it(
+    small: InferenceService, opened: Callable[..., AppTest]
+) -> None:
+    page = done(opened("why", why__method="lrp", why__lrp__through="4e:1x1", why__gallery="heads"), "why-gallery")
+    assert not page.warning
+    ways = {"main": "4e:1x1", "aux2": "all"}
+    for head, through in ways.items():
+        asked = attribution.ask("lrp", head, best(small), None, "black", {"through": through})  # type: ignore[arg-type]
+        found: Attribution = recalled(small, asked.key)
+        assert (found.head, found.options["through"]) == (head, through)
 
 
 def test_the_gallery_shows_every_method(small: InferenceService, opened: Callable[..., AppTest]) -> None:

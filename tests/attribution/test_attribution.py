@@ -1,4 +1,4 @@
-"""Every attribution method beside captum called directly."""
+"""Every attribution method beside captum called directly, and LRP beside zennit."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from inception_model.inference import classifier as classifier_module
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from tests.attribution.asking import ask, hooks_on
+from tests.attribution.zennit_lrp import zennit_relevance
 from tests.compare import assert_close
 from tests.random_networks import random_classifier
 
@@ -98,6 +99,7 @@ REFERENCES: dict[str, Reference] = {
     "layer_conductance": lambda m, n, x, b, k: captum.LayerConductance(m, n.block("4a")).attribute(
         x, b, target=k, n_steps=13
     ),
+    "lrp": lambda m, n, x, b, k: zennit_relevance(m, x, k, "epsilon", (x, x)),  # which needs no box
 }
 
 

@@ -71,9 +71,36 @@ def test_integrated_gradients_says_what_its_sum_misses(
         assert arrays["baselines"].shape == (1, 3, 224, 224)
 
 
+def test_lrp_says_where_the_score_went(cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--option", "composite=gamma", "--option", "through=4d:5x5:17")
+    assert ask(cat, tmp_path, "--method", "lrp", "--head", "aux2", *options) == 0
+    text = capsys.readouterr().out
+    answer = json.loads(next(tmp_path.glob("*.json")).read_text())
+    sums = answer["conservation"]
+    assert sums["words"] in text
+    assert sums["closes"]
+    absorbed = sum(row["bias"] + row["stabiliser"] for row in sums["layers"])
+    held = sums["pixels"] + absorbed + sums["set_aside"]
+    assert_close(held, sums["score"], 1e-4)
+    assert_close(sums["score"], answer["score"], 1e-4)
+    rules = {row["layer"]: row["rule"] for row in sums["layers"]}
+    assert [rules[name] for name in ("conv1", "3a.5x5", "4d.1x1", "aux2.fc")] == [
+        *("z-box", "gamma 0.25", "epsilon 0.25 of the rms", "epsilon 1e-06"),
+    ]
+    top = sums["modules"][0]
+    assert (top["module"], sums["through"]) == ("4d", "4d:5x5:17")
+    with np.load(answer["files"]["npz"]) as arrays:
+        channels = arrays["relevance_4d"]
+        assert_close(channels.sum(), sum(top["reached"].values()), scale=float(np.abs(channels).sum()))
+        assert_close(top["kept"]["5x5"], channels[112 + 288 + 17], 1e-6)
+        assert_close(arrays["values"].sum(), sums["pixels"], scale=float(np.abs(arrays["values"]).sum()))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("--method", "lrp", "--option", "through=4d:5x5:64"), ("channels 0 to 63",)),
+        (("--method", "lrp", "--option", "composite=lrp"), ("epsilon-plus-flat",)),
         (("--method", "magic"), METHODS),
         (("--head", "neck"), ("aux1", "aux2", "main")),
         (("--target", "unicorn"), ("unicorn", "WordNet id")),

@@ -64,3 +64,25 @@ def test_a_map_its_badge_and_an_ablation(new_page: OpenPage, app_url: str) -> No
 
     screen.go(page, "Why")
     expect(page.get_by_role("heading", name="What speaks for Egyptian cat − golden retriever")).to_be_visible()
+
+
+@pytest.mark.timeout(600)
+def test_relevance_through_one_channel_and_its_sum(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.open_app(page, f"{app_url}/why?method=lrp&teach=off")
+    screen.settle(page, SECONDS, done=True)
+    screen.choose(page, "Only through", "4d")
+    screen.choose(page, "^Branch", "5")
+    channel = page.get_by_label("Channel, 0 to 63")
+    screen.fill(channel, "17")
+    screen.press(channel, "Enter")
+    screen.settle(page, SECONDS, done=True)
+    shown = page.get_by_role("img", name=re.compile(r"^LRP \(relevance\) through 4d:5x5:17 · main"))
+    expect(shown.first).to_be_visible(timeout=SECONDS * 1000)
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text(re.compile(r"pixels [+-]\d\S*, biases \S+, stabilisers .*, not through 4d:5x5:17 "))
+    expect(main).to_contain_text("so the sum closes")
+    screen.click(page.get_by_text("The sum by module and by layer"))
+    expect(page.get_by_role("region", name="Relevance of every branch")).to_contain_text(re.compile("5b.*4d.*3a", re.S))
+    expect(page.get_by_role("region", name="What every layer absorbed")).to_contain_text("4d.5x5_reduce")
+    screen.assert_fits(page)

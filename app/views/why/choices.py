@@ -12,10 +12,12 @@ from app.state.options import WHOLE, Option
 from app.state.panel import Panel
 from app.templates import as_text, render
 from app.widgets.persistent_choice import persistent_choice
+from app.widgets.place_choice import place_choice
 from inception_model.architecture.spec import BRANCHES, HeadName
 from inception_model.attribution import METHODS, AttributionError, allowed_layers
 from inception_model.attribution import Option as MethodOption
 from inception_model.attribution.explaining import NOISE_IMAGES, trained_head
+from inception_model.attribution.options import PlaceOption
 from inception_model.drawing.encoding import jpeg_bytes
 from inception_model.drawing.numbers import percent, short
 from inception_model.drawing.palette import BRANCH_NAMES
@@ -24,6 +26,8 @@ from inception_model.inference.targets import Target, TargetError
 
 TARGETS = {"auto": "its answer", "class": "a class", "contrast": "a contrast"}
 """What is explained: the head's own best class, one that is named, or one class rather than another."""
+FEW = 4
+"""Choices that stand side by side; more of them open from a box."""
 BASELINE_WORDS = {
     "black": "every pixel black",
     "mean": "the mean colour that the preprocessing subtracts",
@@ -47,7 +51,7 @@ def show(panel: Panel) -> Question | None:
     row = METHODS[method]
     layer = _layer(head) if "layer" in row.needs else None
     baseline = _baseline(panel) if "baseline" in row.needs else options.WHY_BASELINE.default
-    own = {option.name: _option(method, option) for option in row.options}
+    own = {option.name: _option(method, option, head) for option in row.options}
     question = ask(method, head, target, layer, baseline, own)
     cost_line.html(render("why_method.html", reading=row.reading, cost=cost_words(panel, question.cost)))
     return question
@@ -129,11 +133,16 @@ def _baseline(panel: Panel) -> str:
     return name
 
 
-def _option(method: str, option: MethodOption) -> Any:
+def _option(method: str, option: MethodOption, head: HeadName) -> Any:
     """A widget for one option of a method, with its range."""
     kept = options.of_method(method, option)
     label = option.name.capitalize()
     says = f"{option.help}; allowed: {option.allowed}"
+    if isinstance(option, PlaceOption):
+        modules = allowed_layers(network.service().classifier, head)
+        return place_choice(f"Only {option.name}", kept, modules, help=says)
+    if len(option.choices) > FEW:
+        return persistent_choice(st.selectbox, label, kept, option.choices, options=list(option.choices), help=says)
     if option.choices:
         return persistent_choice(
             st.segmented_control, label, kept, option.choices,
@@ -150,4 +159,8 @@ def _option(method: str, option: MethodOption) -> Any:
 def in_words(question: Question) -> str:
     """A question in a few words: `GradCAM at 5b · main · tabby`."""
     where = f" at {question.layer}" if question.layer else ""
+    for option in METHODS[question.method].options:
+        chosen = dict(question.options)[option.name]
+        if isinstance(option, PlaceOption) and chosen != option.default:
+            where += f" {option.name} {chosen}"
     return f"{method_label(question.method)}{where} · {question.head} · {short(words_of(question.target))}"

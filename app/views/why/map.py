@@ -7,7 +7,7 @@ from typing import cast
 import streamlit as st
 
 from app import theme
-from app.figures import attribution_map, trust_badge
+from app.figures import attribution_map, conservation, trust_badge
 from app.jobs import background
 from app.jobs.attribution import QUICK_COST, Question, ask, attribution_job, cost_words, words_of
 from app.state import network, options, session
@@ -19,6 +19,8 @@ from app.widgets.halves import Title, halves
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.architecture.spec import HeadName
 from inception_model.attribution import METHODS, Attribution, allowed_layers
+from inception_model.attribution.lrp.conservation import Conservation
+from inception_model.attribution.options import PlaceOption
 from inception_model.attribution.reading import PAPERS
 from inception_model.drawing.numbers import percent
 
@@ -87,6 +89,29 @@ def _alone(panel: Panel, question: Question) -> None:
         if badge.words:
             st.html(render("why_badge.html", state=badge.state, words=badge.words))
         theme.key_values(attribution_map.facts(found))
+    if found.conservation is not None:
+        _sums(found.conservation)
+
+
+def _sums(found: Conservation) -> None:
+    """Where the score went: through which branches and channels, and what each layer absorbed."""
+    with st.expander("The sum by module and by layer", key="why-conservation"):
+        st.html(
+            render(
+                "caption.html",
+                text="Relevance of each module's output, in logits: its four branches make the sum, and what the next "
+                "row has less was absorbed in between. (Achtibat et al. 2023 for channels.)",
+            )
+        )
+        st.html(conservation.modules_html(found))
+        st.html(
+            render(
+                "caption.html",
+                text="What each layer's bias and the rule's stabiliser absorbed, from the head down. With the pixels "
+                "they make the score. (Bach et al. 2015, section 2.)",
+            )
+        )
+        st.html(conservation.layers_html(found))
 
 
 def _beside(panels: Panels, question: Question) -> None:
@@ -169,6 +194,9 @@ def _like(question: Question, method: str, head: HeadName) -> Question:
     modules = allowed_layers(network.service().classifier, head)
     layer = question.layer if question.layer and question.layer.partition(":")[0] in modules else modules[-1]
     own = {option.name: session.option(options.of_method(method, option)) for option in row.options}
+    for option in row.options:  # a place that the other head does not see: everything
+        if isinstance(option, PlaceOption) and str(own[option.name]).partition(":")[0] not in modules:
+            own[option.name] = option.default
     baseline = question.baseline or session.option(options.WHY_BASELINE)
     return ask(method, head, question.target, layer, baseline, own)
 
