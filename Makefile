@@ -13,8 +13,10 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 EXACT ?= --constraint constraints.txt
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-# Tests start threads and a server of their own: a few threads for each network are enough.
-check: export OMP_NUM_THREADS ?= 2
+# One process a core runs the tests, a file in one process from beginning to end, because its tests share what they
+# compute. More threads than cores only wait for one another.
+check: export OMP_NUM_THREADS ?= 1
+check: export OMP_WAIT_POLICY ?= PASSIVE
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 
 .PHONY: help app test check lint format newest constraints wheel bench bench-app gpu-check screenshots browser clean
@@ -28,7 +30,7 @@ app: $(VENV)/.app  ## installs what is missing and starts the app (PORT=8501)
 test: $(VENV)/.dev browser lint check  ## installs what is missing, then lint and every test
 
 check: $(VENV)/.dev  ## every test, without lint
-	@$(PY) -m pytest </dev/null
+	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile </dev/null
 
 lint: $(VENV)/.dev  ## ruff and mypy
 	@$(PY) -m ruff check .

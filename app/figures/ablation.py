@@ -31,7 +31,7 @@ def result_html(result: AblationResult, trained: Sequence[HeadName], labels: Lab
     return render("ablation.html", cards=cards)
 
 
-def sweep_in_words(sweep: Sweep, target: Target, head: HeadName = "main") -> str:
+def sweep_in_words(sweep: Sweep, target: Target, head: HeadName) -> str:
     """One plain sentence: the branch that the score needs most, and the one that holds it back."""
     flat = [
         (value, name, kind)

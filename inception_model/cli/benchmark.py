@@ -15,7 +15,7 @@ from ..training.data import open_dataset
 from ..trust.benchmark import CHEAP, Protocol, plan, run, tabulate
 from ..trust.benchmark.table import to_json
 from ..trust.benchmark.writing import TABLES, text, write_tables
-from .common import classifier_from, finish, require_positive
+from .common import add_batch_option, add_split_option, classifier_from, finish, require_positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--head", action="append", choices=HEADS, help="default: every trained head")
     parser.add_argument("--limit", type=int, help="only N images, evenly spread over the data")
-    parser.add_argument("--split", default="validation", choices=("validation", "train"))
+    add_split_option(parser)
     parser.add_argument(
         "--target", default="predicted", choices=("predicted", "true"), help="class that the maps are for"
     )
@@ -48,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--noise", type=float, default=Protocol.noise, help="of ROAD's imputation (default 0.01)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--batch", type=int, default=32)
+    add_batch_option(parser)
     finish(parser, run_command)
 
 

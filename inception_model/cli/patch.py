@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..analysis.patching import PatchEffects, Turn, contrast, patch_effects, turn
-from ..architecture.spec import BRANCHES, HEADS
+from ..architecture.spec import BRANCHES, DEFAULT_HEAD, HEADS
 from ..attribution.explaining import trained_head
 from ..images.decode import open_photo
 from ..inference.targets import Target
@@ -20,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("patch", help="what must be carried over from photo A to turn photo B's answer")
     parser.add_argument("a", type=Path, metavar="A", help="the photo that activations are taken from")
     parser.add_argument("b", type=Path, metavar="B", help="the photo that runs with them")
-    parser.add_argument("--head", default="main", choices=HEADS)
+    parser.add_argument("--head", default=DEFAULT_HEAD, choices=HEADS)
     parser.add_argument(
         "--target", default="auto", metavar="CLASS-CLASS",
         help="a contrast of two classes such as 3-7 (auto: A's answer minus B's)",

@@ -18,8 +18,8 @@ from inception_model.drawing.palette import BRANCH_NAMES
 from inception_model.images.samples import sample_photo
 from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
-from tests.app.test_beside import CAT, CUP, VIEWS, done, words
 from tests.app.test_look import good
+from tests.app.two_photos import CAT, CUP, VIEWS, done, words
 from tests.compare import assert_close
 from tests.random_networks import random_classifier
 

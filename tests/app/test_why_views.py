@@ -57,7 +57,7 @@ def test_the_sweep_in_words_names_the_branch_that_is_needed_most(tiny_classifier
     swept = sweep(tiny_classifier, trace)
     delta = swept.delta("main")[:, :, 0, 3]
     needed = int(delta.flatten().argmin())
-    assert f"main needs {swept.modules[needed // 4]} " in sweep_in_words(swept, Target(3, name="three"))
+    assert f"main needs {swept.modules[needed // 4]} " in sweep_in_words(swept, Target(3, name="three"), "main")
 
 
 def test_before_and_after_of_three_heads(tiny_classifier: Classifier, trace: Trace) -> None:

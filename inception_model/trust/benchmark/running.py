@@ -21,6 +21,7 @@ from ...images.decode import ImageError
 from ...inference.classifier import Classifier
 from ...progress import Progress, report
 from ...training.data import DatasetError, LabelledImages
+from ...training.evaluation import BATCH
 from ..curves import BASELINE
 from .metrics import Mark, Protocol, Score, Subject, measure
 from .records import ImageRecord, Manifest, Store, data_hash, image_name
@@ -70,7 +71,7 @@ def run(
     chosen: Plan,
     folder: Path,
     *,
-    batch: int = 32,
+    batch: int = BATCH,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Store:
