@@ -78,6 +78,10 @@ def facts(attribution: Attribution) -> dict[str, str]:
         rows["baseline"] = f"{signed(attribution.baseline_score)} logits on {attribution.baseline}"
     rows["sum"] = f"{signed(attribution.total)}: all values of the map added up"
     rows["completeness"] = completeness_words(attribution)
+    path = attribution.integration
+    if path is not None:
+        doubled = "" if path.moved is None else f" Its last doubling moved the map by {path.moved:.1%} of its norm."
+        rows["path"] = f"{path.words}{doubled}"
     if attribution.conservation is not None:
         composite = COMPOSITES[attribution.conservation.composite]
         rows["composite"] = f"{composite.words} ({composite.source}.)"

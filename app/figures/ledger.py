@@ -19,11 +19,21 @@ def signed_share(share: float) -> str:
 
 
 def ledger_html(ledger: CreditLedger) -> Markup:
-    """The table: module, four branches, sum, residual and its share of the total."""
+    """The table: module, four branches, sum, residual and its share of the total, steps that this took."""
     residuals, shares = ledger.residuals.tolist(), ledger.relative_residuals.tolist()
     rows = [
-        {"module": name, "credits": row, "sum": sum(row), "residual": residual, "share": signed_share(share)}
-        for name, row, residual, share in zip(ledger.modules, ledger.table.tolist(), residuals, shares, strict=True)
+        {
+            "module": name,
+            "credits": row,
+            "sum": sum(row),
+            "residual": residual,
+            "share": signed_share(share),
+            "steps": steps,
+            "met": name not in ledger.unmet,
+        }
+        for name, row, residual, share, steps in zip(
+            ledger.modules, ledger.table.tolist(), residuals, shares, ledger.row_steps, strict=True
+        )
     ]
     return render("ledger.html", branches=BRANCHES, rows=rows)
 
@@ -43,7 +53,7 @@ def in_words(ledger: CreditLedger) -> str:
     last = "took away most" if least[0] < 0 else "earned least"
     return (
         f"Every row adds up to {signed(ledger.total)} logits (from {signed(ledger.baseline_score)} at the baseline to "
-        f"{signed(ledger.score)} on the photo) but for its residual, at most {worst:.2f} after {ledger.steps} steps. "
+        f"{signed(ledger.score)} on the photo) but for its residual, at most {worst:.2f}. {ledger.steps_words} "
         f"Most was earned by {most[1]} {BRANCH_NAMES[most[2]]} ({signed(most[0])}); "
         f"{least[1]} {BRANCH_NAMES[least[2]]} {last} ({signed(least[0])})."
     )

@@ -16,9 +16,11 @@ from app.widgets import chart, progress, teach
 from app.widgets.inline_svg import draw
 from inception_model.attribution import Attribution
 from inception_model.trust import CHECKS, QUICK, Badge, Curve, Evidence, Randomisation
+from inception_model.trust.convergence import extra_images
 
 PAPERS = {
     "completeness": "Sundararajan et al. 2017, section 3",
+    "convergence": "Sundararajan et al. 2017, section 5",
     "insertion": "Petsiuk et al. 2018, section 4",
     "deletion": "Petsiuk et al. 2018, section 4",
     "sparseness": "Chalasani et al. 2020, section 5",
@@ -28,6 +30,9 @@ PAPERS = {
     "sensitivity": "Yeh et al. 2019, section 3",
 }
 """Where each check comes from."""
+
+MOST_IMAGES = 120
+"""Images more than which the check of convergence waits for a click."""
 
 
 def verdict(found: Evidence | None) -> str:
@@ -61,9 +66,9 @@ def show(panel: Panel, question: Question, attribution: Attribution, slot: str, 
             )  # fmt: skip
             if found is not None:
                 _draw(found, panel.widget_key(f"{slot}-{name.replace(' ', '-')}-drawing"))
-            elif name not in QUICK:
-                cost = check.cost(network.spec(), question.head, question.cost)
-                st.html(render("quiet.html", text=cost_words(panel, cost)))
+            elif name not in QUICK or (name == "convergence" and extra_images(attribution) > MOST_IMAGES):
+                cost = check.cost(network.spec(), question.head, question.cost, question.method)
+                st.html(render("quiet.html", text=cost_words(cost)))
                 progress.answer(
                     panel,
                     f"{slot}-{name.replace(' ', '-')}",
@@ -77,9 +82,10 @@ def show(panel: Panel, question: Question, attribution: Attribution, slot: str, 
 
 
 def _quick(panel: Panel, question: Question, attribution: Attribution, slot: str, badge: Badge, auto: bool) -> None:
-    missing: Sequence[str] = [name for name in QUICK if badge.find(name) is None]
+    names = [name for name in QUICK if name != "convergence" or extra_images(attribution) <= MOST_IMAGES]
+    missing: Sequence[str] = [name for name in names if badge.find(name) is None]
     if missing:
-        jobs = [check_job(panel, question, attribution, name) for name in QUICK[1:]]
+        jobs = [check_job(panel, question, attribution, name) for name in names[1:]]
         ask = "" if auto else "Run the quick checks"
         progress.answers(panel, f"{slot}-quick", jobs, "Quick checks", ask=ask, patience=0, low_priority=auto)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from PIL import Image
 from app.jobs.background import Job
 from app.state import network, options, session
 from app.state.panel import Panel
+from inception_model.analysis.quadrature import ADAPTIVE, START
 from inception_model.architecture.spec import HeadName
 from inception_model.attribution import METHODS, Attribution, baseline_images, explain
 from inception_model.attribution.explaining import NOISE_IMAGES
@@ -23,7 +24,7 @@ from inception_model.inference.targets import Target
 from inception_model.progress import Progress
 from inception_model.trust import Badge, Evidence, evidence
 
-QUICK_COST = 4
+QUICK_COST = 5
 """Forward passes that nobody notices: such a map appears at once."""
 
 
@@ -58,10 +59,33 @@ class Question:
         return "why", "map", self
 
     @property
+    def baselines(self) -> int:
+        """A noisy baseline is several images, and as many maps."""
+        return NOISE_IMAGES if self.baseline == "noise" else 1
+
+    @property
     def cost(self) -> float:
-        """In forward passes of one image; a noisy baseline is several images."""
-        times = NOISE_IMAGES if self.baseline == "noise" else 1
-        return times * METHODS[self.method].cost(dict(self.options), network.checkpoint().preprocessing.size)
+        """In forward passes of one image, at most."""
+        return self.baselines * METHODS[self.method].cost(dict(self.options), network.checkpoint().preprocessing.size)
+
+    @property
+    def least_cost(self) -> float:
+        """In forward passes of one image, at least: an adaptive rule may be done with its first places."""
+        images = START if dict(self.options).get("rule") == ADAPTIVE else None
+        side = network.checkpoint().preprocessing.size
+        return self.baselines * METHODS[self.method].cost(dict(self.options), side, images)
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What has a pace of its own: the method, its layer, and those of its options that are no sizes."""
+        named = (option.name for option in METHODS[self.method].options if option.choices)
+        return self.method, self.layer, tuple(dict(self.options)[name] for name in named)
+
+    def work_of(self, found: Attribution, side: int) -> float:
+        """In forward passes of one image of that side, what the map took."""
+        images = None if found.integration is None else found.integration.gradients // self.baselines
+        row = METHODS[self.method]
+        return self.baselines * row.cost(found.options, side, images)
 
     @property
     def quick(self) -> bool:
@@ -92,10 +116,10 @@ def ask(
 
 def attribution_job(panel: Panel, question: Question) -> Job:
     """The map of a panel's photo."""
-    image = panel.photo.image
+    image, estimates = panel.photo.image, network.service().estimates
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Attribution:
-        return explain(
+        found = explain(
             twin,
             twin.prepare(image),
             question.method,
@@ -107,8 +131,17 @@ def attribution_job(panel: Panel, question: Question) -> Job:
             progress=progress,
             cancel=cancel,
         )
+        estimates.learn(question.kind, question.work_of(found, twin.preprocessing.size), found.seconds)
+        return found
 
     return Job(question.key, compute)
+
+
+def seconds_of(question: Question) -> tuple[float, float]:
+    """How long the map will take here, at least and at most: by the method's own last maps, where there are some."""
+    estimates = network.service().estimates
+    least, most = (estimates.seconds(question.kind, work) for work in (question.least_cost, question.cost))
+    return least, most
 
 
 def check_key(question: Question, name: str) -> tuple[Any, ...]:
@@ -157,8 +190,21 @@ def words_of(target: Target) -> str:
     return " − ".join(short(network.label(index)) for index in labels)
 
 
-def cost_words(panel: Panel, passes: float) -> str:
-    """What so many forward passes of one image mean here: judged by the last map, for a first look is slow."""
-    seconds = passes * min(panel.look().seconds, session.option(options.WHY_SECONDS))
-    time = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    return f"As long as {passes:.0f} forward passes, here about {time}."
+def cost_words(passes: float) -> str:
+    """What so many forward passes of one image mean here."""
+    return (
+        f"As long as {passes:.0f} forward passes, here about {_seconds(passes * network.service().pass_seconds())} s."
+    )
+
+
+def map_words(questions: Sequence[Question]) -> str:
+    """What these maps take, in forward passes of one image and in seconds on this machine."""
+    work = sum(question.least_cost for question in questions), sum(question.cost for question in questions)
+    times = [sum(ends) for ends in zip(*map(seconds_of, questions), strict=True)]
+    passes, seconds = [f"{passes:.0f}" for passes in work], list(map(_seconds, times))
+    long, about = (low if low == high else f"{low} to {high}" for low, high in (passes, seconds))
+    return f"As long as {long} forward passes, here about {about} s."
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import NamedTuple
 
 from app.jobs.background import Job
-from app.state import network
+from app.state import network, options, session
 from app.state.panel import Panel
 from inception_model.analysis.conductance import CreditLedger, ExactSplit, credit_ledger, exact_split
 from inception_model.architecture.spec import HeadName
@@ -15,6 +16,23 @@ from inception_model.inference.targets import Target
 from inception_model.progress import Progress
 
 
+class Cut(NamedTuple):
+    """How the ledger's path is cut: steps to begin with, percent that a row's residual may have, most gradients."""
+
+    steps: int
+    error: float
+    limit: int
+
+
+def chosen_cut() -> Cut:
+    """As it is chosen on the page Why."""
+    return Cut(
+        session.option(options.WHY_LEDGER_STEPS),
+        session.option(options.WHY_LEDGER_ERROR),
+        session.option(options.WHY_LEDGER_LIMIT),
+    )
+
+
 def split_of(panel: Panel, target: Target) -> ExactSplit:
     """5b's exact split of the main score."""
     return panel.remember(
@@ -22,13 +40,24 @@ def split_of(panel: Panel, target: Target) -> ExactSplit:
     )
 
 
-def conductance_job(panel: Panel, head: HeadName, target: Target, baseline_name: str, steps: int) -> Job:
+def conductance_job(panel: Panel, head: HeadName, target: Target, baseline_name: str, cut: Cut) -> Job:
     """The credit ledger (a CreditLedger) of a panel's photo; of noise, one image is the baseline."""
     image = panel.photo.image
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> CreditLedger:
         x = twin.preprocessing(image)
         start = baseline(baseline_name, x, twin.preprocessing)
-        return credit_ledger(twin, x, start, target, head, steps=steps, progress=progress, cancel=cancel)
+        return credit_ledger(
+            twin,
+            x,
+            start,
+            target,
+            head,
+            steps=cut.steps,
+            error=cut.error,
+            limit=cut.limit,
+            progress=progress,
+            cancel=cancel,
+        )
 
-    return Job(("why", "ledger", head, target, baseline_name, steps), compute)
+    return Job(("why", "ledger", head, target, baseline_name, cut), compute)

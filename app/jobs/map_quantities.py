@@ -12,7 +12,7 @@ from typing import Any
 from app.jobs.ablation import sweep_job
 from app.jobs.attribution import words_of
 from app.jobs.background import Job
-from app.jobs.conductance import conductance_job
+from app.jobs.conductance import chosen_cut, conductance_job
 from app.state import network, options, session
 from app.state.panel import Panel
 from inception_model.analysis.ablation import Sweep
@@ -104,8 +104,7 @@ def explained(panel: Panel) -> tuple[HeadName, Target]:
 
 
 def _credit_job(panel: Panel) -> Job:
-    baseline, steps = session.option(options.WHY_BASELINE), session.option(options.WHY_LEDGER_STEPS)
-    return conductance_job(panel, *explained(panel), baseline, steps)
+    return conductance_job(panel, *explained(panel), session.option(options.WHY_BASELINE), chosen_cut())
 
 
 def _effect_job(panel: Panel) -> Job:

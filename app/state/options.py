@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from inception_model.analysis.ablation import DEFAULT_FILL, Fill
-from inception_model.analysis.conductance import DEFAULT_STEPS
+from inception_model.analysis.quadrature import LIMIT, ROW_ERROR, STEPS
 from inception_model.architecture.spec import BranchKind, HeadName
 from inception_model.attribution.options import Option as MethodOption
 from inception_model.drawing.atlas import DEFAULT_SCALE, DEFAULT_SORT, Scale, Sort
@@ -82,8 +82,6 @@ WHY_MODULE: Option[str | None] = Option("why.module", None)
 WHOLE = "whole module"
 WHY_BRANCH: Option[BranchKind | str] = Option("why.branch", WHOLE)
 WHY_BASELINE = Option("why.baseline", DEFAULT_BASELINE)
-WHY_SECONDS = Option("why.seconds", float("inf"))
-"""Seconds that a forward pass took in the last map."""
 WHY_ENDS = Option("why.ends", "99%")
 WHY_STRENGTH = Option("why.strength", 60)
 WHY_GALLERY = Option("why.gallery", "methods")
@@ -93,7 +91,11 @@ WHY_METHODS: Option[tuple[str, ...]] = Option(
 )
 """What the gallery shows at first: four that differ, each quick."""
 WHY_BESIDE_SHARED = Option("why.beside.shared", True)
-WHY_LEDGER_STEPS = Option("why.ledger.steps", DEFAULT_STEPS)
+WHY_LEDGER_STEPS = Option("why.ledger.steps", STEPS)
+WHY_LEDGER_ERROR = Option("why.ledger.error", ROW_ERROR)
+"""Percent below which every row's residual is to come."""
+WHY_LEDGER_LIMIT = Option("why.ledger.limit", LIMIT)
+"""Most gradients for that."""
 
 REPORT_PRIVATE = Option("report.private", False)
 

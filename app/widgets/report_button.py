@@ -56,6 +56,8 @@ def settings(question: Question | None) -> Settings:
         options=question.options,
         module=module,
         steps=session.option(options.WHY_LEDGER_STEPS),
+        error=session.option(options.WHY_LEDGER_ERROR),
+        limit=session.option(options.WHY_LEDGER_LIMIT),
         fill=session.option(options.ABLATION_FILL),
         checkpoint=checkpoint,
     )

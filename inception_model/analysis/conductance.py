@@ -2,7 +2,8 @@
 
 At 5b the main logit splits exactly, for an average pool and a linear layer are all that follows (Table 1). At every
 module, layer conductance (Dhamdhere et al. 2018) over the four branches adds up to F(x) - F(baseline), because a
-module's output is a full cut of the graph; what numerical integration leaves over is the row's residual.
+module's output is a full cut of the graph; what numerical integration leaves over is the row's residual. Intervals of
+the path in which a row misses most are halved until every row's residual is small, or a limit is reached.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import threading
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,9 +25,11 @@ from ..architecture.spec import BRANCHES, DEFAULT_HEAD, BlockSpec, HeadName
 from ..inference.classifier import Classifier
 from ..inference.targets import Target
 from ..inference.trace import Trace
+from .path_walk import Walk, halves
+from .quadrature import LIMIT, ROW_ERROR, STEPS
 
-DEFAULT_STEPS = 50
-"""Intervals of the path along which credit is added up."""
+HALVED = 8
+"""Intervals that are halved between two looks at the residuals."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ class CreditLedger:
     """Who earned F(x) - F(baseline) of one head, one row per module that the head can see. Float64 on the CPU.
 
     `table` (M, 4): credit of the branches 1x1, 3x3, 5x5, pool, in logits; `channels`: module -> (C,), credit of every
-    channel of its output; `steps`: intervals of the straight path from the baseline to the image.
+    channel of its output; `steps`: intervals of the straight path from the baseline to the image, and `row_steps` (M,)
+    with how many of them each row's residual came below `wanted` percent (all, where it did not); `gradients`: places
+    that were computed for it. Without `wanted` nothing was refined.
     """
 
     head: HeadName
@@ -73,6 +79,9 @@ class CreditLedger:
     channels: dict[str, Tensor]
     steps: int
     seconds: float
+    row_steps: tuple[int, ...]
+    gradients: int
+    wanted: float | None = None
 
     @property
     def total(self) -> float:
@@ -89,10 +98,38 @@ class CreditLedger:
         """(M,) residuals as a share of |total|; not a number where the total is 0."""
         return self.residuals / abs(self.total) if self.total else torch.full_like(self.residuals, torch.nan)
 
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """Modules whose residual is not below `wanted` percent: the limit on the work came first."""
+        if self.wanted is None or not self.total:
+            return ()
+        shares = 100 * self.relative_residuals.abs()
+        return tuple(name for name, share in zip(self.modules, shares.tolist(), strict=True) if share >= self.wanted)
+
+    @property
+    def steps_words(self) -> str:
+        """How the path was cut, in a sentence, which says so where the limit came first."""
+        if self.wanted is None:
+            return f"{self.steps} equal steps."
+        if not self.total:
+            return f"{self.steps} steps: there is no difference to explain, so no residual has a share of it."
+        if not self.unmet:
+            return f"{self.steps} steps, {self.gradients} gradients: every row's residual is below {self.wanted:g}%."
+        rows = ", ".join(self.unmet) if len(self.unmet) < 4 else f"{len(self.unmet)} rows"
+        return (
+            f"{self.steps} steps: the limit of gradients was reached (after {self.gradients}) before the residual of "
+            f"{rows} fell below {self.wanted:g}%."
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Every number but those of single channels, ready for JSON."""
         rows = zip(
-            self.modules, self.table.tolist(), self.residuals.tolist(), self.relative_residuals.tolist(), strict=True
+            self.modules,
+            self.table.tolist(),
+            self.residuals.tolist(),
+            self.relative_residuals.tolist(),
+            self.row_steps,
+            strict=True,
         )
         return {
             "head": self.head,
@@ -101,6 +138,9 @@ class CreditLedger:
             "baseline_score": self.baseline_score,
             "total": self.total,
             "steps": self.steps,
+            "gradients": self.gradients,
+            "wanted": self.wanted,
+            "steps_words": self.steps_words,
             "seconds": round(self.seconds, 3),
             "modules": [
                 {
@@ -109,8 +149,10 @@ class CreditLedger:
                     "sum": sum(credits),
                     "residual": residual,
                     "relative_residual": None if math.isnan(share) else share,
+                    "steps": steps,
+                    "met": name not in self.unmet,
                 }
-                for name, credits, residual, share in rows
+                for name, credits, residual, share, steps in rows
             ],
         }
 
@@ -137,7 +179,9 @@ def credit_ledger(
     target: Target,
     head: HeadName = DEFAULT_HEAD,
     *,
-    steps: int = DEFAULT_STEPS,
+    steps: int = STEPS,
+    error: float | None = ROW_ERROR,
+    limit: int = LIMIT,
     batch: int = 8,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -146,34 +190,52 @@ def credit_ledger(
 
     The path has `steps` + 1 points, `batch` of them at a time: one forward and one backward pass each give the
     activations h and the gradients g of all modules. A channel's credit is the trapezoid sum of g dh along the path.
-    `progress` counts points; setting `cancel` raises Cancelled before the next batch. No hooks are used.
+    With `error` (percent of F(x) - F(baseline)) the intervals that miss most are halved until every row's residual is
+    below it, or another round would need more than `limit` gradients. `progress` counts points; setting `cancel`
+    raises Cancelled before the next batch. No hooks are used.
     """
     started = time.perf_counter()
-    _check(classifier, x, baseline, head, steps)
+    _check(classifier, x, baseline, head, steps, error)
+    modules = modules_seen(classifier.network.spec, head)
+    most = steps + 1 if error is None else max(limit, steps + 1)
+    walk = Walk(classifier, x.cpu(), baseline.cpu(), target, head, batch, most, progress, cancel)
+    grid = torch.linspace(0, 1, steps + 1, dtype=torch.float64).tolist()
+    path = walk.intervals(grid, set(pairwise(grid)))
+    total = walk.scores[1.0] - walk.scores[0.0]
+    since: dict[str, int | None] = dict.fromkeys(modules)
+    while True:
+        misses = torch.stack([interval.misses for interval in path])  # (intervals, M)
+        shares = misses.sum(0).abs() * (100 / abs(total)) if total else torch.zeros(len(modules))
+        unmet = shares >= (math.inf if error is None else error)
+        for name, over in zip(modules, unmet.tolist(), strict=True):
+            since[name] = None if over else since[name] or len(path)
+        worst = misses[:, unmet].abs().amax(1).argsort(descending=True)[:HALVED].tolist() if unmet.any() else []
+        places, wanted = halves([path[place] for place in sorted(worst)])
+        if not worst or walk.done + len(places) > most:
+            break
+        path = [interval for place, interval in enumerate(path) if place not in worst]
+        path = sorted(path + walk.intervals(places, wanted), key=lambda interval: interval.left)
+    report(most, most, progress, cancel)
     spec = classifier.network.spec
-    modules = modules_seen(spec, head)
-    sums = {name: torch.zeros(spec.block(name).out_channels, dtype=torch.float64) for name in modules}
-    scores: list[Tensor] = []
-    last: dict[str, tuple[Tensor, Tensor]] = {}
-    alphas = torch.linspace(0, 1, steps + 1).view(-1, 1, 1, 1)
-    for chunk in torch.split(alphas, batch):
-        report(sum(map(len, scores)), steps + 1, progress, cancel)
-        chunk_scores, states = _states(classifier, torch.lerp(baseline.cpu(), x.cpu(), chunk), target, head)
-        scores.append(chunk_scores)
-        for name, (h, g) in states.items():
-            if name in last:
-                h, g = torch.cat([last[name][0], h]), torch.cat([last[name][1], g])
-            credit = (g[1:] + g[:-1]) / 2 * (h[1:] - h[:-1])
-            sums[name] += credit.sum(dim=(0, 2, 3), dtype=torch.float64).cpu()
-            last[name] = h[-1:], g[-1:]
-    report(steps + 1, steps + 1, progress, cancel)
-    along = torch.cat(scores)
+    sums = {name: torch.stack([interval.credits[name] for interval in path]).sum(0) for name in modules}
     table = torch.stack([_by_branch(sums[name], spec.block(name)) for name in modules])
-    seconds = time.perf_counter() - started
-    return CreditLedger(head, target, float(along[-1]), float(along[0]), modules, table, sums, steps, seconds)
+    return CreditLedger(
+        head,
+        target,
+        walk.scores[1.0],
+        walk.scores[0.0],
+        modules,
+        table,
+        sums,
+        len(path),
+        time.perf_counter() - started,
+        tuple(since[name] or len(path) for name in modules),
+        walk.done,
+        error,
+    )
 
 
-def _check(classifier: Classifier, x: Tensor, baseline: Tensor, head: str, steps: int) -> None:
+def _check(classifier: Classifier, x: Tensor, baseline: Tensor, head: str, steps: int, error: float | None) -> None:
     if head not in classifier.trained_heads:
         raise ValueError(
             f"the head {head!r} of {classifier.checkpoint.name} is not there or was never trained; "
@@ -186,25 +248,8 @@ def _check(classifier: Classifier, x: Tensor, baseline: Tensor, head: str, steps
         )
     if steps < 1:
         raise ValueError(f"steps must be at least 1; got {steps}")
-
-
-def _states(
-    classifier: Classifier, points: Tensor, target: Target, head: HeadName
-) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]]]:
-    """Scores (n,) at the points (n, 3, S, S), and per module its output and the score's gradient there, float32."""
-    network = classifier.network
-    seen: dict[str, Tensor] = {}
-
-    def watch(name: str, output: Tensor) -> Tensor:
-        # The weights are frozen, so the graph starts at the first module's output: the stem needs no backward pass.
-        seen[name] = output if output.requires_grad else output.detach().requires_grad_()
-        return seen[name]
-
-    with torch.enable_grad():
-        score = target.score(network.head_logits(classifier.to_input(points), head, visit=watch))
-        gradients = torch.autograd.grad(score.sum(), list(seen.values()))
-    states = {name: (h.detach().float(), g.float()) for (name, h), g in zip(seen.items(), gradients, strict=True)}
-    return score.detach().float().cpu(), states
+    if error is not None and not error > 0:
+        raise ValueError(f"the error must be above 0 percent; got {error}")
 
 
 def _by_branch(channels: Tensor, block: BlockSpec) -> Tensor:

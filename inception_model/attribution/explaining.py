@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..analysis.quadrature import Integration, joined
 from ..architecture.address import Part, modules_seen
 from ..architecture.spec import DEFAULT_HEAD, HeadName
 from ..drawing.colormaps import STEPS, TABLES, full_scale
@@ -40,8 +41,9 @@ class Attribution:
     `values`: (C, H, W) of the network's image (C is 3, or 1 where all colours were covered together), or (C, h, w) of
     a layer; `heatmap`: their sum over C. `score` and `baseline_score`: logits, or a difference of two; the latter is
     the mean over `baselines` (B, 3, S, S) in normalised values, both None where the method needs none.
-    `complete`: the values must add up to score - baseline_score. `conservation`: where the score went, for a method
-    that accounts for all of it.
+    `complete`: the values must add up to score - baseline_score. `integration`: how the path from the baseline was
+    integrated, None for a method without one. `conservation`: where the score went, for a method that accounts for all
+    of it.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Attribution:
     baseline_score: float | None
     complete: bool
     seconds: float
+    integration: Integration | None = None
     conservation: Conservation | None = field(default=None, repr=False)
 
     @property
@@ -173,6 +176,7 @@ def explain(
         sum(scores[1:]) / len(baselines) if len(baselines) else None,
         row.promises_sum(classifier.network.spec, part),
         time.perf_counter() - started,
+        joined([part for task in tasks for part in task.integrations]),
         tasks[0].conservation[0] if tasks[0].conservation else None,
     )
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from numpy.polynomial.legendre import leggauss
 from torch import Tensor, nn
 
+from ..analysis.quadrature import ADAPTIVE, RULES, Integration, Partition
 from ..architecture.network import ConvUnit, GoogLeNet
 from ..architecture.weights import weight_sharing_twin
 from ..inference.classifier import DTYPES
@@ -65,9 +65,14 @@ class InputGradient:
 
     def at(self, z: Tensor) -> Tensor:
         """z -> the score's gradient there, of the same shape."""
+        return self.scored(z)[1]
+
+    def scored(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z (N, 64, h, w) -> the score (N,) there, and its gradient of z's shape."""
         with torch.enable_grad():
             z = z.detach().requires_grad_()
-            return torch.autograd.grad(self._score(z).sum(), z)[0]
+            score = self._score(z)
+            return score.detach(), torch.autograd.grad(score.sum(), z)[0]
 
     def to_pixels(self, gradient: Tensor, like: Tensor) -> Tensor:
         """Gradients with respect to z -> with respect to images like these (N, 3, S, S)."""
@@ -89,16 +94,46 @@ def input_x_gradient(task: Task) -> Tensor:
 
 
 def integrated_gradients(task: Task) -> Tensor:
-    """Sundararajan et al. 2017 along the straight path from the baseline, by Gauss-Legendre's rule: (1, 3, S, S)."""
+    """Sundararajan et al. 2017 along the straight path from the baseline, by the rule of the options: (1, 3, S, S)."""
     network = InputGradient(task, task.options["precision"])
-    nodes, weights = leggauss(task.options["steps"])
-    places = torch.tensor(np.stack([(nodes + 1) / 2, weights / 2])).to(task.x)
     start, end = network.lift(task.baseline), network.lift(task.x)
+    if task.options["rule"] == ADAPTIVE:
+        return (task.x - task.baseline) * _until_it_closes(task, network, start, end)
+    steps = task.options["steps"]
+    places = torch.tensor(np.stack(RULES[task.options["rule"]](steps))).to(task.x)
     total = torch.zeros_like(end, dtype=task.x.dtype)
     for alphas, shares in torch.split(places, BATCH, dim=1):
-        points = torch.lerp(start, end, alphas.to(start.dtype).view(-1, 1, 1, 1))
-        total += _weighted_sum(network.at(points), shares)
+        total += _weighted_sum(network.at(_between(start, end, alphas)), shares)
+    task.integrations.append(Integration(task.options["rule"], steps, steps))
     return (task.x - task.baseline) * network.to_pixels(total, task.x)
+
+
+def _between(start: Tensor, end: Tensor, alphas: Tensor) -> Tensor:
+    """Points of the straight path at alphas (N,): (N, C, h, w)."""
+    return torch.lerp(start, end, alphas.to(start.dtype).view(-1, 1, 1, 1))
+
+
+def _until_it_closes(task: Task, network: InputGradient, start: Tensor, end: Tensor) -> Tensor:
+    """The mean gradient (1, 3, S, S) with places where the sum misses most, until its error is small enough.
+
+    A place's weight changes when its neighbour is halved: every gradient is kept, at the image's size (0.6 MB each).
+    """
+    path, kept = Partition(), list[Tensor]()
+    wanted, limit = task.options["error"], task.options["limit"]
+    while len(path) < limit and not (path.started and path.error < wanted):
+        places = path.next(min(BATCH, limit - len(path)))
+        if not len(places):
+            break  # the score is not a number: no interval is worse than another
+        score, gradients = network.scored(_between(start, end, torch.tensor(places).to(task.x)))
+        slopes = (gradients.to(task.x.dtype) * (end - start)).sum((1, 2, 3))
+        path.add(places, score.double().cpu().numpy(), slopes.double().cpu().numpy())
+        kept.append(network.to_pixels(gradients, task.x.expand(len(places), -1, -1, -1)))
+    gradients = torch.cat(kept)
+    weights = torch.tensor(np.stack([path.weights(), path.weights((len(path) + 1) // 2)])).to(task.x)
+    fine, coarse = ((weights @ gradients.flatten(1)).view(2, 1, *task.x.shape[1:])) * (task.x - task.baseline)
+    moved = float((fine - coarse).norm() / fine.norm()) if fine.any() else None
+    task.integrations.append(Integration(ADAPTIVE, len(path), len(path), wanted, path.error < wanted, moved))
+    return (weights[0] @ gradients.flatten(1)).view_as(task.x)
 
 
 def _weighted_sum(gradients: Tensor, shares: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from captum.attr import (
 from skimage.segmentation import slic
 from torch import Tensor, nn
 
+from ..analysis.quadrature import Integration
 from ..architecture.address import Part
 from ..architecture.network import GoogLeNet, branch_unit
 from .options import AttributionError
@@ -96,15 +97,16 @@ def gradcam(task: Task) -> Tensor:
     part, network = _part(task), task.classifier.network
     task.clock.tick(1)
     with torch.enable_grad():
-        leaf = (_activation(task) if task.activation is None else task.activation).requires_grad_()
+        leaf = (_activation(task, task.x) if task.activation is None else task.activation).requires_grad_()
         score = task.target.score(network.head_logits(leaf, task.head, resume=part.module))
         gradient = torch.autograd.grad(score.sum(), leaf)[0].to(task.x.dtype)
     weighted = leaf.detach().to(task.x.dtype) * gradient.mean(dim=(2, 3), keepdim=True)
     return weighted[:, part.channels(network.spec)]
 
 
-def _activation(task: Task) -> Tensor:
-    images = task.classifier.to_input(task.x)
+def _activation(task: Task, x: Tensor) -> Tensor:
+    """What the layer's module puts out for images (N, 3, S, S)."""
+    images = task.classifier.to_input(x)
     with torch.no_grad():
         return next(h for name, h in task.classifier.network.trunk(images) if name == _part(task).module)
 
@@ -126,7 +128,37 @@ def guided_gradcam(task: Task) -> Tensor:
 
 def layer_conductance(task: Task) -> Tensor:
     """Dhamdhere et al. 2018: integrated gradients that flow through a layer, (1, C, h, w) in its positions."""
+    steps, rule = task.options["steps"], task.options["rule"]
+    task.integrations.append(Integration(rule, steps, steps))
+    if rule == "midpoint":
+        return _conductance_by_midpoints(task)
     module = task.module()
     method = LayerConductance(module, _layer(module.network, _part(task)))
-    values = method.attribute(task.x, task.baseline, n_steps=task.options["steps"], internal_batch_size=BATCH)
+    values = method.attribute(task.x, task.baseline, n_steps=steps, method="gausslegendre", internal_batch_size=BATCH)
     return values.to(task.x.dtype)  # type: ignore[no-any-return]
+
+
+def _conductance_by_midpoints(task: Task) -> Tensor:
+    """In every interval of the path the layer's whole change times the gradient in the middle. No hooks.
+
+    Captum's sum with n places holds changes between these places only: what lies before the first and behind the last
+    is lost. Only what lies behind the layer's module is differentiated.
+    """
+    part, steps, network = _part(task), task.options["steps"], task.classifier.network
+    _layer(network, part)
+    channels = part.channels(network.spec)
+    places = torch.linspace(0, 1, 2 * steps + 1, dtype=torch.float64).to(task.x.dtype)
+    total: Tensor | None = None
+    for first in range(0, steps, BATCH // 2):
+        last = min(steps, first + BATCH // 2)
+        alphas = places[2 * first : 2 * last + 1].to(task.x.device).view(-1, 1, 1, 1)
+        task.clock.tick(last - first)
+        h = _activation(task, torch.lerp(task.baseline, task.x, alphas))
+        with torch.enable_grad():
+            leaf = h[1::2].clone().requires_grad_()
+            score = task.target.score(network.head_logits(leaf, task.head, resume=part.module))
+            gradient = torch.autograd.grad(score.sum(), leaf)[0].to(task.x.dtype)
+        credit = (gradient * (h[2::2] - h[:-2:2]).to(task.x.dtype)).sum(0, keepdim=True)[:, channels]
+        total = credit if total is None else total + credit
+    assert total is not None
+    return total

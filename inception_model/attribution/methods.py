@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from ..analysis.quadrature import ADAPTIVE, ERROR, LIMIT, RULES, START, STEPS
 from ..architecture.address import Part
 from ..architecture.spec import DEFAULT_SIZE, NetworkSpec
 from . import gradients, hooked
@@ -36,8 +37,9 @@ class Method:
     """A way to attribute a score to an image.
 
     `needs`: what must be chosen besides head and target. `images`: how many images the network sees per baseline, as a
-    function of the options and the image's side in pixels; `backward`: whether each is also differentiated.
-    `effort`: how much longer an image takes than by a plain gradient.
+    function of the options and the image's side in pixels (at most, where the method decides). `pace`: what the method
+    takes once and per image, in forward passes of one image (`scripts/method_costs.py` measures both); `effort`: how
+    much longer that is with these options.
     `complete`: the values are meant to add up to F(x) - F(baseline). `reading`: how to read the map. `published`: how
     the method's paper makes a map (N, H, W) of the values (N, C, H, W), for measures that are compared with others'.
     """
@@ -50,7 +52,7 @@ class Method:
     images: Callable[[Options, int], int] = lambda options, side: 1
     needs: tuple[Need, ...] = ()
     options: tuple[Option, ...] = ()
-    backward: bool = True
+    pace: tuple[float, float] = (0.0, 2.0)
     complete: bool = False
     effort: Callable[[Options], float] = lambda options: 1.0
     published: Callable[[Tensor], Tensor] = signed_sum
@@ -60,10 +62,12 @@ class Method:
         """The options as they are when nothing is chosen."""
         return {option.name: option.default for option in self.options}
 
-    def cost(self, options: Options | None = None, side: int = DEFAULT_SIZE) -> float:
-        """Forward passes of one image that this takes the time of; a backward pass counts as one more."""
+    def cost(self, options: Options | None = None, side: int = DEFAULT_SIZE, images: int | None = None) -> float:
+        """Forward passes of one image that this takes the time of, per baseline; of so many `images` if they are known,
+        else at most."""
         chosen = self.defaults | dict(options or {})
-        return float(self.images(chosen, side) * (2 if self.backward else 1) * self.effort(chosen))
+        once, each = self.pace
+        return (once + each * (self.images(chosen, side) if images is None else images)) * self.effort(chosen)
 
     def promises_sum(self, spec: NetworkSpec, layer: Part | None) -> bool:
         """Whether the values must add up here: through a branch only part of the score flows, and DeepLift has no
@@ -77,7 +81,17 @@ def _windows(options: Options, side: int) -> int:
     return int(along**2) + 1
 
 
-_STEPS = Option("steps", 50, "points on the straight path from the baseline", 2, 500)
+_RULE_HELP = "how the path is integrated: midpoints of equal steps, Gauss-Legendre (captum's), "
+_RULE = Option("rule", "midpoint", _RULE_HELP.rstrip(", "), choices=tuple(RULES))
+_RULES = Option(
+    "rule",
+    "midpoint",
+    _RULE_HELP + "or adaptive: steps are halved where the sum misses most, until its error is small enough",
+    choices=(*RULES, ADAPTIVE),
+)
+_STEPS = Option("steps", STEPS, "points on the straight path from the baseline", 2, 1000, only=tuple(RULES))
+_ERROR = Option("error", ERROR, "percent that the sum of an adaptive rule may be off", 0.05, 50, only=(ADAPTIVE,))
+_LIMIT = Option("limit", LIMIT, "most gradients of an adaptive rule", START, 1000, only=(ADAPTIVE,))
 _SAMPLES = Option("samples", 25, "noisy copies of the image", 1, 500)
 _SIGMA = Option("sigma", 0.15, "standard deviation of the noise, as a share of the image's range of values", 0.0, 1.0)
 _SEED = Option("seed", 0, "start of the random numbers: the same seed gives the same map", 0, 2**31 - 1)
@@ -94,6 +108,7 @@ _ROWS = (
         "changes only and says nothing about how much of the score is there already.",
         gradients.gradient,
         published=largest_slope,
+        pace=(0.0, 3.9),
     ),
     Method(
         "input_x_gradient",
@@ -101,6 +116,7 @@ _ROWS = (
         "gradient",
         "The gradient times the pixel's distance from the mean colour: a first guess at what each pixel adds.",
         gradients.input_x_gradient,
+        pace=(0.0, 3.9),
     ),
     Method(
         "integrated_gradients",
@@ -109,10 +125,11 @@ _ROWS = (
         "What each pixel adds on the way from the baseline to the image; all values together are the score minus the "
         "baseline's score.",
         gradients.integrated_gradients,
-        lambda options, side: int(options["steps"]),
+        lambda options, side: int(options["limit" if options["rule"] == ADAPTIVE else "steps"]),
         ("baseline",),
-        (_STEPS, _PRECISION),
+        (_RULES, _STEPS, _ERROR, _LIMIT, _PRECISION),
         complete=True,
+        pace=(6.0, 1.22),
     ),
     Method(
         "smoothgrad",
@@ -123,6 +140,7 @@ _ROWS = (
         lambda options, side: int(options["samples"]),
         (),
         (_SAMPLES, _SIGMA, _SEED),
+        pace=(1.0, 1.47),
     ),
     Method(
         "gradient_shap",
@@ -134,6 +152,7 @@ _ROWS = (
         lambda options, side: int(options["samples"]),
         ("baseline",),
         (_SAMPLES, Option("sigma", 0.0, _SIGMA.help, 0.0, 1.0), _SEED),
+        pace=(3.5, 1.8),
     ),
     Method(
         "deeplift",
@@ -145,6 +164,7 @@ _ROWS = (
         lambda options, side: 2,
         ("baseline",),
         complete=True,
+        pace=(0.0, 7.5),
     ),
     Method(
         "guided_backprop",
@@ -153,6 +173,7 @@ _ROWS = (
         "Sharp edges that excite the network, but hardly different for another class or untrained weights: look at it "
         "as a picture of the image, not as evidence for the class.",
         hooked.guided_backprop,
+        pace=(0.0, 4.5),
     ),
     Method(
         "deconvolution",
@@ -161,6 +182,7 @@ _ROWS = (
         "What the network's filters would draw if they were run backwards from the class; as with guided backprop, "
         "much of it does not depend on the class.",
         hooked.deconvolution,
+        pace=(0.0, 4.0),
     ),
     Method(
         "occlusion",
@@ -175,7 +197,7 @@ _ROWS = (
             Option("window", 32, "side of the square in pixels of the network's image", 1, 2048),
             Option("stride", 16, "pixels from one square to the next", 1, 512),
         ),
-        backward=False,
+        pace=(0.0, 0.8),
     ),
     Method(
         "superpixels",
@@ -190,7 +212,7 @@ _ROWS = (
             Option("segments", 50, "patches, about", 2, 500),
             Option("compactness", 10.0, "higher is squarer, lower follows colours", 0.01, 100.0),
         ),
-        backward=False,
+        pace=(7.4, 0.45),
     ),
     Method(
         "gradcam",
@@ -200,6 +222,7 @@ _ROWS = (
         "5b the values add up to the logit without its bias.",
         hooked.gradcam,
         needs=("layer",),
+        pace=(0.0, 1.1),
     ),
     Method(
         "guided_gradcam",
@@ -209,6 +232,7 @@ _ROWS = (
         hooked.guided_gradcam,
         lambda options, side: 2,
         ("layer",),
+        pace=(0.0, 3.0),
     ),
     Method(
         "layer_conductance",
@@ -219,8 +243,9 @@ _ROWS = (
         hooked.layer_conductance,
         lambda options, side: int(options["steps"]),
         ("baseline", "layer"),
-        (_STEPS,),
+        (_RULE, _STEPS),
         complete=True,
+        pace=(3.8, 1.77),
     ),
     Method(
         "lrp",
@@ -234,6 +259,7 @@ _ROWS = (
             Option("composite", next(iter(COMPOSITES)), "which rule each layer gets", choices=tuple(COMPOSITES)),
             THROUGH,
         ),
+        pace=(0.0, 3.9),
         effort=lambda options: COMPOSITES[options["composite"]].effort,
     ),
 )

@@ -19,7 +19,10 @@ class AttributionError(ValueError):
 
 @dataclass(frozen=True)
 class Option:
-    """A number from `low` to `high`, whole if the default is, or one of `choices`. `help`: what it does, in words."""
+    """A number from `low` to `high`, whole if the default is, or one of `choices`. `help`: what it does, in words.
+
+    `only`: values of the method's option `rule` with which it counts; empty: with all.
+    """
 
     name: str
     default: Value
@@ -27,6 +30,11 @@ class Option:
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+    def counts(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether it changes anything beside these values of the other options."""
+        return not self.only or chosen.get("rule") in self.only
 
     @property
     def allowed(self) -> str:

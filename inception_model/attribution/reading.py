@@ -45,6 +45,7 @@ def numbers(result: Attribution) -> dict[str, Any]:
         "baseline_score": result.baseline_score,
         "sum": result.total,
         "completeness_error": result.completeness_error,
+        "integration": None if result.integration is None else result.integration.as_dict(),
         "conservation": None if result.conservation is None else result.conservation.as_dict(),
         "all_negative": result.all_negative,
         "empty": result.empty,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..analysis.quadrature import Integration
 from ..architecture.address import Part
 from ..architecture.network import GoogLeNet
 from ..architecture.spec import HeadName
@@ -42,8 +43,8 @@ class Task:
     """One image `x` and one `baseline` (1, 3, S, S), at least float32, normalised, on the network's device.
 
     `classifier` is the caller's: only twins of its network may be hooked. `layer` is there for methods that need one;
-    `activation` is the output of its module for `x` where it is known already. A method that accounts for the score
-    adds to `conservation`, one entry per image.
+    `activation` is the output of its module for `x` where it is known already. A method that integrates along a path
+    tells in `integrations` how; one that accounts for the score adds to `conservation`, one entry per image.
     """
 
     classifier: Classifier
@@ -55,6 +56,7 @@ class Task:
     options: dict[str, Any]
     clock: Clock = field(repr=False)
     activation: Tensor | None = field(default=None, repr=False)
+    integrations: list[Integration] = field(default_factory=list, repr=False)
     conservation: list[Conservation] = field(default_factory=list, repr=False)
 
     def module(self, network: GoogLeNet | None = None) -> ScoreModule:

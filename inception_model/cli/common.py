@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.ablation import DEFAULT_FILL, FILLS, Fill
+from ..analysis.quadrature import LIMIT, ROW_ERROR, STEPS
 from ..checkpoints.checkpoint import BUNDLED
 from ..inference.classifier import DEFAULT_DEVICE, DEFAULT_PRECISION, DEVICES, DTYPES, Classifier, build
 from ..training.evaluation import BATCH
@@ -80,6 +81,26 @@ def add_fill_option(parser: argparse.ArgumentParser, former: Mapping[str, Fill])
         type=lambda text: former.get(text, text),
         choices=tuple(FILLS),
         help=f"what switched-off channels are set to; {'; '.join(known)}",
+    )
+
+
+def add_path_options(parser: argparse.ArgumentParser) -> None:
+    """--steps, --error, --limit: how the path of the credit ledger is cut."""
+    parser.add_argument(
+        "--steps", type=int, default=STEPS, help=f"intervals of the ledger's path to begin with (default {STEPS})"
+    )
+    parser.add_argument(
+        "--error",
+        type=float,
+        default=ROW_ERROR,
+        metavar="PERCENT",
+        help=f"intervals are halved until every row's residual is below this (default {ROW_ERROR:g})",
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=LIMIT,
+        help=f"most gradients for that; 0: the steps stay as they are (default {LIMIT})",
     )
 
 

@@ -13,13 +13,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "explain cat.jpg --method gradcam --out OUT",
         "explain cat.jpg --method gradcam --check randomisation --check 'random logit' --out OUT",
         "explain cat.jpg --method integrated_gradients --target auto-3 --option steps=100 --out OUT",
+        "explain cat.jpg --option rule=adaptive --option error=0.5 --check convergence --out OUT",
     ),
     "ablate": (
         "ablate cat.jpg --off 4d:5x5 --off 4e:pool:17",
         "ablate cat.jpg --sweep --fill mean-blur",
     ),
     "patch": ("patch cat.jpg dog.jpg", "patch cat.jpg dog.jpg --head aux2 --target 3-7 --json"),
-    "ledger": ("ledger cat.jpg --head aux2 --steps 100",),
+    "ledger": ("ledger cat.jpg --head aux2 --steps 100", "ledger cat.jpg --error 1 --limit 800"),
     "report": (
         "report cat.jpg --out cat.html --manifest cat.json",
         "report cat.jpg --out cat.html --without-image --method gradcam",

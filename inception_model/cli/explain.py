@@ -82,7 +82,7 @@ def _checked(classifier: Classifier, x: Tensor, result: Attribution, checks: tup
     """The checks of a map, with their cost and progress on the terminal."""
     method, spec = METHODS[result.method], classifier.checkpoint.spec
     map_cost = method.cost(result.options, classifier.preprocessing.size)
-    cost = sum(CHECKS[name].cost(spec, result.head, map_cost) for name in checks)
+    cost = sum(CHECKS[name].cost(spec, result.head, map_cost, result.method) for name in checks)
     if not quiet:
         print(f"Checking: as long as about {cost:.0f} forward passes.", flush=True)
     with tqdm(total=1.0, desc="checks", bar_format="{desc}: {percentage:.0f}%{bar}", disable=quiet or None) as bar:
@@ -126,6 +126,10 @@ def _print(result: Attribution, files: dict[str, str]) -> None:
         print(f"baseline {result.baseline}: score {result.baseline_score:+.3f}")
     if result.completeness_error is not None:
         print(f"sum of attributions {result.total:+.3f}, completeness error {result.completeness_error:.2%}")
+    path = result.integration
+    if path is not None:
+        doubled = "" if path.moved is None else f" Its last doubling moved the map by {path.moved:.1%}."
+        print(f"{path.words}{doubled}")
     if result.conservation is not None:
         print(result.conservation.sentence)
         print(f"{result.conservation.composite}: {COMPOSITES[result.conservation.composite].words}")

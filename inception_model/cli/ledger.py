@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..analysis.conductance import DEFAULT_STEPS, credit_ledger, exact_split
+from ..analysis.conductance import credit_ledger, exact_split
 from ..architecture.spec import BRANCHES, DEFAULT_HEAD, HEADS
 from ..images.baselines import BASELINES, DEFAULT_BASELINE, baseline
 from ..images.decode import open_photo
 from ..inference.targets import AUTO, FORMS, Target
 from ..inference.trace import capture
-from .common import classifier_from, describe, finish, image_argument, print_json
+from .common import add_path_options, classifier_from, describe, finish, image_argument, print_json
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     image_argument(parser)
     parser.add_argument("--head", default=DEFAULT_HEAD, choices=HEADS)
     parser.add_argument("--target", default=AUTO, help=f"{FORMS} (auto: the head's best class)")
-    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="intervals of the path (default %(default)s)")
+    add_path_options(parser)
     parser.add_argument("--baseline", default=DEFAULT_BASELINE, choices=tuple(BASELINES), help="where the path starts")
     finish(parser, run)
 
@@ -33,7 +33,9 @@ def run(args: argparse.Namespace) -> int:
     trace = capture(classifier, x)
     target = Target.parse(args.target, classifier.checkpoint.labels, trace.logits(args.head)[0])
     start = baseline(args.baseline, x, classifier.preprocessing)
-    ledger = credit_ledger(classifier, x, start, target, args.head, steps=args.steps)
+    ledger = credit_ledger(
+        classifier, x, start, target, args.head, steps=args.steps, error=args.error, limit=args.limit
+    )
     answer = {**describe(classifier), "path": str(args.image), "baseline": args.baseline, **ledger.as_dict()}
     if args.head == "main":
         answer["exact"] = {"module": "5b", **exact_split(classifier, trace, target).as_dict()}
@@ -50,7 +52,7 @@ def _text(answer: dict[str, Any]) -> list[str]:
         f"score {answer['score']:+.3f}, of the baseline ({answer['baseline']}) {answer['baseline_score']:+.3f}: "
         f"every row adds up to {answer['total']:+.3f} but for its residual",
         "",
-        f"{'module':8}" + "".join(f"{kind:>9}" for kind in BRANCHES) + f"{'sum':>10}{'residual':>10}",
+        f"{'module':8}" + "".join(f"{kind:>9}" for kind in BRANCHES) + f"{'sum':>10}{'residual':>10}{'':9}{'steps':>7}",
     ]
     for row in answer["modules"]:
         share = row["relative_residual"]
@@ -58,9 +60,11 @@ def _text(answer: dict[str, Any]) -> list[str]:
             f"{row['module']:8}"
             + "".join(f"{value:>+9.3f}" for value in row["branches"].values())
             + f"{row['sum']:>+10.3f}{row['residual']:>+10.3f}"
-            + ("" if share is None else f"{share:>+9.1%}")
+            + (f"{'':9}" if share is None else f"{share:>+9.1%}")
+            + f"{row['steps']:>7}"
+            + ("" if row["met"] else "  limit")
         )
-    lines += ["", f"{answer['steps']} steps in {answer['seconds']:.1f} s"]
+    lines += ["", answer["steps_words"], f"{answer['seconds']:.1f} s"]
     if "exact" in answer:
         exact = answer["exact"]
         parts = " ".join(f"{value:+.3f} ({kind})" for kind, value in exact["branches"].items())

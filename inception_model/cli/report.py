@@ -21,7 +21,7 @@ from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
 from ..report.saving import require_place
 from ..report.settings import FORMER_FILLS
 from ..trust import QUICK
-from .common import add_fill_option, check_argument, checks_from, classifier_from, finish, print_json
+from .common import add_fill_option, add_path_options, check_argument, checks_from, classifier_from, finish, print_json
 from .explain import read_pairs
 
 DEFAULTS = Settings()
@@ -55,9 +55,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--module", default=DEFAULTS.module, help="the module that is shown with every channel (default %(default)s)"
     )
-    parser.add_argument(
-        "--steps", type=int, default=DEFAULTS.steps, help="intervals of the ledger's path (default %(default)s)"
-    )
+    add_path_options(parser)
     check_argument(parser, " ".join(QUICK))
     add_fill_option(parser, FORMER_FILLS)
     finish(parser, run)
@@ -81,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
         options=tuple(read_pairs(args.option).items()),
         module=args.module,
         steps=args.steps,
+        error=args.error,
+        limit=args.limit,
         fill=args.fill,
         checkpoint=Path(args.checkpoint).name,
         checks=checks,

@@ -166,7 +166,15 @@ class _Parts:
         x = self.classifier.preprocessing(self.photo.image)
         start = baseline(self.settings.baseline, x, self.classifier.preprocessing)
         found = credit_ledger(
-            self.classifier, x, start, self.target, self.head, steps=self.settings.steps, **self._running("ledger")
+            self.classifier,
+            x,
+            start,
+            self.target,
+            self.head,
+            steps=self.settings.steps,
+            error=self.settings.error,
+            limit=self.settings.limit,
+            **self._running("ledger"),
         )
         exact = exact_split(self.classifier, self.trace, self.target).as_dict() if self.head == "main" else None
         return {"baseline": self.settings.baseline, **found.as_dict(), "exact": exact}

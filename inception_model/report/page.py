@@ -53,6 +53,8 @@ def command(facts: dict[str, Any], name: str | None) -> str:
         "baseline": settings["baseline"],
         "module": settings["module"],
         "steps": settings["steps"],
+        "error": settings["error"],
+        "limit": settings["limit"],
         "fill": settings["fill"],
         "checkpoint": settings["checkpoint"] or network["checkpoint"],
         "device": network["device"].partition(":")[0],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..analysis.ablation import DEFAULT_FILL, Fill, find_fill
-from ..analysis.conductance import DEFAULT_STEPS
+from ..analysis.quadrature import LIMIT, ROW_ERROR, STEPS
 from ..architecture.spec import DEFAULT_HEAD, HeadName
 from ..attribution import METHODS, AttributionError, find_method
 from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
@@ -29,10 +29,11 @@ class Settings:
     """What a report is about.
 
     `target`: what `targets.FORMS` says, for `head`. `layer`, `baseline`, `options`: as `explain` takes them, for every
-    method that has them; the ledger starts at the same baseline and takes `steps` intervals. `module` is shown with
-    every channel. `fill`: what a branch that is switched off is set to, a name of `analysis.ablation.FILLS`.
-    `checkpoint`: how the network was asked for, a name or a file's name without its folder (default: its own name).
-    `checks`: how far every map is tested, names of `trust.CHECKS`.
+    method that has them. The ledger starts at the same baseline with `steps` intervals, which are halved until every
+    row's residual is below `error` percent, with at most `limit` gradients. `module` is shown with every channel.
+    `fill`: what a branch that is switched off is set to, a name of `analysis.ablation.FILLS`. `checkpoint`: how the
+    network was asked for, a name or a file's name without its folder (default: its own name). `checks`: how far every
+    map is tested, names of `trust.CHECKS`.
     """
 
     head: str = DEFAULT_HEAD
@@ -42,10 +43,12 @@ class Settings:
     baseline: str = DEFAULT_BASELINE
     options: tuple[tuple[str, Any], ...] = ()
     module: str = "4d"
-    steps: int = DEFAULT_STEPS
+    steps: int = STEPS
     fill: Fill = DEFAULT_FILL
     checkpoint: str = ""
     checks: tuple[str, ...] = QUICK
+    error: float = ROW_ERROR
+    limit: int = LIMIT
 
     def __post_init__(self) -> None:
         """A former name of a fill becomes today's; raises ValueError for an unknown one."""
@@ -62,7 +65,10 @@ def check(classifier: Classifier, settings: Settings) -> HeadName:
             raise AttributionError(
                 f"unknown option {name!r}; the chosen methods have: {', '.join(known) or 'no options at all'}"
             )
-        known[name].read(value)
+        for row in rows:
+            for option in row.options:
+                if option.name == name:
+                    option.read(value)
     for name in settings.checks:
         find_check(name)
     for row in rows:
@@ -79,6 +85,8 @@ def check(classifier: Classifier, settings: Settings) -> HeadName:
         raise KeyError(f"unknown module {settings.module!r}; allowed: {allowed}")
     if settings.steps < 1:
         raise ValueError(f"steps must be at least 1; got {settings.steps}")
+    if not settings.error > 0:
+        raise ValueError(f"the error must be above 0 percent; got {settings.error}")
     return head
 
 
@@ -100,6 +108,7 @@ def costs(classifier: Classifier, settings: Settings) -> dict[str, float]:
     spec, head = classifier.checkpoint.spec, trained_head(classifier, settings.head)
     tests = [find_check(name) for name in settings.checks]
     checks = {
-        f"{name}, checked": 1.0 + sum(test.cost(spec, head, cost) for test in tests) for name, cost in maps.items()
+        f"{name}, checked": 1.0 + sum(test.cost(spec, head, cost, name) for test in tests)
+        for name, cost in maps.items()
     }
-    return {**maps, **checks, "ledger": 2.0 * settings.steps, "ablation": 20.0}
+    return {**maps, **checks, "ledger": 4.0 * settings.steps, "ablation": 20.0}

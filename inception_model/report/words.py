@@ -91,9 +91,10 @@ def completeness(found: Facts) -> str:
     if found["completeness_error"] is None:
         return f"Sum of all values {signed(found['sum'])}; the method does not promise a sum."
     wanted = found["score"] - found["baseline_score"]
+    path = "" if found["integration"] is None else found["integration"]["words"]
     return (
         f"Sum of all values {signed(found['sum'])}, to be {signed(wanted)} (score minus that of the baseline "
-        f"{found['baseline']}): completeness error {found['completeness_error']:.2%}."
+        f"{found['baseline']}): completeness error {found['completeness_error']:.2%}. {path}"
     )
 
 
@@ -116,8 +117,8 @@ def ledger(facts: Facts) -> str:
     worst = max(abs(row["residual"]) for row in found["modules"])
     return (
         f"Every row adds up to {signed(found['total'])} logits, from {signed(found['baseline_score'])} at the baseline "
-        f"{found['baseline']} to {signed(found['score'])} on the photo, but for a residual of at most {worst:.3f} "
-        f"after {found['steps']} steps. Most was earned by {most[1]} {BRANCH_NAMES[most[2]]} ({signed(most[0])}), "
+        f"{found['baseline']} to {signed(found['score'])} on the photo, but for a residual of at most {worst:.3f}. "
+        f"{found['steps_words']} Most was earned by {most[1]} {BRANCH_NAMES[most[2]]} ({signed(most[0])}), "
         f"least by {least[1]} {BRANCH_NAMES[least[2]]} ({signed(least[0])}). "
         "(Conductance, Dhamdhere et al. 2018; the modules: paper, Figure 3.)"
     )

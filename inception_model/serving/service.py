@@ -17,6 +17,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from ..images.decode import Photo
@@ -24,6 +25,7 @@ from ..inference.classifier import Classifier
 from ..inference.trace import Trace, capture
 from ..progress import Cancelled, Progress
 from .cache import LRUCache
+from .estimates import Estimates
 from .job import POLL_SECONDS, Job, stops_when_given_up
 
 T = TypeVar("T")
@@ -68,6 +70,8 @@ class InferenceService:
         self._running = set[Job]()
         self._urgent = 0
         self._looks, self._answers = LRUCache(looks), LRUCache(256)
+        self._pass_seconds: float | None = None
+        self.estimates = Estimates(self.pass_seconds)
         kinds = [False] * twins + [True] * max(1, twins - 1)
         self._workers = [
             _Worker(target=self._serve, args=(low_priority,), daemon=True, name=f"twin-{i}")
@@ -88,6 +92,18 @@ class InferenceService:
         from PIL import Image
 
         capture(self.classifier, self.classifier.prepare(Image.new("RGB", (256, 256), (128, 128, 128))))
+
+    def pass_seconds(self) -> float:
+        """Seconds of one image's forward pass here: the best of a few, measured once, when somebody first asks."""
+        if self._pass_seconds is None:
+            side = self.classifier.preprocessing.size
+            image, found = torch.zeros(1, 3, side, side), []
+            for _ in range(4):
+                started = time.perf_counter()
+                self.classifier.heads_of(image)
+                found.append(time.perf_counter() - started)
+            self._pass_seconds = min(found)
+        return self._pass_seconds
 
     def look(self, photo: Photo) -> ForwardResult:
         """The photo through the shared network; remembered by the photo's hash."""

@@ -8,6 +8,7 @@ from .case import Case
 from .checks import CHECKS, QUICK, Check, evidence
 from .completeness import Completeness
 from .conservation import Conserved
+from .convergence import Convergence
 from .curves import Curve, Deletion, Insertion
 from .fidelity import Infidelity, Sensitivity
 from .random_logit import RandomLogit
@@ -23,6 +24,7 @@ __all__ = [
     "Check",
     "Completeness",
     "Conserved",
+    "Convergence",
     "Curve",
     "Deletion",
     "Evidence",

@@ -15,6 +15,7 @@ from ..progress import Progress, report
 from .badge import Badge, Evidence, NoVerdict
 from .case import Case
 from .completeness import completeness
+from .convergence import convergence, extra_maps
 from .curves import deletion, insertion
 from .fidelity import measure_infidelity, measure_sensitivity
 from .random_logit import random_logit
@@ -25,9 +26,9 @@ from .spread import SEEDS
 
 @dataclass(frozen=True)
 class Check:
-    """A way to test a map. `question`: what it asks, in words; `quick`: takes a second or two on a free CPU; `ranks`:
-    asks which positions matter more than others, which a map that is the same everywhere can't answer. `maps`: how many
-    maps it makes for a head of a network, `passes`: how many images it shows the network besides."""
+    """A way to test a map. `question`: what it asks, in words; `quick`: takes seconds on a free CPU; `ranks`: asks
+    which positions matter more than others, which a map that is the same everywhere can't answer. `maps`: how many maps
+    it makes for a head of a network, `again`: how many for a method; `passes`: how many images it shows besides."""
 
     name: str
     question: str
@@ -35,16 +36,21 @@ class Check:
     quick: bool = False
     ranks: bool = True
     maps: Callable[[NetworkSpec, HeadName], int] = lambda spec, head: 0
+    again: Callable[[str], int] = lambda method: 0
     passes: int = 0
 
-    def cost(self, spec: NetworkSpec, head: HeadName, map_cost: float) -> float:
-        """In forward passes of one image, for a map that costs so many."""
-        return self.maps(spec, head) * map_cost + self.passes
+    def cost(self, spec: NetworkSpec, head: HeadName, map_cost: float, method: str) -> float:
+        """In forward passes of one image, for a map of that method that costs so many."""
+        return (self.maps(spec, head) + self.again(method)) * map_cost + self.passes
 
 
 _ROWS = (
     Check(
         "completeness", "Do the values add up to the score minus the baseline's score?", completeness, True, ranks=False
+    ),
+    Check(
+        "convergence", "Does the map stay where it is with more points, or with other random numbers?", convergence,
+        True, again=extra_maps,
     ),
     Check(
         "insertion", "Does the score come back fast when the important pixels are put in first?", insertion, True,

@@ -67,7 +67,7 @@ def ledger(
     classifier: Classifier, target: Target = TARGETS[0], head: HeadName = "main", steps: int = 6
 ) -> CreditLedger:
     return credit_ledger(
-        classifier, noise_images(1), noise_images(1, seed=1) * 0.2, target, head, steps=steps, batch=64
+        classifier, noise_images(1), noise_images(1, seed=1) * 0.2, target, head, steps=steps, error=None, batch=64
     )
 
 
@@ -166,7 +166,9 @@ def test_each_head_has_the_modules_that_it_sees(classifier: Classifier) -> None:
 
 def test_the_batch_size_does_not_matter(classifier: Classifier) -> None:
     x, base = noise_images(1), noise_images(1, seed=1) * 0.2
-    whole, parts = (credit_ledger(classifier, x, base, TARGETS[0], steps=6, batch=batch) for batch in (7, 2))
+    whole, parts = (
+        credit_ledger(classifier, x, base, TARGETS[0], steps=6, error=None, batch=batch) for batch in (7, 2)
+    )
     assert_close(parts.table, whole.table)
 
 
@@ -174,7 +176,7 @@ def test_all_modules_cost_one_integrated_gradients_pass() -> None:
     classifier = random_classifier(variants.batchnorm(classes=10))
     x, base = noise_images(1)[..., :64, :64], torch.zeros(1, 3, 64, 64)
     with Flops() as ours:
-        credit_ledger(classifier, x, base, Target(3), steps=2)
+        credit_ledger(classifier, x, base, Target(3), steps=2, error=None)
     with Flops() as captums:
         IntegratedGradients(classifier.network).attribute(x, base, target=3, n_steps=3)
     assert 0 < ours.total < captums.total
@@ -182,7 +184,7 @@ def test_all_modules_cost_one_integrated_gradients_pass() -> None:
 
 def test_progress_and_cancelling(classifier: Classifier) -> None:
     x, base, cancel, seen = noise_images(1), torch.zeros(1, 3, 224, 224), threading.Event(), []
-    credit_ledger(classifier, x, base, Target(0), steps=4, batch=2, progress=lambda *at: seen.append(at))
+    credit_ledger(classifier, x, base, Target(0), steps=4, error=None, batch=2, progress=lambda *at: seen.append(at))
     assert seen == [(0, 5), (2, 5), (4, 5), (5, 5)]
     cancel.set()
     with pytest.raises(Cancelled):
@@ -212,3 +214,41 @@ def test_baselines(classifier: Classifier) -> None:
     assert_close(blurred, gaussian_blur(x, kernel_size=[2 * 10 + 1] * 2, sigma=[3.2, 3.2]), 1e-4)
     with pytest.raises(KeyError, match="unknown baseline 'white'; allowed: black, mean, blur"):
         baseline("white", x, preprocessing)
+
+
+def test_the_path_is_refined_until_every_row_closes(classifier: Classifier) -> None:
+    coarse = credit_ledger(classifier, noise_images(1), noise_images(1, seed=1) * 0.2, TARGETS[0], steps=4, error=None)
+    fine = credit_ledger(classifier, noise_images(1), noise_images(1, seed=1) * 0.2, TARGETS[0], steps=4, error=1.0)
+    assert float(coarse.relative_residuals.abs().max()) > 0.01  # or there would be nothing to refine
+    assert float(fine.relative_residuals.abs().max()) < 0.01
+    assert fine.unmet == ()
+    assert (fine.total, coarse.steps, coarse.gradients) == (coarse.total, 4, 5)
+    assert coarse.row_steps == (4,) * len(coarse.modules)
+    assert max(fine.row_steps) == fine.steps > 4
+    assert min(fine.row_steps) == fine.row_steps[-1] == 4  # 5b's row is exact from the start
+    assert fine.gradients <= 400
+    assert f"{fine.steps} steps, {fine.gradients} gradients: every row's residual is below 1%." == fine.steps_words
+    assert_close(coarse.table[-1], fine.table[-1])
+
+
+def test_the_limit_of_the_ledger_is_kept_and_told(classifier: Classifier) -> None:
+    short = credit_ledger(
+        classifier, noise_images(1), noise_images(1, seed=1) * 0.2, TARGETS[0], steps=4, error=1e-6, limit=40
+    )
+    assert 5 < short.gradients <= 40
+    assert "3a" in short.unmet
+    assert "the limit of gradients was reached" in short.steps_words
+    rows = {row["module"]: row for row in short.as_dict()["modules"]}
+    assert rows["3a"]["met"] is False
+    assert rows["3a"]["steps"] == short.steps
+    cancel = threading.Event()
+
+    def stop(done: int, total: int) -> None:
+        if done > 5:
+            cancel.set()
+
+    with pytest.raises(Cancelled):
+        credit_ledger(
+            classifier, noise_images(1), noise_images(1) * 0, TARGETS[0], steps=4, error=1e-6, progress=stop,
+            cancel=cancel,
+        )  # fmt: skip

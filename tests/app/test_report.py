@@ -79,20 +79,23 @@ def test_the_report_of_why_has_its_head_target_and_method(small: InferenceServic
     assert found.facts["settings"]["head"] == "aux2"
     assert found.facts["settings"]["target"] == {"index": 2, "minus": 5, "name": "thing 2 − thing 5"}
     assert [said["method"] for said in found.facts["maps"]] == ["saliency"]
-    assert found.facts["ledger"]["steps"] == 2
+    assert found.facts["settings"]["steps"] == 2
+    assert found.facts["ledger"]["wanted"] == wanted.error
 
 
 def test_settings_follow_the_page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection, "module", lambda: "5a")
     assert report_button.settings(None) == Settings(module="5a", checkpoint="tiny-imagenet")
-    chosen = {"option.ablation.fill": "mean-blur", "option.why.baseline": "blur", "option.why.ledger.steps": 20}
+    chosen = {"option.ablation.fill": "mean-blur", "option.why.baseline": "blur", "option.why.ledger.steps": 20,
+              "option.why.ledger.error": 1.5, "option.why.ledger.limit": 90}  # fmt: skip
     monkeypatch.setattr(session, "get", lambda name, default: chosen.get(name, default))
     monkeypatch.setattr(network, "settings", lambda: ("~/private/mine.pth", "cpu", "float32"))
     target = Target(1, None, "thing 1")
     gradcam = report_button.settings(ask("gradcam", "main", target, "4d:5x5", "noise"))
-    assert gradcam == Settings("main", target, ("gradcam",), "4d:5x5", "blur", (), "5a", 20, "mean-blur", "mine.pth")
+    assert gradcam == Settings("main", target, ("gradcam",), "4d:5x5", "blur", (), "5a", 20, "mean-blur", "mine.pth",
+                               error=1.5, limit=90)  # fmt: skip
     path = report_button.settings(ask("layer_conductance", "main", target, "4d", "noise", {"steps": 7}))
-    assert (path.baseline, path.options) == ("noise", (("steps", 7),))
+    assert (path.baseline, path.options) == ("noise", (("rule", "midpoint"), ("steps", 7)))
 
 
 def test_a_report_that_is_stopped_can_be_asked_for_again(small: InferenceService) -> None:

@@ -128,7 +128,10 @@ def test_a_map_is_the_librarys_and_its_numbers_are_on_the_page(
     assert f"{signed(wanted.total)}: all values" in text
     assert f"{wanted.completeness_error:.2%} off" in text
     assert METHODS["integrated_gradients"].reading in text
-    assert "As long as 8 forward passes" in text
+    passes = METHODS["integrated_gradients"].cost({"steps": 4})
+    assert f"As long as {passes:.0f} forward passes, here about " in text
+    assert small.estimates.seconds(asked.kind, asked.cost) != asked.cost * small.pass_seconds()  # learnt from its maps
+    assert "The midpoint rule with 4 points." in text
 
 
 def test_lrp_through_one_channel_is_chosen_step_by_step(

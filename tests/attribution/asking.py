@@ -9,8 +9,8 @@ from inception_model.inference.classifier import Classifier
 
 # Small options: the equalities hold for any.
 OPTIONS: dict[str, dict[str, object]] = {
-    "integrated_gradients": {"steps": 20},
-    "layer_conductance": {"steps": 13},
+    "integrated_gradients": {"rule": "gauss-legendre", "steps": 20},
+    "layer_conductance": {"rule": "gauss-legendre", "steps": 13},
     "smoothgrad": {"samples": 20, "sigma": 0.1, "seed": 5},
     "gradient_shap": {"samples": 20, "sigma": 0.1, "seed": 5},
     "occlusion": {"window": 80, "stride": 48},

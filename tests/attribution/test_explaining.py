@@ -85,10 +85,10 @@ def test_nothing_stays_hooked_after_an_exception(method: str, classifier: Classi
         ({"method": "gradcam", "layer": "4d", "head": "aux1"}, "does not depend on 4d; allowed: 3a, 3b, 4a"),
         ({"method": "guided_gradcam", "layer": "4d:5x5:0"}, "not the single channel"),
         ({"method": "integrated_gradients", "baseline": "pink"}, "allowed: black, mean, blur, noise"),
-        ({"method": "integrated_gradients", "options": {"steps": 0}}, "whole numbers from 2 to 500"),
+        ({"method": "integrated_gradients", "options": {"steps": 0}}, "whole numbers from 2 to 1000"),
         ({"method": "integrated_gradients", "options": {"steps": "many"}}, "steps can't be 'many'"),
         ({"method": "integrated_gradients", "options": {"precision": "int4"}}, "allowed: network, bfloat16"),
-        ({"method": "integrated_gradients", "options": {"stepps": 3}}, "this method has: steps, precision"),
+        ({"method": "integrated_gradients", "options": {"stepps": 3}}, "has: rule, steps, error, limit, precision"),
         ({"method": "occlusion", "options": {"window": 20, "stride": 40}}, "leaves gaps"),
     ],
 )

@@ -55,10 +55,16 @@ def test_integrated_gradients_says_what_its_sum_misses(
     cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("--method", "integrated_gradients", "--baseline", "blur", "--option", "steps=10")
+    arguments += ("--option", "rule=gauss-legendre")
     assert ask(cat, tmp_path, *arguments) == 0
     text = capsys.readouterr().out
     answer = json.loads(next(tmp_path.glob("*.json")).read_text())
-    assert answer["options"] == {"steps": 10, "precision": "network"}
+    assert answer["options"] == {
+        **METHODS["integrated_gradients"].defaults, "rule": "gauss-legendre", "steps": 10,
+    }  # fmt: skip
+    assert answer["integration"]["words"] == "The gauss-legendre rule with 10 points."
+    assert answer["integration"]["words"] in text
+    assert "trust" not in answer
     missed = answer["sum"] - (answer["score"] - answer["baseline_score"])
     assert answer["completeness_error"] == pytest.approx(
         abs(missed) / abs(answer["score"] - answer["baseline_score"]), rel=1e-3
@@ -96,6 +102,18 @@ def test_lrp_says_where_the_score_went(cat: Path, tmp_path: Path, capsys: pytest
         assert_close(arrays["values"].sum(), sums["pixels"], scale=float(np.abs(arrays["values"]).sum()))
 
 
+def test_checks_say_how_far_the_map_moves(cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--option", "steps=5", "--head", "aux1", "--check", "completeness")
+    arguments += ("--check", "convergence")
+    assert ask(cat, tmp_path, *arguments) == 0
+    text = capsys.readouterr().out
+    found = json.loads(next(tmp_path.glob("*.json")).read_text())["trust"]["evidence"]
+    assert [check["name"] for check in found] == ["completeness", "convergence"]
+    assert (found[1]["numbers"]["points"], found[1]["numbers"]["more"]) == (5, 10)
+    assert 0 < found[1]["numbers"]["moved"] < 1
+    assert all(check["sentence"] in text for check in found)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -105,11 +123,13 @@ def test_lrp_says_where_the_score_went(cat: Path, tmp_path: Path, capsys: pytest
         (("--head", "neck"), ("aux1", "aux2", "main")),
         (("--target", "unicorn"), ("unicorn", "WordNet id")),
         (("--method", "gradcam", "--layer", "9z"), ("3a", "5b")),
+        (("--check", "vibes"), ("completeness", "convergence")),
+        (("--option", "rule=simpson"), ("midpoint", "gauss-legendre", "adaptive")),
         (("--baseline", "pink"), ("black", "mean", "blur", "noise")),
         (("--option", "steps"), ("NAME=VALUE",)),
         (("--option", "steps=5", "--option", "steps=6"), ("NAME=VALUE",)),
         (("--option", "stride=5"), ("steps", "precision")),
-        (("--option", "steps=none"), ("2 to 500",)),
+        (("--option", "steps=none"), ("2 to 1000",)),
     ],
 )
 def test_unknown_names_list_the_allowed_ones(

@@ -122,7 +122,9 @@ def test_the_sweep_has_every_branch(path: str, trace: Trace, capsys: pytest.Capt
 
 
 def test_the_ledger_closes(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(capsys, "ledger", path, "--steps", "8", "--target", "auto-3", "--baseline", "mean")
+    found = answer(capsys, "ledger", path, "--steps", "8", "--limit", "60", "--target", "auto-3", "--baseline", "mean")
+    assert 9 < found["gradients"] <= 60
+    assert found["steps"] == max(row["steps"] for row in found["modules"]) > 8
     best = int(trace.logits("main").argmax())
     assert (found["target"]["index"], found["target"]["minus"]) == (best, 3)
     size = float(trace.heads.main.norm())
@@ -134,6 +136,7 @@ def test_the_ledger_closes(path: str, trace: Trace, capsys: pytest.CaptureFixtur
         assert_close(row["sum"], sum(row["branches"].values()), 1e-9, scale=size)
         assert_close(row["sum"] + row["residual"], found["total"], 1e-9, scale=size)
         assert abs(row["relative_residual"]) < 0.25
+        assert row["met"] is (abs(row["relative_residual"]) < 0.02)
     exact = found["exact"]
     size = sum(map(abs, exact["branches"].values()))
     assert_close(sum(exact["branches"].values()) + exact["bias"], exact["score"], 1e-6, scale=size)
@@ -141,7 +144,7 @@ def test_the_ledger_closes(path: str, trace: Trace, capsys: pytest.CaptureFixtur
 
 
 def test_the_ledger_of_an_auxiliary_head(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(capsys, "ledger", path, "--steps", "2", "--head", "aux1")
+    found = answer(capsys, "ledger", path, "--steps", "2", "--limit", "0", "--head", "aux1")
     assert found["baseline"] == "black"  # as on the page and in reports
     assert found["target"]["index"] == int(trace.logits("aux1").argmax())
     assert [row["module"] for row in found["modules"]] == ["3a", "3b", "4a"]
@@ -149,7 +152,11 @@ def test_the_ledger_of_an_auxiliary_head(path: str, trace: Trace, capsys: pytest
 
 
 def test_tables_for_readers(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["ablate", path, "--off", "5b"], ["ablate", path, "--sweep"], ["ledger", path, "--steps", "1"]):
+    for arguments in (
+        ["ablate", path, "--off", "5b"],
+        ["ablate", path, "--sweep"],
+        ["ledger", path, "--steps", "1", "--limit", "0"],
+    ):
         assert main([*arguments, "--device", "cpu"]) == 0
         text = capsys.readouterr().out
         assert "{" not in text
@@ -169,6 +176,7 @@ def test_tables_for_readers(path: str, capsys: pytest.CaptureFixture[str]) -> No
         (["ledger", "--target", "200"], "allowed: 0 to 199"),
         (["ledger", "--target", "unicorn"], "no class 'unicorn'"),
         (["ledger", "--steps", "0"], "steps must be at least 1"),
+        (["ledger", "--error", "0"], "the error must be above 0"),
     ],
 )
 def test_what_is_not_there_is_named(

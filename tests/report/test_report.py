@@ -83,6 +83,7 @@ def test_ledger_maps_and_sweep_are_the_library_s(small: Classifier, photo: Photo
         wanted = explain(small, x, found["method"], "main", target, baseline="blur", options=options)
         assert torch.equal(torch.from_numpy(values), wanted.heatmap)
         assert found["completeness_error"] == wanted.completeness_error
+        assert (found["integration"] is None) is (wanted.integration is None)
         assert_close(found["score"], float(trace.heads.main[0, 3] - trace.heads.main[0, 1]), scale=size)
         assert [piece["name"] for piece in found["trust"]["evidence"]] == list(trust.QUICK)
 
@@ -186,8 +187,12 @@ def test_progress_rises_to_the_end_and_cancelling_stops(small: Classifier, photo
     [
         ({"head": "aux1"}, AttributionError, "never trained"),
         ({"methods": ("magic",)}, AttributionError, "unknown method 'magic'; allowed: saliency"),
-        ({"options": (("paces", 3),)}, AttributionError, "unknown option 'paces'; the chosen methods have: steps"),
-        ({"options": (("steps", 1),)}, AttributionError, "whole numbers from 2 to 500"),
+        (
+            {"options": (("paces", 3),)},
+            AttributionError,
+            "unknown option 'paces'; the chosen methods have: rule",
+        ),
+        ({"options": (("steps", 1),)}, AttributionError, "whole numbers from 2 to 1000"),
         ({"methods": ("saliency",), "options": (), "layer": "5a"}, AttributionError, "none of the chosen methods"),
         ({"layer": "6a"}, ValueError, "unknown module '6a'"),
         ({"module": "6a"}, KeyError, "allowed: 3a, 3b"),

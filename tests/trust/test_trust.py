@@ -80,7 +80,7 @@ def test_the_badge_counts_in_words(tiny_classifier: Classifier, x: Tensor) -> No
     assert Badge((deeplift, failed)).state == "fails completeness"
     assert Badge((deeplift, failed)).words == failed.sentence
     assert Badge((deeplift,)).words == ""
-    assert set(QUICK) == {"completeness", "insertion", "deletion", "sparseness"}
+    assert set(QUICK) == {"completeness", "convergence", "insertion", "deletion", "sparseness"}
 
 
 def test_an_unknown_check_lists_the_known_ones(tiny_classifier: Classifier, x: Tensor) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.jobs.attribution import Question, ask, baseline_picture, cost_words, target_of, words_of
+from app.jobs.attribution import Question, ask, baseline_picture, map_words, target_of, words_of
 from app.state import network, options
 from app.state.options import WHOLE, Option
 from app.state.panel import Panel
@@ -51,9 +51,11 @@ def show(panel: Panel) -> Question | None:
     row = METHODS[method]
     layer = _layer(head) if "layer" in row.needs else None
     baseline = _baseline(panel) if "baseline" in row.needs else options.WHY_BASELINE.default
-    own = {option.name: _option(method, option, head) for option in row.options}
+    own: dict[str, Any] = {}
+    for option in row.options:
+        own[option.name] = _option(method, option, head) if option.counts(own) else option.default
     question = ask(method, head, target, layer, baseline, own)
-    cost_line.html(render("why_method.html", reading=row.reading, cost=cost_words(panel, question.cost)))
+    cost_line.html(render("why_method.html", reading=row.reading, cost=map_words([question])))
     return question
 
 

@@ -8,7 +8,7 @@ from app import theme
 from app.charts.credits import ledger_figure, ledger_words
 from app.figures import ledger as ledger_view
 from app.jobs.attribution import Question, words_of
-from app.jobs.conductance import conductance_job, split_of
+from app.jobs.conductance import chosen_cut, conductance_job, split_of
 from app.state import network, options, session
 from app.state.panel import Panel
 from app.templates import render
@@ -31,23 +31,40 @@ def show(panel: Panel, question: Question) -> None:
         "sum. (Conductance: Dhamdhere et al. 2018; the modules: Figure 3.)",
     )
     baseline = question.baseline or session.option(options.WHY_BASELINE)
-    left, _ = st.columns([300, 896], gap="medium")
-    with left:
-        steps = persistent_choice(
-            st.slider, "Steps of the path", options.WHY_LEDGER_STEPS, min_value=10, max_value=200, step=10
-        )
+    for column, draw in zip(st.columns(3, gap="medium"), (_steps, _error, _limit), strict=True):
+        with column:
+            draw()
+    cut = chosen_cut()
     ledger: CreditLedger | None = progress.answer(
         panel,
         "why-ledger",
-        conductance_job(panel, question.head, question.target, baseline, steps),
+        conductance_job(panel, question.head, question.target, baseline, cut),
         "Credit ledger",
-        ask=f"Make the ledger from {baseline} in {steps} steps",
+        ask=f"Make the ledger from {baseline} in {cut.steps} steps or more",
     )
     if ledger is not None:
         chart.show(ledger_figure(ledger), "why-ledger-chart", ledger_words(ledger), "credit-ledger")
         st.html(ledger_view.ledger_html(ledger))
         st.html(render("say.html", text=ledger_view.in_words(ledger)))
         teach.note("ledger")
+
+
+def _steps() -> None:
+    persistent_choice(st.slider, "Steps of the path", options.WHY_LEDGER_STEPS, min_value=10, max_value=200, step=10)
+
+
+def _error() -> None:
+    persistent_choice(
+        st.number_input, "Residual of every row below, %", options.WHY_LEDGER_ERROR, min_value=0.1, max_value=50.0,
+        step=0.5, help="Steps are halved where a row misses most, until no row misses more than this.",
+    )  # fmt: skip
+
+
+def _limit() -> None:
+    persistent_choice(
+        st.number_input, "With at most so many gradients", options.WHY_LEDGER_LIMIT, min_value=0, max_value=2000,
+        step=100, help="The limit on that work; 0: the steps stay as they are.",
+    )  # fmt: skip
 
 
 def _exact(panel: Panel, question: Question, target: str) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from app import theme
 from app.figures import attribution_map, conservation, trust_badge
 from app.jobs import background
-from app.jobs.attribution import QUICK_COST, Question, ask, attribution_job, cost_words, words_of
+from app.jobs.attribution import QUICK_COST, Question, ask, attribution_job, map_words, words_of
 from app.state import network, options, session
 from app.state.panel import Panel, Panels
 from app.templates import render
@@ -60,8 +60,6 @@ def answer(panel: Panel, question: Question) -> Attribution | None:
     )
     if found is None:
         background.stop(panel.widget_key("why-map-"))  # the checks of the map before: nobody looks at them now
-    else:
-        session.set_option(options.WHY_SECONDS, found.seconds / question.cost)
     return found
 
 
@@ -203,9 +201,9 @@ def _like(question: Question, method: str, head: HeadName) -> Question:
 
 def _compare(panel: Panel, questions: list[Question], shared: bool) -> None:
     jobs = [attribution_job(panel, question) for question in questions]
-    cost = sum(question.cost for question in questions if panel.recall(question.key) is None)
-    quick = cost <= 2 * QUICK_COST * len(options.WHY_METHODS.default)
-    ask_first = "" if quick else f"Compare. {cost_words(panel, cost)}"
+    missing = [question for question in questions if panel.recall(question.key) is None]
+    quick = sum(question.cost for question in missing) <= 2 * QUICK_COST * len(options.WHY_METHODS.default)
+    ask_first = "" if quick else f"Compare. {map_words(missing)}"
     known = progress.answers(panel, "why-gallery", jobs, "Maps side by side", ask=ask_first)
     ends = session.option(options.WHY_ENDS)
     scales = {key: attribution_map.scale_of(cast(Attribution, found), ends) for key, found in known.items()}

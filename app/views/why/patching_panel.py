@@ -38,7 +38,7 @@ def show(panels: Panels, head: HeadName, target: Target) -> None:
         f"that carry the score of {words_of(goal)} at {head} from one photo to the other? 0% leaves it, 100% is "
         "all the way. (Meng et al. 2022, section 2; the branches: paper, Figure 2(b).)",
     )
-    st.html(render("quiet.html", text=cost_words(first, cost(head))))
+    st.html(render("quiet.html", text=cost_words(cost(head))))
     found: Patching | None = progress.answer(
         second, "why-patching", patching_job(first, second, head, goal), "Carrying branches over",
         ask="Carry each branch over",
