@@ -216,25 +216,30 @@ def test_baselines(classifier: Classifier) -> None:
         baseline("white", x, preprocessing)
 
 
+def blurred_pair() -> tuple[Tensor, Tensor]:
+    """A small image and a baseline (1, 3, 96, 96) without fine noise: the score's slope jumps less along the path."""
+    x, start = (gaussian_blur(noise_images(1, seed=seed)[..., :96, :96], [9, 9], [3.0, 3.0]) * 4 for seed in (0, 1))
+    return x, start * 0.2
+
+
 def test_the_path_is_refined_until_every_row_closes(classifier: Classifier) -> None:
-    coarse = credit_ledger(classifier, noise_images(1), noise_images(1, seed=1) * 0.2, TARGETS[0], steps=4, error=None)
-    fine = credit_ledger(classifier, noise_images(1), noise_images(1, seed=1) * 0.2, TARGETS[0], steps=4, error=1.0)
-    assert float(coarse.relative_residuals.abs().max()) > 0.01  # or there would be nothing to refine
-    assert float(fine.relative_residuals.abs().max()) < 0.01
+    coarse = credit_ledger(classifier, *blurred_pair(), TARGETS[0], steps=4, error=None)
+    fine = credit_ledger(classifier, *blurred_pair(), TARGETS[0], steps=4, error=5.0)
+    assert float(coarse.relative_residuals.abs().max()) > 0.05  # or there would be nothing to refine
+    assert float(fine.relative_residuals.abs().max()) < 0.05
     assert fine.unmet == ()
-    assert (fine.total, coarse.steps, coarse.gradients) == (coarse.total, 4, 5)
+    assert fine.total == pytest.approx(coarse.total, rel=1e-4)
+    assert (coarse.steps, coarse.gradients) == (4, 5)
     assert coarse.row_steps == (4,) * len(coarse.modules)
     assert max(fine.row_steps) == fine.steps > 4
     assert min(fine.row_steps) == fine.row_steps[-1] == 4  # 5b's row is exact from the start
     assert fine.gradients <= 400
-    assert f"{fine.steps} steps, {fine.gradients} gradients: every row's residual is below 1%." == fine.steps_words
+    assert f"{fine.steps} steps, {fine.gradients} gradients: every row's residual is below 5%." == fine.steps_words
     assert_close(coarse.table[-1], fine.table[-1])
 
 
 def test_the_limit_of_the_ledger_is_kept_and_told(classifier: Classifier) -> None:
-    short = credit_ledger(
-        classifier, noise_images(1), noise_images(1, seed=1) * 0.2, TARGETS[0], steps=4, error=1e-6, limit=40
-    )
+    short = credit_ledger(classifier, *blurred_pair(), TARGETS[0], steps=4, error=1e-6, limit=40)
     assert 5 < short.gradients <= 40
     assert "3a" in short.unmet
     assert "the limit of gradients was reached" in short.steps_words
