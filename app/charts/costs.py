@@ -118,9 +118,14 @@ def bars_figure(panels: Sequence[Panel], unit: str, digits: str = ",") -> Figure
         top += height
     widest = max(len(bar.name) for panel in panels for bar in panel.bars)
     return figure(
-        traces, height=round(total) + 4, barmode="stack", bargap=0.24, annotations=notes, shapes=shapes,
+        traces, height=bars_height(panels), barmode="stack", bargap=0.24, annotations=notes, shapes=shapes,
         margin={"l": 18 + 8 * widest, "r": round(right), "t": 2, "b": 2}, **axes,
     )  # fmt: skip
+
+
+def bars_height(panels: Sequence[Panel]) -> int:
+    """How many pixels high `bars_figure` draws these panels."""
+    return round(sum(map(_height, panels))) + 4
 
 
 def _height(panel: Panel) -> float:

@@ -24,12 +24,17 @@ TITLE = 20
 GAP = 8
 
 
+def profiles_height(profiles: Profiles) -> int:
+    """How many pixels high `profiles_figure` draws these branches."""
+    return ROW * len(profiles)
+
+
 def profiles_figure(profiles: Profiles, top: float) -> Figure:
     """A row per branch in the order of the concatenation, every row on the scale 0 to `top`; channel by channel a bar.
 
     The traces are named after the branches and hold all channels, also the silent ones.
     """
-    height = ROW * len(profiles)
+    height = profiles_height(profiles)
     traces: list[Trace] = []
     axes: dict[str, Any] = {}
     notes = []

@@ -170,11 +170,16 @@ def divergence_figure(divergences: Sequence[Divergence]) -> Figure:
         for index, (row, pair) in enumerate(zip(rows, divergences, strict=True))
     ]  # fmt: skip
     return figure(
-        halves, height=46 * len(rows) + 28, barmode="stack", annotations=says,
+        halves, height=divergence_height(divergences), barmode="stack", annotations=says,
         xaxis=ends(0, MOST_DIVERGENT, {0.0: "0", MOST_DIVERGENT: "ln 2 = 0.69"}, showgrid=True, griddash="dot"),
         yaxis={"range": [len(rows) - 0.6, -0.85], "showticklabels": False, "fixedrange": True},
         margin={"l": 4, "r": 40, "t": 2, "b": 20},
     )  # fmt: skip
+
+
+def divergence_height(divergences: Sequence[Divergence]) -> int:
+    """How many pixels high `divergence_figure` draws these pairs."""
+    return 46 * len(divergences) + 28
 
 
 def divergence_words(divergences: Sequence[Divergence]) -> str:

@@ -1,16 +1,34 @@
-"""A plotly figure on a page: the house's tools, a text for those who don't see it, and the page's colours."""
+"""A plotly figure on a page: the house's tools, a text for those who don't see it, and the page's colours.
+
+The browser takes longer to load and draw plotly than all the rest of a page. What a page shows by itself is therefore
+drawn `later`, when the page's own content is there; what somebody has just asked for with a button is shown at once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+
+from app.state import session
+from app.static import script, style
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 TOOLS = [["zoom2d", "resetScale2d", "toImage"]]
 """What the bar over a chart offers; double click resets as well."""
+
+DRAWN = "charts.drawn"
+"""Where the session keeps the keys (a frozenset) of the charts that were asked for: from then on they stay drawn."""
+
+_LATER = st.components.v2.component(
+    "scope_chart_later",
+    html='<div class="later" role="img"></div>\n',
+    css=style("chart_later"),
+    js=script("chart_later"),
+)
 
 
 def config(name: str) -> dict[str, Any]:
@@ -30,3 +48,25 @@ def show(figure: Figure, key: str, alt: str, name: str | None = None) -> None:
     `name`: of the file that the camera button makes (default: the key).
     """
     st.plotly_chart(figure, key=key, theme=None, width="stretch", height="content", config=config(name or key), alt=alt)
+
+
+@st.fragment
+def later(make: Callable[[], Figure], height: int, key: str, alt: str, name: str | None = None) -> None:
+    """An empty place of the figure's height (pixels) with its text, then the figure, as `show` draws it.
+
+    The place asks for the figure when the page has come to rest and the place is near the window, or after some quiet
+    seconds wherever it is (app/static/chart_later.js). `make` is called only then, and only this part runs again.
+    """
+    if key in _drawn():
+        show(make(), key, alt, name)
+        return
+
+    def asked() -> None:
+        session.put(DRAWN, _drawn() | {key})
+
+    _LATER(key=f"{key}-later", data={"alt": alt}, height=height, on_near_change=asked)
+
+
+def _drawn() -> frozenset[str]:
+    known: frozenset[str] = session.get(DRAWN, frozenset())
+    return known

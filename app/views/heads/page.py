@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -70,8 +71,13 @@ def show_charts(panel: Panel, line: Timeline, probes: Probes | None, above: Titl
     )
     if probes is not None:
         st.html(probe_view.legend_html(line))
-    figure = timeline_charts.timeline_figure(line, network.spec().module_names)
-    chart.show(figure, panel.widget_key("heads-charts"), timeline_charts.timeline_words(line), "time-line")
+    chart.later(
+        partial(timeline_charts.timeline_figure, line, network.spec().module_names),
+        timeline_charts.HEIGHT,
+        panel.widget_key("heads-charts"),
+        timeline_charts.timeline_words(line),
+        "time-line",
+    )
     if probes is not None:
         st.html(render("say.html", text=probe_view.in_words(line, probes)))
         probe_view.show_table(panel, line)
@@ -89,8 +95,9 @@ def show_divergence(panel: Panel, line: Timeline, above: Title) -> None:
         "(Lin 1991.)",
         above,
     )
-    chart.show(
-        timeline_charts.divergence_figure(line.divergences),
+    chart.later(
+        partial(timeline_charts.divergence_figure, line.divergences),
+        timeline_charts.divergence_height(line.divergences),
         panel.widget_key("heads-apart"),
         timeline_charts.divergence_words(line.divergences),
         "divergences",

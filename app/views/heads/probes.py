@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 from markupsafe import Markup
 
-from app.charts.probes import accuracy_figure, accuracy_words
+from app.charts.probes import HEIGHT, accuracy_figure, accuracy_words
 from app.state import network
 from app.state.panel import Panel
 from app.templates import as_text, render
@@ -46,7 +48,8 @@ def show_table(panel: Panel, line: Timeline) -> None:
     """The table, folded away, with what its columns mean."""
     with st.expander("The probes in numbers"):
         words = accuracy_words(line.probes)
-        chart.show(accuracy_figure(line.probes), panel.widget_key("heads-probes"), words, "probes")
+        make = partial(accuracy_figure, line.probes)
+        chart.later(make, HEIGHT, panel.widget_key("heads-probes"), words, "probes")
         st.html(table_html(line))
         st.caption(
             "Top-1 and top-5: what each probe gets right on the validation images. Bold: the followed class is first."

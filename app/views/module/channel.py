@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import theme
-from app.charts.histogram import histogram_figure, histogram_words
-from app.charts.profiles import profiles_figure, profiles_words
+from app.charts.histogram import HEIGHT, histogram_figure, histogram_words
+from app.charts.profiles import profiles_figure, profiles_height, profiles_words
 from app.jobs.channels import field_of, stats_of, values_of
 from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
@@ -134,7 +135,13 @@ def facts_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) 
         rows["listens to"] = channel_facts.support_words(panel, unit)
     theme.key_values(rows)
     heatmap = values_of(panel.trace().block(unit.module), unit.node)[unit.channel]
-    chart.show(histogram_figure(heatmap), panel.widget_key("channel-histogram"), histogram_words(heatmap), "histogram")
+    chart.later(
+        partial(histogram_figure, heatmap),
+        HEIGHT,
+        panel.widget_key("channel-histogram"),
+        histogram_words(heatmap),
+        "histogram",
+    )
     # Last, because it may have to run the network backwards: the picture is there before.
     theme.key_values({**channel_facts.pushes(panel, unit), "read by": channel_facts.readers(unit)})
     _downloads(panel, unit, scale, layers)
@@ -221,8 +228,12 @@ def position_part(panels: Panels, panel: Panel, above: Title) -> None:
         "elsewhere. (Paper, Figure 2(b).)",
         above,
     )
-    chart.show(
-        profiles_figure(profiles, top), panel.widget_key("channel-profiles"), profiles_words(profiles), "profiles"
+    chart.later(
+        partial(profiles_figure, profiles, top),
+        profiles_height(profiles),
+        panel.widget_key("channel-profiles"),
+        profiles_words(profiles),
+        "profiles",
     )
     spot = options.MODULE_SPOT.beside(panel.key)
     if session.option(spot) is not None:
