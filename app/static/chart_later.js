@@ -1,13 +1,16 @@
 // The place of a chart that is not drawn yet. The page's own content comes first: a chart is asked for when the app has
 // come to rest, at once where it stands near the window, and wherever it stands after some seconds in which nothing
 // happened, so that finding in the page, printing and reading aloud get it as well.
-const NEAR = "150px 0px", QUIET = 3000, AGAIN = 5000, TICK = 60;
+const NEAR = "150px 0px", REST = 100, QUIET = 3000, AGAIN = 5000, TICK = 50;
 
 const idle = (act) => (window.requestIdleCallback ? requestIdleCallback(act, { timeout: 1000 }) : setTimeout(act, 50));
 
-const running = () => {
+// Until a chart is asked for, a skeleton is a part of the page that is still to come, and places move when it does.
+// Later it may be a chart's own, which waits for plotly and must not hold back the next one.
+const busy = () => {
   const app = document.querySelector("[data-testid=stApp]");
-  return (app?.dataset.testScriptState ?? "notRunning") !== "notRunning";
+  const running = (app?.dataset.testScriptState ?? "notRunning") !== "notRunning";
+  return running || (!document.body.dataset.charts && document.querySelector("[data-testid=stSkeleton]"));
 };
 
 class Later {
@@ -27,11 +30,13 @@ class Later {
 
   look() {
     const now = performance.now();
-    if (running()) this.rest = null;
+    if (busy()) this.rest = null;
     else this.rest ??= now;
-    const due = this.rest !== null && (this.box.classList.contains("near") || now - this.rest > QUIET);
+    const wait = this.box.classList.contains("near") ? REST : QUIET;
+    const due = this.rest !== null && now - this.rest > wait;
     if (due && (this.asked === null || now - this.asked > AGAIN)) {
       this.asked = now;
+      document.body.dataset.charts = "asked";
       idle(() => this.watch && this.ask());
     }
     this.timer = setTimeout(() => this.look(), TICK);

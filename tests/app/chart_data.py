@@ -1,9 +1,28 @@
-"""A chart as the browser gets it."""
+"""Charts as the browser gets them, and a page that has them all."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from app.widgets.chart import DRAWN
+
+LATER = frozenset(
+    {
+        *("channel-histogram", "channel-profiles"),
+        *("heads-charts", "heads-probes", "heads-apart"),
+        *("cost-modules", "cost-network", "cost-branches", "cost-lab", "cost-timings"),
+    }
+)
+"""The keys of the charts that wait until the browser asks for them. AppTest has no browser that would."""
+
+
+def ask_for_charts(app: AppTest) -> AppTest:
+    """From the next run on every page has its charts, as if the browser had asked for them."""
+    app.session_state[f"scope.{DRAWN}"] = LATER
+    return app
 
 
 def drawn(figure: Any) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from inception_model.drawing.numbers import percent
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import Trace, capture
+from tests.app.chart_data import ask_for_charts
 from tests.app.test_look import MAIN, drawn, good
 from tests.compare import assert_close
 from tests.random_networks import noise_images, random_classifier
@@ -56,7 +57,7 @@ def heads_page(checkpoint: Path | None = None) -> AppTest:
         app.selectbox(key="checkpoint").set_value("a file").run()
         good(app.text_input(key="path").set_value(str(checkpoint)).run())
         assert not app.error
-    return good(app.switch_page("views/heads/page.py").run())
+    return good(ask_for_charts(app).switch_page("views/heads/page.py").run())
 
 
 def test_the_page_follows_main_and_any_other_class(bundled_classifier: Classifier, cat) -> None:  # type: ignore[no-untyped-def]

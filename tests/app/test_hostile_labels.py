@@ -20,6 +20,7 @@ from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.store import load, save
 from inception_model.inference.classifier import build
 from inception_model.serving.service import InferenceService
+from tests.app.chart_data import ask_for_charts
 from tests.app.test_look import MAIN, good
 from tests.app.test_why import PHOTO, VIEWS
 from tests.random_networks import random_classifier
@@ -53,12 +54,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(hostile: Path) -> AppTest:
-    """The app with that file chosen."""
+    """The app with that file chosen, which draws all its charts."""
     test = good(AppTest.from_file(MAIN, default_timeout=90).run())
     test.selectbox(key="checkpoint").set_value("a file").run()
     good(test.text_input(key="path").set_value(str(hostile)).run())
     assert not test.error
-    return test
+    return ask_for_charts(test)
 
 
 def markup(test: AppTest) -> Iterator[tuple[str, str]]:

@@ -52,6 +52,7 @@ _STILL = """([ready, limit, done_too]) => new Promise((done, fail) => {
     const has = (selector) => found.some((root) => root.querySelector(selector));
     if (!has(ready)) return 'the script runs or the connection is lost';
     if (has('[data-testid="stSkeleton"]')) return 'a skeleton is shown';
+    if (has('.later.near')) return 'a chart is on its way';
     if (has('[data-stale="true"]')) return 'a stale element is shown';
     if (done_too && has('[data-testid="stProgress"]')) return 'a computation is running';
     if (document.fonts.status !== 'loaded') return 'a font is loading';
@@ -84,13 +85,24 @@ _SIDEWAYS = """() => ['html', 'body', '[data-testid="stMain"]', '[data-testid="s
 def settle(page: Page, seconds: float = PATIENCE, *, done: bool = False) -> None:
     """Waits until the app is at rest, and checks that no exception is on the page.
 
-    At rest: connected, no script running, no skeleton, nothing stale, pictures and fonts loaded, and nothing in the
-    main area has changed for 120 ms. With `done`, computations whose progress is shown have ended as well.
+    At rest: connected, no script running, no skeleton, nothing stale, pictures, fonts and the charts near the window
+    loaded, and nothing in the main area has changed for 120 ms. With `done`, computations whose progress is shown have
+    ended as well.
     """
     page.evaluate(_STILL, [READY, seconds * 1000, done])
     problems = page.get_by_test_id("stException").all_inner_texts()
     assert not problems, "an exception is on the page:\n" + "\n".join(problems)
     expect(page.get_by_text("Page not found")).to_have_count(0)
+
+
+def chart(page: Page, key: str) -> Locator:
+    """A chart that is drawn when it comes near the window: brings it there, and waits until it is drawn."""
+    place = page.locator(f".st-key-{key}-later, .st-key-{key}").first
+    place.scroll_into_view_if_needed()
+    found = page.locator(f".st-key-{key} .stPlotlyChart")
+    expect(found.locator(".main-svg").first).to_be_attached(timeout=PATIENCE * 1000)
+    settle(page)
+    return found
 
 
 def click(

@@ -33,7 +33,7 @@ def test_into_a_module_and_onto_the_bench(new_page: OpenPage, app_url: str) -> N
     title = page.locator(".scope-title").first
     expect(title).to_contain_text("4d · 5×5 · channel 0")
 
-    profile = page.locator(".st-key-channel-profiles .stPlotlyChart")
+    profile = screen.chart(page, "channel-profiles")
     before = profile.get_attribute("aria-label")
     spot = page.locator(".spot img").first
     box = spot.bounding_box()
