@@ -16,10 +16,12 @@ import streamlit as st
 import torch
 
 from app.state import options
+from inception_model.architecture.address import Part
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
-from inception_model.attribution import METHODS
+from inception_model.attribution import METHODS, AttributionError
 from inception_model.checkpoints.checkpoint import Checkpoint
 from inception_model.cost.layers import node_widths
+from inception_model.drawing.atlas import SCALES, SORTS
 from inception_model.images.baselines import BASELINES
 from inception_model.images.decode import Photo
 from inception_model.inference.targets import Target, TargetError
@@ -78,6 +80,28 @@ def _index(text: str, checkpoint: Checkpoint, view: View) -> int | None:
     return None if index is None else int(index)
 
 
+_LRP = {option.name: option for option in METHODS["lrp"].options}
+
+
+def _composite(text: str, checkpoint: Checkpoint, view: View) -> str | None:
+    try:
+        return str(_LRP["composite"].read(text))
+    except AttributionError:
+        return None
+
+
+def _part(text: str, checkpoint: Checkpoint, view: View) -> str | None:
+    """A module, branch or channel that the checkpoint has, or everything."""
+    if text != text.strip():
+        return None
+    if text != _LRP["through"].default:
+        try:
+            Part.parse(text, checkpoint.spec)
+        except ValueError:
+            return None
+    return text
+
+
 def _switch(text: str, checkpoint: Checkpoint, view: View) -> bool | None:
     return {"on": True, "off": False}.get(text)
 
@@ -94,6 +118,8 @@ LINKS: tuple[Link, ...] = (
     Link("branch", "branch", _one_of(*BRANCHES)),
     Link("node", "node", _one_of(*NODES)),
     Link("channel", "channel", _channel),
+    Link("order", options.MODULE_SORT.state_name, _one_of(*SORTS, "credit")),
+    Link("scale", options.MODULE_SCALE.state_name, _one_of(*SCALES)),
     Link("head", options.WHY_HEAD.state_name, _trained),
     Link("method", options.WHY_METHOD.state_name, _one_of(*METHODS)),
     Link("explain", options.WHY_TARGET.state_name, _one_of("auto", "class", "contrast")),
@@ -101,6 +127,8 @@ LINKS: tuple[Link, ...] = (
     Link("minus", options.WHY_MINUS.state_name, _class),
     Link("at", options.WHY_MODULE.state_name, _module),
     Link("through", options.WHY_BRANCH.state_name, _one_of(*BRANCHES)),
+    Link("composite", options.of_method("lrp", _LRP["composite"]).state_name, _composite),
+    Link("only", options.of_method("lrp", _LRP["through"]).state_name, _part),  # labelled "Only through"
     Link("baseline", options.WHY_BASELINE.state_name, _one_of(*BASELINES)),
     Link("class", options.HEADS_CLASS.state_name, _index),
     Link(

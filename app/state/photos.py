@@ -5,15 +5,31 @@ from __future__ import annotations
 from typing import cast
 
 from app.state import session
-from inception_model.images.decode import Photo, read_photo
+from inception_model.images.decode import Photo
 
 MAX_UPLOADS = 24
-"""Photos kept per session; the oldest goes when another comes."""
+"""Photos kept per session. Uploads wait for room; the oldest goes when a generated picture is kept."""
 
 
 def uploads() -> list[Photo]:
     """This session's own photos, newest first."""
     return cast(list[Photo], session.get("uploads", []))
+
+
+def room() -> int:
+    """How many more uploads are taken."""
+    return max(0, MAX_UPLOADS - len(uploads()))
+
+
+def clear_uploads() -> None:
+    """Takes all photos of this session away; the samples stay, and the first of them is looked at."""
+    own = {photo.sha256 for photo in uploads()}
+    shown = {"photo": _kept("photo"), "beside": _kept("beside")}
+    session.put("uploads", [])
+    for name, photo in shown.items():
+        if photo is not None and photo.sha256 in own:
+            session.put(name, None)
+    forget_problems()
 
 
 def photos() -> list[Photo]:
@@ -60,11 +76,6 @@ def set_beside(sha256: str | None) -> None:
             select_photo(second.sha256)
     elif sha256 is None or any(photo.sha256 == sha256 for photo in photos()):
         session.put("beside", sha256)
-
-
-def add_upload(data: bytes, name: str) -> Photo:
-    """Decodes, keeps and chooses a photo; raises ImageError with one sentence and keeps everything as it was."""
-    return add_photo(read_photo(data, name))
 
 
 def add_photo(photo: Photo) -> Photo:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -16,7 +18,7 @@ from app.state.panel import Panel
 from app.static import script, style
 from app.templates import as_text, render
 from app.widgets.persistent_choice import persistent_choice
-from inception_model.images.decode import ImageError, Photo
+from inception_model.images.decode import ImageError, Photo, read_photo
 from inception_model.images.geometry import Box
 from inception_model.images.samples import credit_of
 from inception_model.images.stimuli import sample_stimuli
@@ -123,15 +125,15 @@ def upload() -> None:
 
     def received() -> None:
         photos.forget_problems()
-        taken = [_take(file.getvalue(), file.name) for file in reversed(st.session_state[key] or [])]
-        if sum(taken) > 1:
+        files = [(file.getvalue(), file.name) for file in st.session_state[key] or []]
+        if _take(files) > 1:
             session.set_option(options.LOOK_CONTACT_SHEET, True)
         photos.next_upload_round()
 
     def photographed() -> None:
         photos.forget_problems()
         if (picture := st.session_state["camera_picture"]) is not None:
-            _take(picture.getvalue(), "camera")
+            _take([(picture.getvalue(), "camera")])
 
     with st.container(key="upload"):
         st.file_uploader(
@@ -143,6 +145,8 @@ def upload() -> None:
         )
     for problem in photos.problems():
         st.error(as_text(problem))
+    if photos.room() == 0:
+        st.button("Take my photos away", key="clear-uploads", on_click=photos.clear_uploads)
     with st.container(key="photo-switches", horizontal=True, gap="medium"):
         # Behind a switch, so that the browser asks for the camera only when it is wanted.
         camera = st.toggle("Camera", key="camera")
@@ -151,10 +155,39 @@ def upload() -> None:
         st.camera_input("Take a photo", key="camera_picture", on_change=photographed, label_visibility="collapsed")
 
 
-def _take(data: bytes, name: str) -> bool:
-    try:
-        photos.add_upload(data, name)
-    except ImageError as error:
-        photos.add_problem(str(error))
-        return False
-    return True
+def _take(files: Sequence[tuple[bytes, str]]) -> int:
+    """Takes the first files (content, name) for which there is room, and returns how many; the first one is chosen.
+
+    No photo goes to make room: the files that were left are named in one sentence.
+    """
+    known, room = {photo.sha256 for photo in photos.photos()}, photos.room()
+    taken: list[Photo] = []
+    left: list[str] = []
+    for data, name in files:
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 not in known and room == 0:
+            left.append(name)
+            continue
+        try:
+            taken.append(read_photo(data, name))
+        except ImageError as error:
+            photos.add_problem(str(error))
+            continue
+        if sha256 not in known:
+            known.add(sha256)
+            room -= 1
+    for photo in reversed(taken):
+        photos.add_photo(photo)
+    if left:
+        photos.add_problem(_not_taken(left))
+    return len(taken)
+
+
+def _not_taken(names: Sequence[str]) -> str:
+    """Which files were left, and why."""
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    what = "1 photo was" if len(names) == 1 else f"{len(names)} photos were"
+    return (
+        f"{what} not taken, because at most {photos.MAX_UPLOADS} photos of yours are kept and none is dropped for "
+        f"another: {shown}. Take your photos away to begin again."
+    )

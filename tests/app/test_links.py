@@ -44,6 +44,8 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
         "branch": "3x3",
         "node": "3x3_reduce",
         "channel": 159,
+        "option.module.sort": "credit",
+        "option.module.scale": "channel",
         "option.why.head": "aux2",
         "option.why.method": "integrated_gradients",
         "option.why.target": "contrast",
@@ -51,6 +53,8 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
         "option.why.minus": "11",
         "option.why.module": "4b",
         "option.why.branch": "pool",
+        "option.why.lrp.composite": "epsilon-plus-flat",
+        "option.why.lrp.through": "4d:5x5:17",
         "option.why.baseline": "blur",
         "option.heads.class": 3,
         "option.look.colour": "credit",
@@ -69,7 +73,8 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
         ("explain", "why"), ("target", "no such class"), ("target", "200"), ("target", "3-7"), ("minus", "-1"),
         ("class", "auto"), ("class", "2e3"), ("at", "../../etc/passwd"), ("baseline", "pink"), ("colour", "red"),
         ("photo", "<script>"), ("photo", "abc"), ("photo", "../x"), ("channel", "1"),
-        ("beside", "nobody"),
+        ("beside", "nobody"), ("order", "colour"), ("scale", "huge"), ("composite", "gamma-ray"),
+        ("only", "9z"), ("only", "4d:5x5:64"), ("only", "4d:5x5:1x"), ("only", " 4d"),
     ],
 )  # fmt: skip
 def test_what_means_nothing_is_dropped(bundled_checkpoint: Checkpoint, param: str, text: str) -> None:

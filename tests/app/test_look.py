@@ -172,3 +172,20 @@ def test_a_link_carries_device_and_precision_but_no_path() -> None:
     assert "cpu · bfloat16 · " in drawn(app)
     assert not app.error
     assert len(app.text_input) == 0
+
+
+def test_more_photos_than_are_kept_are_named_and_none_is_dropped() -> None:
+    pictures = [(f"p{n}.png", encoded(Image.new("RGB", (40, 40), (8 * n, 90, 60)))) for n in range(30)]
+    app = upload(open_app(), *pictures)
+    kept = [photo.name for photo in app.session_state["scope.uploads"]]
+    assert kept == [f"p{n}.png" for n in range(24)]
+    assert "6 photos were not taken" in app.error[0].value
+    assert "p24.png" in app.error[0].value
+    upload(app, ("late.png", encoded(Image.new("RGB", (40, 40), "blue"))))
+    assert [photo.name for photo in app.session_state["scope.uploads"]] == kept
+    assert "late.png" in app.error[0].value
+    good(app.button(key="clear-uploads").click().run())
+    assert app.session_state["scope.uploads"] == []
+    assert not app.error
+    upload(app, ("late.png", encoded(Image.new("RGB", (40, 40), "blue"))))
+    assert [photo.name for photo in app.session_state["scope.uploads"]] == ["late.png"]

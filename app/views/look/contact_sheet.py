@@ -1,4 +1,5 @@
-"""All photos of the filmstrip at a glance: what each trained head says first, and whether the heads agree.
+"""The visitor's own photos (the samples where there are none): what each trained head says first, and whether they
+agree.
 
 Only these few answers are kept of each photo, not its maps.
 """
@@ -65,8 +66,11 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """The rows that are known by now, in the order of the filmstrip; the others are on their way."""
-    film = photos.photos()
+    """The rows that are known by now, in the order of the filmstrip; the others are on their way.
+
+    The visitor's own photos, as soon as there are any: counts speak of them and of no sample.
+    """
+    film = photos.uploads() or photos.photos()
     jobs = [first_answers_job(photo) for photo in film]
     found = progress.answers(None, "sheet", jobs, "Contact sheet")
     return [Row(photo, found[job.key]) for photo, job in zip(film, jobs, strict=True) if job.key in found]
