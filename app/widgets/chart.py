@@ -42,12 +42,18 @@ def config(name: str) -> dict[str, Any]:
     }
 
 
-def show(figure: Figure, key: str, alt: str, name: str | None = None) -> None:
+def show(
+    figure: Figure, key: str, alt: str, name: str | None = None, on_select: Callable[[], None] | None = None
+) -> None:
     """Draws the figure as wide as its place, at its own height; `alt` says what it shows, with its numbers.
 
-    `name`: of the file that the camera button makes (default: the key).
+    `name`: of the file that the camera button makes (default: the key). `on_select`: called after a click on a point,
+    which stands in the session under the key; the same choice must be there for those who use no pointer.
     """
-    st.plotly_chart(figure, key=key, theme=None, width="stretch", height="content", config=config(name or key), alt=alt)
+    st.plotly_chart(
+        figure, key=key, theme=None, width="stretch", height="content", config=config(name or key), alt=alt,
+        on_select=on_select or "ignore", selection_mode="points",
+    )  # fmt: skip
 
 
 @st.fragment

@@ -12,6 +12,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from app.charts.specialisation import dots_figure, dots_words
 from app.jobs import credit_order
 from app.jobs import stimuli as module_answers
 from app.state import network, photos, session
@@ -23,12 +24,14 @@ from inception_model.analysis.ablation import Ablation, ablate
 from inception_model.analysis.selectivity import Selectivity
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BranchKind
 from inception_model.drawing.numbers import number
+from inception_model.drawing.palette import BRANCH_NAMES
 from inception_model.images import stimuli
 from inception_model.images.decode import Photo
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import NODES
 from inception_model.serving.service import InferenceService
+from tests.app.chart_data import drawn, named
 from tests.app.test_why import PHOTO, good, opened, small, words
 from tests.compare import assert_close
 
@@ -121,15 +124,47 @@ def test_the_verdict_says_whether_branches_differ() -> None:
     assert "1 of 61 in pool" in specialisation.sentence("4d", apart)
     nothing = {kind: Selectivity(*[np.full(3, np.nan)] * 5) for kind in BRANCHES}
     assert specialisation.verdict("4d", nothing).startswith("Too few channels")
-    assert specialisation.cards_html(nothing).count("silent") == 12
+    for name in specialisation.MEANING:
+        rows, preferred = specialisation.rows_of(name, nothing), specialisation.PREFERRED.get(name)
+        assert dots_words("x", rows, preferred).count("silent") == 4
+        figure = drawn(dots_figure(rows, preferred, ("1x1", 0)))
+        assert sum("silent" in label for label in figure["layout"]["yaxis"]["ticktext"]) == 4
+        assert [trace["x"] for trace in figure["data"]] == [[]] * 4
+    assert specialisation.strongest_of(nothing) == {}
 
 
 def test_every_channel_is_a_dot_and_counted_once() -> None:
-    html = specialisation.cards_html(made_up(dict.fromkeys(BRANCHES, 0.4)))
-    assert html.count("h0") == 3 * 4 * 60
-    assert html.count("60 at 30°") == 4 * 2  # title and label
+    summary = made_up(dict.fromkeys(BRANCHES, 0.4))
+    for name in specialisation.MEANING:
+        rows, preferred = specialisation.rows_of(name, summary), specialisation.PREFERRED.get(name)
+        figure = dots_figure(rows, preferred, ("5x5", 7))
+        for kind in BRANCHES:
+            (dots,) = named(figure, BRANCH_NAMES[kind])
+            assert dots["customdata"] == list(range(60))  # the silent 61st has none
+            assert dots["x"] == pytest.approx(getattr(summary[kind], name)[:60].tolist())
+        (ring,) = named(figure, "picked")
+        assert ring["x"] == pytest.approx([getattr(summary["5x5"], name)[7]])
+        assert (ring["x"][0], ring["y"][0]) in zip(*(named(figure, "5×5")[0][axis] for axis in "xy"), strict=True)
+        assert not named(dots_figure(rows, preferred, ("5x5", 60)), "picked")
+        assert len(named(figure, "3×3 prefers")) == (preferred is not None)
+    (bars,) = named(dots_figure(specialisation.rows_of("orientation", summary), specialisation.PREFERRED["orientation"],
+                                None), "pool prefers")  # fmt: skip
+    assert [count for count, value in bars["customdata"] if value == 30] == [60]
+    assert sum(count for count, _ in bars["customdata"]) == 60
     counts = specialisation.count_nearest(np.array([1.0, 179, 29, np.nan]), np.array([0.0, 30, 90]), 180.0)
     assert counts.tolist() == [2, 1, 0]
+
+
+def test_the_most_selective_channels_can_be_picked_by_keyboard() -> None:
+    summary = made_up({"1x1": 0.2, "3x3": 0.4, "5x5": 0.6, "pool": 0.8})
+    strongest = specialisation.strongest_of(summary)
+    assert len(strongest) == len(specialisation.MEANING) * len(BRANCHES) * 3
+    values = summary["5x5"].colour
+    best = int(np.nanargmax(values))
+    assert ("colour", "5x5", best) in strongest
+    assert strongest["colour", "5x5", best] == (
+        f"colour selectivity, 5×5: channel {best} ({number(float(values[best]))})"
+    )
 
 
 def test_the_summary_comes_on_request(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from markupsafe import Markup
 
 from app import theme
+from app.charts.specialisation import Preferred, Row, dots_figure, dots_words, median
 from app.jobs.stimuli import selectivity_job
 from app.state import selection
 from app.state.selection import Unit
-from app.static import script, style
 from app.templates import render
 from app.views.module import atlas
-from app.widgets import progress, teach
+from app.widgets import chart, progress, teach
 from inception_model.analysis.selectivity import (
     AXES,
     FREQUENCIES,
@@ -26,7 +25,7 @@ from inception_model.analysis.selectivity import (
     Selectivity,
     branch_differences,
 )
-from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BranchKind
+from inception_model.architecture.spec import BRANCH_UNIT, BranchKind
 from inception_model.drawing.numbers import number
 from inception_model.drawing.palette import BRANCH_NAMES
 
@@ -47,13 +46,6 @@ MEANING = {
 # Shares of rank variance from which a difference is called so (Rea and Parker 1992).
 STRENGTHS = ((0.36, "differ strongly"), (0.16, "differ clearly"), (0.04, "differ a little"), (0.0, "hardly differ"))
 
-_DOTS = st.components.v2.component(
-    "scope_specialisation",
-    html=render("module_specialisation_frame.html"),
-    css=style("specialisation"),
-    js=script("specialisation"),
-)
-
 
 def show(unit: Unit, key: str = "specialisation") -> None:
     """The summary of the picked channel's module, on request; a click on a dot picks that channel."""
@@ -66,16 +58,13 @@ def show(unit: Unit, key: str = "specialisation") -> None:
     if summary is None:
         return
 
-    def picked() -> None:
-        value: Any = (st.session_state.get(key) or {}).get("pick") or {}
-        kind, channel = value.get("kind"), value.get("channel")
-        if kind in BRANCHES and isinstance(channel, int):
-            selection.set_node(BRANCH_UNIT[kind], max(0, channel))
-            atlas.forget_figure()  # its outline moves along
-
     picked_kind = next((kind for kind, node in BRANCH_UNIT.items() if node == unit.node), None)
-    data = {"html": cards_html(summary), "chosen": {"kind": picked_kind, "channel": unit.channel}}
-    _DOTS(key=key, data=data, on_pick_change=picked)
+    picked = None if picked_kind is None else (picked_kind, unit.channel)
+    for column, (name, meaning) in zip(st.columns(len(MEANING), gap="medium"), MEANING.items(), strict=True):
+        with column:
+            st.html(render("module_specialisation.html", title=TITLES[name], meaning=meaning, note=PREFERS.get(name)))
+            _dots(name, summary, picked, f"{key}-{name}")
+    _strongest(summary, f"{key}-strongest")
     st.html(render("say.html", text=verdict(unit.module, summary)))
     teach.note("branches")
 
@@ -138,71 +127,77 @@ def contrast(name: str, summary: Summary) -> str:
     return f"{TITLES[name]} (median {number(known[high])} in {names[high]}, {number(known[low])} in {names[low]})"
 
 
-def median(values: np.ndarray) -> float:
-    """The median of what is no NaN; NaN where nothing is left."""
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else float("nan")
+def _dots(name: str, summary: Summary, picked: tuple[BranchKind, int] | None, key: str) -> None:
+    """The chart of one index; a click on a dot picks its channel."""
+    rows, preferred = rows_of(name, summary), PREFERRED.get(name)
+
+    def clicked() -> None:
+        points: Any = (st.session_state.get(key) or {}).get("selection", {}).get("points", [])
+        kinds = {BRANCH_NAMES[kind]: kind for kind in rows}
+        found = next((point for point in points if isinstance(point.get("customdata"), int)), None)
+        trace = None if found is None else figure.data[found["curve_number"]].name
+        if found is not None and trace in kinds:
+            pick(kinds[trace], found["customdata"])
+
+    figure = dots_figure(rows, preferred, picked)
+    chart.show(figure, key, dots_words(TITLES[name], rows, preferred), on_select=clicked)
 
 
-def cards_html(summary: Summary) -> Markup:
-    """Three cards of four rows: a dot per channel and, beside it, how many channels prefer which value."""
-    preferred = {
-        "orientation": ("preferred_orientation", np.asarray(ORIENTATIONS, float), 180.0, "°"),
-        "frequency": ("preferred_frequency", np.asarray(FREQUENCIES), None, " cycles per image"),
-    }
-    cards = [
-        {
-            "title": TITLES[name],
-            "meaning": meaning,
-            "rows": [_row(name, kind, found, preferred.get(name)) for kind, found in summary.items()],
-            "prefers": _PREFERS.get(name),
-        }
-        for name, meaning in MEANING.items()
-    ]
-    return render("module_specialisation.html", cards=cards)
+def _strongest(summary: Summary, key: str) -> None:
+    """The same choice by keyboard: the most selective channels of every branch, by index."""
+    strongest = strongest_of(summary)
+
+    def chosen() -> None:
+        found = st.session_state.get(key)
+        if found is not None:
+            pick(found[1], found[2])
+
+    st.selectbox(
+        "Pick one of the most selective channels", list(strongest), index=None, key=key, on_change=chosen,
+        format_func=strongest.get, placeholder="by index and branch",
+    )  # fmt: skip
 
 
-_PREFERS = {
+def strongest_of(summary: Summary, count: int = 3) -> dict[tuple[str, BranchKind, int], str]:
+    """(index, branch, channel) -> its name with its value: the `count` strongest of each branch, by each index."""
+    found = {}
+    for name in MEANING:
+        for kind, row in rows_of(name, summary).items():
+            order = np.argsort(-row.values, kind="stable")[:count]  # what is not a number comes last
+            for channel in (int(c) for c in order if not np.isnan(row.values[c])):
+                value = number(float(row.values[channel]))
+                found[name, kind, channel] = f"{TITLES[name]}, {BRANCH_NAMES[kind]}: channel {channel} ({value})"
+    return found
+
+
+def pick(kind: BranchKind, channel: int) -> None:
+    """Makes a branch's channel the picked one."""
+    selection.set_node(BRANCH_UNIT[kind], channel)
+    atlas.forget_figure()  # its outline moves along
+
+
+def rows_of(name: str, summary: Summary) -> dict[BranchKind, Row]:
+    """An index of every branch, with how many channels prefer which of the shown values (the nearest one)."""
+    found = {}
+    for kind, branch in summary.items():
+        counts: tuple[int, ...] = ()
+        if name in PREFERRED:
+            shown, around = np.asarray(PREFERRED[name].values), AROUND.get(name)
+            counts = tuple(count_nearest(getattr(branch, f"preferred_{name}"), shown, around).tolist())
+        found[kind] = Row(getattr(branch, name), counts)
+    return found
+
+
+PREFERRED = {
+    "orientation": Preferred(tuple(map(float, ORIENTATIONS)), "°"),
+    "frequency": Preferred(tuple(FREQUENCIES), " cycles per image"),
+}
+AROUND = {"orientation": 180.0}
+"""Where the values of an axis begin again."""
+PREFERS = {
     "orientation": f"Bars: channels by preferred orientation, {', '.join(f'{v}°' for v in ORIENTATIONS)}.",
     "frequency": f"Bars: channels by preferred frequency, {', '.join(f'{v:g}' for v in FREQUENCIES)} cycles per image.",
 }
-
-
-def _row(name: str, kind: BranchKind, found: Selectivity, preferred: Any) -> dict[str, Any]:
-    """A branch's row on a card; `dots` is empty where none of its channels answers."""
-    values = getattr(found, name)
-    middle, branch = median(values), BRANCH_NAMES[kind]
-    if not np.isfinite(middle):
-        return {"kind": kind, "branch": branch, "dots": ""}
-    best = int(np.nanargmax(values))
-    return {
-        "kind": kind,
-        "branch": branch,
-        "middle": middle,
-        "best": best,
-        "highest": float(values[best]),
-        "places": ",".join("" if np.isnan(v) else f"{v:.3f}" for v in values),
-        "dots": "".join(f"M{100 * v:.1f} {height(c):.1f}h0" for c, v in enumerate(values) if not np.isnan(v)),
-        "says": f"{branch}: median {number(middle)} of {int((~np.isnan(values)).sum())} channels",
-        "bars": _bars(found, preferred) if preferred else None,
-    }
-
-
-def height(channel: int) -> float:
-    """Where a channel's dot stands in its row, so that dots of like value do not hide each other."""
-    return 3 + 22 * ((channel * 0.618034) % 1)
-
-
-def _bars(found: Selectivity, preferred: tuple[str, np.ndarray, float | None, str]) -> dict[str, Any]:
-    """How many channels prefer which of the shown values (the nearest one): (left, height) of each bar, in words."""
-    name, shown, around, unit = preferred
-    counts = count_nearest(getattr(found, name), shown, around)
-    tall, step = max(int(counts.max()), 1), 60 / len(shown)
-    return {
-        "places": [(i * step, 28 * count / tall) for i, count in enumerate(counts)],
-        "width": step - 1.5,
-        "says": ", ".join(f"{count} at {value:g}{unit}" for value, count in zip(shown, counts, strict=True)),
-    }
 
 
 def count_nearest(values: np.ndarray, shown: np.ndarray, around: float | None) -> np.ndarray:
