@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROW = 64
 """Pixels from one branch to the next."""
-FOOT = 34
+FOOT = 28
 SHARE = 0.76
 """Of the width, for the dots where bars stand beside them."""
 
@@ -93,9 +93,7 @@ def dots_figure(
         lines.append(rule(0, floor, 1, floor, dash="solid"))
     axes: dict[str, Any] = {}
     if preferred is not None:
-        axes["xaxis2"] = {"domain": [SHARE + 0.04, 1], "anchor": "y", "showticklabels": False, "fixedrange": True,
-                          "title": {"text": f"{number(preferred.values[0])} to {number(preferred.values[-1])}"
-                                            f"{preferred.unit}", "standoff": 4}}  # fmt: skip
+        axes["xaxis2"] = {"domain": [SHARE + 0.04, 1], "anchor": "y", "showticklabels": False, "fixedrange": True}
     return figure(
         traces, height=ROW * len(rows) + FOOT, shapes=lines, margin={"l": 44, "r": 8, "t": 2, "b": FOOT}, bargap=0.15,
         barmode="overlay", clickmode="event+select",

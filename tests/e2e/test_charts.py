@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -35,3 +37,24 @@ def test_a_chart_comes_when_it_is_scrolled_to_and_stays(page: Page, app_url: str
     screen.go(page, "Module")
     expect(page.locator(".st-key-channel-profiles .main-svg").first).to_be_attached()
     assert screen.chart(page, "channel-profiles").get_attribute("aria-label") == text
+
+
+@pytest.mark.timeout(300)
+def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(page: Page, app_url: str) -> None:
+    screen.open_app(page, f"{app_url}/module?module=4d")
+    screen.click(page.get_by_role("button", name="Show the gratings"), done=True)
+    for key in ("orientation", "frequency", "colour"):
+        expect(screen.chart(page, f"specialisation-{key}")).to_be_visible()
+    dot = page.locator(".st-key-specialisation-colour .scatterlayer .trace").nth(1).locator("path.point").nth(40)
+    dot.hover(force=True)
+    layer = page.locator(".st-key-specialisation-colour .hoverlayer")
+    expect(layer).to_have_text(re.compile(r"3×3, channel \d+: [01]\.\d\d"))
+    found = re.search(r"channel (\d+):", layer.text_content() or "")
+    assert found
+    dot.click(force=True)
+    title = page.locator(".scope-title").first
+    expect(title).to_contain_text(f"4d · 3×3 · channel {found[1]}")
+    screen.settle(page)
+    screen.choose(page, "most selective", "colour selectivity, pool: channel")
+    expect(title).to_contain_text("4d · pool · channel")
+    screen.assert_fits(page)
