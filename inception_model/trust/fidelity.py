@@ -19,17 +19,10 @@ SQUARE = 4
 """The covering square's side is the image's divided by this."""
 
 
-@dataclass(frozen=True)
-class Infidelity(Evidence):
-    """How far the map's prediction of the score is from the truth when random squares are covered, in logits squared,
-    at the map's best scale. `values`: one per seed of the squares; `uniforms`: the same for a map that is 1 everywhere.
-    """
+class OverSeeds(Evidence):
+    """A check that is made once per seed. A subclass's field `values` holds its numbers, in the order of the seeds."""
 
-    name: ClassVar[str] = "infidelity"
     values: tuple[float, ...]
-    uniforms: tuple[float, ...]
-    samples: int
-    square: int
 
     @property
     def spread(self) -> Spread:
@@ -39,6 +32,19 @@ class Infidelity(Evidence):
     def value(self) -> float:
         """Mean over the seeds."""
         return self.spread.mean
+
+
+@dataclass(frozen=True)
+class Infidelity(OverSeeds):
+    """How far the map's prediction of the score is from the truth when random squares are covered, in logits squared,
+    at the map's best scale. `values`: one per seed of the squares; `uniforms`: the same for a map that is 1 everywhere.
+    """
+
+    name: ClassVar[str] = "infidelity"
+    values: tuple[float, ...]
+    uniforms: tuple[float, ...]
+    samples: int
+    square: int
 
     @property
     def uniform(self) -> float:
@@ -60,7 +66,7 @@ class Infidelity(Evidence):
 
 
 @dataclass(frozen=True)
-class Sensitivity(Evidence):
+class Sensitivity(OverSeeds):
     """The largest change of the map, as a share of its norm, under noise of `levels` grey levels of 255. `values`: one
     per seed of the noise, each the largest of `samples` changes."""
 
@@ -70,15 +76,6 @@ class Sensitivity(Evidence):
     samples: int
     levels: float
     threshold: float
-
-    @property
-    def spread(self) -> Spread:
-        return Spread(self.values)
-
-    @property
-    def value(self) -> float:
-        """Mean over the seeds."""
-        return self.spread.mean
 
     @property
     def passed(self) -> bool:

@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.charts.patching import patching_figure
-from app.state import network
 from inception_model.analysis.patching import patch_effects
 from inception_model.architecture.spec import BRANCHES
-from inception_model.architecture.variants import tiny
 from inception_model.drawing.palette import BRANCH_NAMES
 from inception_model.images.samples import sample_photo
 from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
 from tests.app.test_look import good
-from tests.app.two_photos import CAT, CUP, VIEWS, done, words
+from tests.app.two_photos import CAT, CUP, done, words
 from tests.compare import assert_close
-from tests.random_networks import random_classifier
 
 TITLE = "What must be carried over to turn the answer"
 
 
-@pytest.fixture(scope="module")
-def small() -> Iterator[InferenceService]:
-    service = InferenceService(random_classifier(tiny()))
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def page(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    monkeypatch.setattr(network, "service", lambda: small)
-
-    def run(beside: str | None, **options: Any) -> AppTest:
-        test = AppTest.from_file(str(VIEWS / "why" / "page.py"), default_timeout=60)
-        test.session_state["scope.photo"], test.session_state["scope.beside"] = CAT.sha256, beside
-        for option, value in {"why__methods": (), **options}.items():
-            test.session_state[f"scope.option.{option.replace('__', '.')}"] = value
-        return good(test.run())
-
-    return run
-
-
 def test_two_photos_get_a_heat_chart_and_a_sentence(page: Callable[..., AppTest], small: InferenceService) -> None:
-    test = done(page(CUP.sha256, why__target="contrast", why__class="2", why__minus="5"))
+    test = done(page("why", CUP.sha256, why__target="contrast", why__class="2", why__minus="5"))
     assert TITLE in words(test)
     assert "forward passes" in words(test)
     [button] = [button for button in test.button if button.label == "Carry each branch over"]
@@ -66,7 +41,7 @@ def test_two_photos_get_a_heat_chart_and_a_sentence(page: Callable[..., AppTest]
 
 
 def test_one_photo_has_no_such_section(page: Callable[..., AppTest]) -> None:
-    assert TITLE not in words(done(page(None)))
+    assert TITLE not in words(done(page("why", None)))
 
 
 def test_two_photos_with_one_answer_are_told_to_name_a_contrast(
@@ -76,7 +51,7 @@ def test_two_photos_with_one_answer_are_told_to_name_a_contrast(
     found = [int(small.look(photo).trace.logits("main").argmax()) for photo in (CAT, CUP, rocket)]
     same = next((photo for photo, index in zip((CUP, rocket), found[1:], strict=True) if index == found[0]), None)
     assert same is not None, f"a random network with few classes: {found}"
-    test = done(page(same.sha256))
+    test = done(page("why", same.sha256))
     assert "main says the same for both photos" in words(test)
 
 

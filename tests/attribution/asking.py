@@ -1,9 +1,10 @@
-"""Maps with options so small that tests stay fast, and how many hooks a network carries."""
+"""Maps with options so small that tests stay fast, one head for other libraries, how many hooks a network carries."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from inception_model.architecture.network import GoogLeNet
 from inception_model.attribution import Attribution, explain
 from inception_model.inference.classifier import Classifier
 
@@ -16,6 +17,17 @@ OPTIONS: dict[str, dict[str, object]] = {
     "occlusion": {"window": 80, "stride": 48},
     "superpixels": {"segments": 9, "compactness": 30},
 }
+
+
+class Head(nn.Module):
+    """Logits of one head, written apart from the library's own wrapper."""
+
+    def __init__(self, network: GoogLeNet, head: str) -> None:
+        super().__init__()
+        self.network, self.head = network, head
+
+    def forward(self, x: Tensor) -> Tensor:
+        return getattr(self.network.forward_heads(x), self.head)
 
 
 def ask(classifier: Classifier, x: Tensor, method: str, **more: object) -> Attribution:

@@ -20,21 +20,10 @@ from inception_model.images.baselines import baseline
 from inception_model.inference import classifier as classifier_module
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
-from tests.attribution.asking import ask, hooks_on
+from tests.attribution.asking import Head, ask, hooks_on
 from tests.attribution.zennit_lrp import zennit_relevance
 from tests.compare import assert_close
 from tests.random_networks import random_classifier
-
-
-class Head(nn.Module):
-    """Logits of one head, written apart from the library's own wrapper."""
-
-    def __init__(self, network: GoogLeNet, head: str) -> None:
-        super().__init__()
-        self.network, self.head = network, head
-
-    def forward(self, x: Tensor) -> Tensor:
-        return getattr(self.network.forward_heads(x), self.head)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from inception_model.architecture import variants
 from inception_model.architecture.address import Part
-from inception_model.architecture.network import GoogLeNet
 from inception_model.architecture.spec import BRANCHES, HeadName, NetworkSpec
 from inception_model.attribution import METHODS, explain
 from inception_model.attribution.lrp import COMPOSITES, Composite, Conservation, Epsilon, Relevance, Tape
@@ -23,23 +22,13 @@ from inception_model.inference import classifier as classifier_module
 from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.targets import Target
 from inception_model.trust.randomisation import weights_hash
+from tests.attribution.asking import Head
 from tests.attribution.zennit_lrp import zennit_relevance
 from tests.compare import assert_close, relative_norm
 from tests.random_networks import noise_images, random_classifier
 
 HEADS: tuple[HeadName, ...] = ("aux1", "aux2", "main")
 ZERO = Composite("zero", (("*", Epsilon(0.0)),), "Bach et al. 2015", "LRP-0 everywhere.", Epsilon(0.0))
-
-
-class Head(nn.Module):
-    """Logits of one head, written apart from the library's own wrapper."""
-
-    def __init__(self, network: GoogLeNet, head: str) -> None:
-        super().__init__()
-        self.network, self.head = network, head
-
-    def forward(self, x: Tensor) -> Tensor:
-        return getattr(self.network.forward_heads(x), self.head)
 
 
 @pytest.fixture

@@ -1,30 +1,20 @@
-"""The service: exclusive twins, a bounded queue, cancellation that frees its place, remembered answers."""
+"""The service: exclusive twins, a bounded queue, cancellation that frees its place."""
 
 from __future__ import annotations
 
-import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-import torch
 from torch import Tensor
 
 from inception_model.images.decode import Photo
 from inception_model.inference.classifier import Classifier
 from inception_model.progress import Cancelled, Progress
-from inception_model.serving.cache import LRUCache
 from inception_model.serving.service import BusyError, InferenceService, hook_count
+from tests.serving.threads import forever, occupy, wait_until
 
 Relative = Callable[[Tensor, Tensor], float]
-
-
-@pytest.fixture
-def service(tiny_classifier: Classifier) -> Iterator[InferenceService]:
-    service = InferenceService(tiny_classifier, twins=1, queue=2)
-    yield service
-    service.close()
 
 
 def guided(classifier: Classifier, x: Tensor, barrier: threading.Barrier | None = None) -> Tensor:
@@ -43,31 +33,6 @@ def guided(classifier: Classifier, x: Tensor, barrier: threading.Barrier | None 
     finally:
         for handle in handles:
             handle.remove()
-
-
-def forever(classifier: Classifier, started: threading.Event) -> None:
-    """Never ends by itself: one forward pass after the other."""
-    started.set()
-    while True:
-        classifier.network(torch.zeros(1, 3, 224, 224))
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
-
-
-def occupy(service: InferenceService, release: threading.Event) -> list[threading.Thread]:
-    """Takes the only twin and every place in the queue until released."""
-    threads = [threading.Thread(target=service.run, args=(lambda _: release.wait(20),)) for _ in range(3)]
-    threads[0].start()
-    wait_until(lambda: service.load == (1, 0))
-    for waiting, thread in enumerate(threads[1:], 1):
-        thread.start()
-        wait_until(lambda waiting=waiting: service.load == (1, waiting))
-    return threads
 
 
 def test_two_threads_with_hooks_equal_serial_results(
@@ -219,113 +184,6 @@ def test_leaving_stops_what_runs_and_what_waits(tiny_classifier: Classifier) -> 
     assert sorted(said) == ["nobody waits for this result any more", "the service was closed"]
 
 
-def start(service: InferenceService, work: Callable[[Classifier], object], **options: bool) -> threading.Thread:
-    """The work in a thread of its own; whatever stops it is its caller's business."""
-
-    def ask() -> None:
-        with contextlib.suppress(Cancelled):
-            service.run(work, **options)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    return thread
-
-
-def test_low_priority_work_pauses_between_batches_while_other_work_runs(tiny_classifier: Classifier) -> None:
-    service, started, stop, passes = InferenceService(tiny_classifier, twins=1), threading.Event(), False, 0
-
-    def patient(twin: Classifier) -> None:
-        nonlocal passes
-        while not stop:
-            twin.network(torch.zeros(1, 3, 224, 224))
-            passes += 1
-            started.set()
-
-    def urgent(twin: Classifier) -> int:
-        before = passes
-        for _ in range(5):
-            twin.network(torch.zeros(1, 3, 224, 224))
-        return passes - before
-
-    thread = start(service, patient, low_priority=True)
-    assert started.wait(20)
-    # The pass that it was in may end; the next one does not begin. The only twin is lent to the other work at once.
-    assert service.run(urgent, timeout=20) <= 1
-    done = passes
-    wait_until(lambda: passes > done)
-    stop = True
-    thread.join(20)
-    assert not thread.is_alive()
-    service.close()
-
-
-@pytest.mark.parametrize(("twins", "at_once"), [(1, 1), (2, 1), (3, 2)])
-def test_low_priority_work_leaves_a_twin_to_the_rest(tiny_classifier: Classifier, twins: int, at_once: int) -> None:
-    service, release = InferenceService(tiny_classifier, twins=twins, queue=4), threading.Event()
-    threads = [start(service, lambda _: release.wait(20), low_priority=True) for _ in range(4)]
-    wait_until(lambda: service.load == (at_once, 4 - at_once))
-    # None of them gives way by itself here, and still the other work is done at once.
-    assert service.run(lambda _: "at once", timeout=20) == "at once"
-    assert service.load == (at_once, 4 - at_once)
-    release.set()
-    for thread in threads:
-        thread.join(20)
-    service.close()
-
-
-def test_low_priority_work_that_waits_takes_no_place_from_the_rest(tiny_classifier: Classifier) -> None:
-    service, release = InferenceService(tiny_classifier, twins=1, queue=1), threading.Event()
-    threads = [start(service, lambda _: release.wait(20), low_priority=True)]
-    wait_until(lambda: service.load == (1, 0))
-    threads.append(start(service, lambda _: None, low_priority=True))
-    wait_until(lambda: service.load == (1, 1))
-    with pytest.raises(BusyError, match="all 1 places"):
-        service.run(lambda _: None, low_priority=True)
-    threads.append(start(service, lambda _: release.wait(20)))
-    wait_until(lambda: service.load == (2, 1))
-    threads.append(start(service, lambda _: None))
-    wait_until(lambda: service.load == (2, 2))
-    release.set()
-    for thread in threads:
-        thread.join(20)
-    service.close()
-
-
-def test_urgent_work_is_taken_first(tiny_classifier: Classifier) -> None:
-    service, order, release = InferenceService(tiny_classifier, twins=1), list[str](), threading.Event()
-    threads = [start(service, lambda _: release.wait(20))]
-    wait_until(lambda: service.load == (1, 0))
-    for waiting, low_priority in enumerate((True, False), 1):
-        name = "low_priority" if low_priority else "urgent"
-        threads.append(start(service, lambda _, name=name: order.append(name), low_priority=low_priority))
-        wait_until(lambda waiting=waiting: service.load == (1, waiting))
-    release.set()
-    for thread in threads:
-        thread.join(20)
-    assert order == ["urgent", "low_priority"]
-    service.close()
-
-
-def test_a_look_goes_before_low_priority_work(service: InferenceService, cat: Photo) -> None:
-    inside, release, order = threading.Event(), threading.Event(), list[str]()
-
-    def hold(*_: object) -> None:
-        inside.set()
-        assert release.wait(20)
-        order.append("look")
-
-    with service.classifier.network.block("3a").register_forward_pre_hook(hold):
-        looking = threading.Thread(target=service.look, args=(cat,))
-        looking.start()
-        assert inside.wait(20)
-        low = start(service, lambda _: order.append("low_priority"), low_priority=True)
-        wait_until(lambda: service.load == (0, 1))
-        release.set()
-        looking.join(20)
-        low.join(20)
-    assert order == ["look", "low_priority"]
-
-
 def test_twins_inherit_no_hook_of_a_look_that_goes_on(service: InferenceService, cat: Photo) -> None:
     inside, release = threading.Event(), threading.Event()
 
@@ -359,79 +217,3 @@ def test_work_may_not_wait_for_other_work(service: InferenceService, what: str) 
             service.run(ask, low_priority=low_priority, timeout=20)
     assert service.recall("key") is None
     assert service.remember("key", lambda: service.run(lambda _: 1)) == 1
-
-
-def test_looks_are_remembered_by_the_photos_hash(service: InferenceService, cat: Photo) -> None:
-    assert service.look(cat) is service.look(Photo(cat.image, cat.sha256, "another name"))
-    assert service.look(cat).trace.heads.main.shape == (1, 7)
-
-
-def test_cache_forgets_the_oldest_and_computes_once_for_many_threads() -> None:
-    cache, calls, barrier, waiting = LRUCache(2), list[str](), threading.Barrier(6), threading.Event()
-
-    def slow() -> str:
-        calls.append("computed")
-        assert waiting.wait(20)
-        return "answer"
-
-    def ask() -> None:
-        barrier.wait(timeout=20)
-        assert cache.get("key", slow) == "answer"
-
-    threads = [threading.Thread(target=ask) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    wait_until(lambda: "key" in cache._busy and cache._busy["key"].threads == 6)
-    waiting.set()
-    for thread in threads:
-        thread.join()
-    assert calls == ["computed"]
-    for key in "abc":
-        cache.get(key, lambda: "x")
-    assert len(cache) == 2
-    assert cache.get("key", slow) == "answer"
-    assert len(calls) == 2
-
-
-def test_cache_remembers_no_failures_and_keeps_no_lock_of_them() -> None:
-    cache = LRUCache(2)
-    for key in range(50):
-        with pytest.raises(ZeroDivisionError):
-            cache.get(key, lambda: 1 // 0)
-    assert not cache._busy
-    assert cache.get(0, lambda: 1) == 1
-    assert not cache._busy
-
-
-def test_cache_lets_those_who_waited_for_a_failure_try_one_at_a_time() -> None:
-    cache, tries, entered, fail = LRUCache(2), list[int](), threading.Event(), threading.Event()
-    inside, most = 0, 0
-
-    def compute() -> int:
-        nonlocal inside, most
-        inside += 1
-        most = max(most, inside)
-        tries.append(1)
-        entered.set()
-        try:
-            assert fail.wait(20)
-            if len(tries) < 3:
-                raise ZeroDivisionError
-            return len(tries)
-        finally:
-            inside -= 1
-
-    def ask() -> None:
-        with contextlib.suppress(ZeroDivisionError):
-            cache.get("key", compute)
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    assert entered.wait(20)
-    wait_until(lambda: cache._busy["key"].threads == 4)
-    fail.set()
-    for thread in threads:
-        thread.join(20)
-    assert (cache.peek("key"), len(tries), most) == (3, 3, 1)
-    assert not cache._busy

@@ -76,7 +76,15 @@ def view_choices(panel: Panel, module: str) -> View:
 
 @st.fragment
 def microscope() -> None:
-    """Everything below the filmstrip; a pick reruns only this."""
+    """Draws everything below the filmstrip: the line of the network, the choices of module, order and scale, a heading
+    and a sentence, the module's atlases, the picked channel's card with the branches at its position, what switching
+    parts off changes, the stimulus bench, and how the module's branches specialise.
+
+    A Streamlit fragment: a pick or a choice in it runs this function alone again, not the filmstrip, the sidebar or
+    the navigation. The open bench and the card's charts, which come later, are fragments of their own within it. The
+    whole page runs again when the line of the network leads to another page, when a picture of the bench becomes the
+    photo, and when work whose progress is shown has ended.
+    """
     network_line.show("module")
     shown, module = panels(), selection.module()
     first = shown[0]

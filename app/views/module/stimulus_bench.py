@@ -62,7 +62,13 @@ def colour_of(unit: Unit) -> str:
 
 @st.fragment
 def _bench(unit: Unit) -> None:
-    """Picture, answer, sliders and curve; a slider reruns only this."""
+    """Draws the choice of stimulus, the picture and the channel's map over it, a slider per parameter, and the tuning
+    curve along one of them; where the service is busy, a warning in place of pictures and curve.
+
+    A Streamlit fragment within the page's own: a slider or a choice in it runs this function alone again, with the
+    `unit` it had; a pick of another channel runs the fragment around it, which draws this one anew. The whole page
+    runs again on `Look at this picture`, and when a curve that took longer than its wait has ended.
+    """
     left, right = st.columns(2, gap="medium")
     with left:
         family = _family()
