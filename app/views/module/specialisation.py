@@ -154,7 +154,7 @@ def _strongest(summary: Summary, key: str) -> None:
 
     st.selectbox(
         "Pick one of the most selective channels", list(strongest), index=None, key=key, on_change=chosen,
-        format_func=strongest.get, placeholder="by index and branch",
+        format_func=strongest.__getitem__, placeholder="by index and branch",
     )  # fmt: skip
 
 
