@@ -55,7 +55,8 @@ def show(panel: Panel, question: Question, attribution: Attribution, slot: str, 
     with st.popover(f"Trust: {state_words(badge)}", key=panel.widget_key(f"trust-{slot}")):
         says = "How far can this map be believed? Each check asks one thing, says what it found, and can fail."
         st.html(render("caption.html", text=says))
-        _quick(panel, question, attribution, slot, badge, auto)
+        quick = quick_checks(attribution)
+        _quick(panel, question, attribution, slot, badge, quick, auto)
         for name, check in CHECKS.items():
             found = badge.find(name)
             st.html(
@@ -66,7 +67,7 @@ def show(panel: Panel, question: Question, attribution: Attribution, slot: str, 
             )  # fmt: skip
             if found is not None:
                 _draw(found, panel.widget_key(f"{slot}-{name.replace(' ', '-')}-drawing"))
-            elif name not in QUICK or (name == "convergence" and extra_images(attribution) > MOST_IMAGES):
+            elif name not in quick:
                 cost = check.cost(network.spec(), question.head, question.cost, question.method)
                 st.html(render("quiet.html", text=cost_words(cost)))
                 progress.answer(
@@ -81,11 +82,23 @@ def show(panel: Panel, question: Question, attribution: Attribution, slot: str, 
     return badge
 
 
-def _quick(panel: Panel, question: Question, attribution: Attribution, slot: str, badge: Badge, auto: bool) -> None:
-    names = [name for name in QUICK if name != "convergence" or extra_images(attribution) <= MOST_IMAGES]
-    missing: Sequence[str] = [name for name in names if badge.find(name) is None]
+def quick_checks(attribution: Attribution) -> tuple[str, ...]:
+    """The quick checks of this map: how long convergence takes depends on how many gradients the map took."""
+    return tuple(name for name in QUICK if name != "convergence" or extra_images(attribution) <= MOST_IMAGES)
+
+
+def _quick(
+    panel: Panel,
+    question: Question,
+    attribution: Attribution,
+    slot: str,
+    badge: Badge,
+    quick: Sequence[str],
+    auto: bool,
+) -> None:
+    missing = [name for name in quick if badge.find(name) is None]
     if missing:
-        jobs = [check_job(panel, question, attribution, name) for name in names[1:]]
+        jobs = [check_job(panel, question, attribution, name) for name in quick[1:]]
         ask = "" if auto else "Run the quick checks"
         progress.answers(panel, f"{slot}-quick", jobs, "Quick checks", ask=ask, patience=0, low_priority=auto)
 

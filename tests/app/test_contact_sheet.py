@@ -22,7 +22,7 @@ from tests.random_networks import random_classifier
 
 def test_the_sheet_is_not_there_before_it_is_asked_for(page: Callable[..., AppTest]) -> None:
     test = page("look", beside=None)
-    assert "All photos at a glance" not in words(test)
+    assert "photos at a glance" not in words(test)
     assert not test.session_state["scope.works"] if "scope.works" in test.session_state else True
 
 
@@ -34,7 +34,7 @@ def test_the_sheet_holds_every_photo_and_keeps_no_maps(
     pictures = [(f"{name}.jpg", photo_paths[name].read_bytes() + b"  ") for name in ("cat", "rocket")]
     test.file_uploader[0].set_value([(name, data, "image/png") for name, data in pictures])
     done(good(test.run()))
-    assert "All photos at a glance" in words(test), "two uploads at once open it"
+    assert "Your photos at a glance" in words(test), "two uploads at once open it"
     everything: list[Photo] = test.session_state["scope.uploads"]
     assert len(everything) == 2, "the samples are not counted"
     found = [small.recall(("", ("sheet", photo.sha256))) for photo in everything]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import captum.attr as captum
@@ -17,23 +17,12 @@ from inception_model.architecture.spec import BRANCHES
 from inception_model.attribution import METHODS
 from inception_model.attribution.pairwise import with_pairwise_pools
 from inception_model.images.baselines import baseline
-from inception_model.inference import classifier as classifier_module
-from inception_model.inference.classifier import Classifier
+from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.targets import Target
 from tests.attribution.asking import Head, ask, hooks_on
 from tests.attribution.zennit_lrp import zennit_relevance
 from tests.compare import assert_close
 from tests.random_networks import random_classifier
-
-
-@pytest.fixture(scope="module")
-def exact(classifier: Classifier) -> Iterator[Classifier]:
-    """The same network in float64. At a ReLU's kink or between equal values of a max pool, rounding in float32 flips
-    single gradients, in captum's own results as well; only without rounding can two ways be compared closely."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(classifier_module.DTYPES, "float64", torch.float64)
-        yield classifier_module.build(classifier.checkpoint, "cpu", "float64")
-
 
 Reference = Callable[[nn.Module, GoogLeNet, Tensor, Tensor, int], Tensor]
 
@@ -177,6 +166,6 @@ def test_the_shortcut_behind_conv1_holds_for_every_variant(name: str, x: Tensor)
     full, thin = variants.get_spec(name, 5), variants.tiny(5)
     stem = replace(thin.stem, conv1_padding=full.stem.conv1_padding, lrn=full.stem.lrn)
     checkpoint = random_classifier(replace(thin, stem=stem, pools=full.pools)).checkpoint
-    variant = classifier_module.build(checkpoint, "cpu", "float64")
+    variant = build(checkpoint, "cpu", "float64")
     result = ask(variant, x, "integrated_gradients", target=1)
     assert_close(result.values, reference("integrated_gradients", variant, "main", x, result.target), 1e-5)

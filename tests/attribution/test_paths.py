@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
-import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
@@ -15,21 +13,11 @@ from inception_model.attribution import METHODS
 from inception_model.attribution.gradients import gradient, integrated_gradients
 from inception_model.attribution.task import Clock, Task
 from inception_model.images.baselines import baseline
-from inception_model.inference import classifier as classifier_module
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.progress import Cancelled
 from tests.attribution.asking import ask
 from tests.compare import assert_close, relative_norm
-
-
-@pytest.fixture(scope="module")
-def exact(classifier: Classifier) -> Iterator[Classifier]:
-    """The same network in float64. At a ReLU's kink or between equal values of a max pool, rounding in float32 flips
-    single gradients, in captum's own results as well; only without rounding can two ways be compared closely."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(classifier_module.DTYPES, "float64", torch.float64)
-        yield classifier_module.build(classifier.checkpoint, "cpu", "float64")
 
 
 def test_midpoints_are_captums_riemann_middle(exact: Classifier, x: Tensor) -> None:

@@ -165,11 +165,23 @@ def test_each_seed_gives_what_it_gives_alone(tiny_classifier: Classifier, x: Ten
     assert remade.similarity == pytest.approx(statistics.mean(remade.spread.values))
 
 
-@pytest.mark.parametrize("name", list(CHECKS))
+@pytest.mark.parametrize(
+    ("name", "method", "options"),
+    [
+        *((name, "saliency", {}) for name in CHECKS),
+        ("convergence", "smoothgrad", {"samples": 3}),
+        ("convergence", "integrated_gradients", {"steps": 3}),
+    ],
+)
 def test_costs_are_what_the_checks_ask(
-    tiny_classifier: Classifier, x: Tensor, name: str, monkeypatch: pytest.MonkeyPatch
+    tiny_classifier: Classifier,
+    x: Tensor,
+    name: str,
+    method: str,
+    options: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known, images = explain(tiny_classifier, x, "saliency", "aux1"), 0
+    known, images = explain(tiny_classifier, x, method, "aux1", options=options), 0
     whole = type(tiny_classifier.network).head_logits
 
     def counted(network: object, batch: Tensor, *arguments: object, **options: object) -> Tensor:
@@ -179,6 +191,6 @@ def test_costs_are_what_the_checks_ask(
 
     monkeypatch.setattr(type(tiny_classifier.network), "head_logits", counted)
     evidence(tiny_classifier, x, known, [name])
-    wanted = CHECKS[name].cost(tiny_classifier.checkpoint.spec, "aux1", 1)
+    wanted = CHECKS[name].cost(tiny_classifier.checkpoint.spec, "aux1", max(options.values(), default=1), method)
     # `explain` itself asks once more for the score; captum's infidelity shows the whole image before each batch.
     assert wanted <= images <= 2.2 * wanted + 3

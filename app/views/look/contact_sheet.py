@@ -83,7 +83,7 @@ def show(key: str = "sheet") -> None:
     place = st.container()
     found = rows()
     with place:
-        theme.heading("All photos at a glance", sentence(found))
+        theme.heading("Your photos at a glance" if photos.uploads() else "All photos at a glance", sentence(found))
 
     def clicked() -> None:
         value: Any = st.session_state.get(key)
