@@ -106,10 +106,18 @@ def chart(page: Page, key: str) -> Locator:
 
 
 def click(
-    target: Locator, seconds: float = PATIENCE, *, at: tuple[float, float] | None = None, done: bool = False
+    target: Locator,
+    seconds: float = PATIENCE,
+    *,
+    at: tuple[float, float] | None = None,
+    done: bool = False,
+    below: bool = False,
 ) -> None:
-    """Clicks the target (`at`: so many pixels from its upper left corner) and waits until the app has answered."""
-    target.click(position=None if at is None else {"x": at[0], "y": at[1]})
+    """Clicks the target (`at`: so many pixels from its upper left corner) and waits until the app has answered.
+
+    `below`: the target takes clicks through something that lies over it, as the dots of a chart do.
+    """
+    target.click(position=None if at is None else {"x": at[0], "y": at[1]}, force=below)
     settle(target.page, seconds, done=done)
 
 

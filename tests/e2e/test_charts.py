@@ -51,10 +51,9 @@ def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(page: Page,
     expect(layer).to_have_text(re.compile(r"3×3, channel \d+: [01]\.\d\d"))
     found = re.search(r"channel (\d+):", layer.text_content() or "")
     assert found
-    dot.click(force=True)
+    screen.click(dot, below=True)
     title = page.locator(".scope-title").first
     expect(title).to_contain_text(f"4d · 3×3 · channel {found[1]}")
-    screen.settle(page)
     screen.choose(page, "most selective", "colour selectivity, pool: channel")
     expect(title).to_contain_text("4d · pool · channel")
     screen.assert_fits(page)
