@@ -192,18 +192,23 @@ def words_of(target: Target) -> str:
 
 def cost_words(passes: float) -> str:
     """What so many forward passes of one image mean here."""
-    return (
-        f"As long as {passes:.0f} forward passes, here about {_seconds(passes * network.service().pass_seconds())} s."
-    )
+    return _time_words((passes, passes), (passes * network.service().pass_seconds(),) * 2)
 
 
 def map_words(questions: Sequence[Question]) -> str:
     """What these maps take, in forward passes of one image and in seconds on this machine."""
     work = sum(question.least_cost for question in questions), sum(question.cost for question in questions)
-    times = [sum(ends) for ends in zip(*map(seconds_of, questions), strict=True)]
-    passes, seconds = [f"{passes:.0f}" for passes in work], list(map(_seconds, times))
-    long, about = (low if low == high else f"{low} to {high}" for low, high in (passes, seconds))
-    return f"As long as {long} forward passes, here about {about} s."
+    least, most = (sum(ends) for ends in zip(*map(seconds_of, questions), strict=True))
+    return _time_words(work, (least, most))
+
+
+def _time_words(passes: tuple[float, float], seconds: tuple[float, float]) -> str:
+    """Least and most of both in a sentence; once where they read alike."""
+    long, about = (
+        low if low == high else f"{low} to {high}"
+        for low, high in ([f"{end:.0f}" for end in passes], [_seconds(end) for end in seconds])
+    )
+    return f"As long as {long} forward {'pass' if long == '1' else 'passes'}, here about {about} s."
 
 
 def _seconds(seconds: float) -> str:

@@ -31,8 +31,8 @@ from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import NODES
 from inception_model.serving.service import InferenceService
+from tests.app.asking import PHOTO, good, opened, small, words
 from tests.app.chart_data import drawn, named
-from tests.app.test_why import PHOTO, good, opened, small, words
 from tests.compare import assert_close
 
 __all__ = ["opened", "small"]  # fixtures

@@ -122,7 +122,7 @@ def test_profiles_are_a_bar_per_channel_on_one_scale() -> None:
 
 def test_the_ledger_s_rows_and_the_sweep_s_changes() -> None:
     table = torch.tensor([[1.0, -0.5, 2.0, 0.5], [0.25, 0.75, 1.0, 1.0]], dtype=torch.float64)
-    ledger = CreditLedger("main", Target(0), 3.5, 0.5, ("3a", "3b"), table, {}, 50, 1.0)
+    ledger = CreditLedger("main", Target(0), 3.5, 0.5, ("3a", "3b"), table, {}, 50, 1.0, (50, 50), 51)
     figure = credits.ledger_figure(ledger)
     for place, trace in enumerate(drawn(figure)["data"]):
         assert trace["x"] == table[:, place].tolist()

@@ -20,9 +20,9 @@ from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.store import load, save
 from inception_model.inference.classifier import build
 from inception_model.serving.service import InferenceService
+from tests.app.asking import PHOTO, VIEWS
 from tests.app.chart_data import ask_for_charts
 from tests.app.test_look import MAIN, good
-from tests.app.test_why import PHOTO, VIEWS
 from tests.random_networks import random_classifier
 
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -85,7 +85,7 @@ def test_the_command_in_it_makes_it_again(
         (["cat", "--manifest", "."], "is a folder"),
         (["cat", "--method", "magic"], "unknown method 'magic'; allowed: saliency"),
         (["cat", "--module", "6a"], "unknown module '6a'; allowed: 3a"),
-        (["cat", "--option", "paces=3"], "unknown option 'paces'; the chosen methods have: steps"),
+        (["cat", "--option", "paces=3"], "unknown option 'paces'; the chosen methods have: rule, steps"),
         (["cat", "--target", "unicorn"], "no class 'unicorn'"),
     ],
 )
