@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from . import access, screen
+from .conftest import OpenPage
 
 KEYS = ("cost-modules", "cost-network", "cost-branches", "cost-lab")
 
@@ -40,8 +41,9 @@ def test_a_chart_comes_when_it_is_scrolled_to_and_stays(page: Page, app_url: str
 
 
 @pytest.mark.timeout(300)
-def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(page: Page, app_url: str) -> None:
-    screen.open_app(page, f"{app_url}/module?module=4d")
+def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()  # once: what one page has asked for, the next one finds
+    screen.open_app(page, f"{app_url}/module?module=3a")
     screen.click(page.get_by_role("button", name="Show the gratings"), done=True)
     for key in ("orientation", "frequency", "colour"):
         expect(screen.chart(page, f"specialisation-{key}")).to_be_visible()
@@ -53,7 +55,7 @@ def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(page: Page,
     assert found
     screen.click(dot, below=True)
     title = page.locator(".scope-title").first
-    expect(title).to_contain_text(f"4d · 3×3 · channel {found[1]}")
+    expect(title).to_contain_text(f"3a · 3×3 · channel {found[1]}")
     screen.choose(page, "most selective", "colour selectivity, pool: channel")
-    expect(title).to_contain_text("4d · pool · channel")
+    expect(title).to_contain_text("3a · pool · channel")
     screen.assert_fits(page)

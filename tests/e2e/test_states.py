@@ -165,9 +165,12 @@ def test_states_of_why(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, f"{app_url}/why")
     screen.press(page.get_by_role("slider", name=re.compile("Steps of the path")), "Home")
+    most = page.get_by_role("spinbutton", name="With at most so many gradients")
+    screen.fill(most, "0")  # the steps stay as they are
+    screen.press(most, "Enter")
     asked = {"Make the ledger from black in 10 steps": "why-ledger-chart", "Switch off each of": "why-sweep-main"}
     for name, key in asked.items():
-        screen.click(page.get_by_role("button", name=re.compile(name)))
+        screen.click(page.get_by_role("button", name=re.compile(name)), done=True)
         expect(page.locator(f".st-key-{key} .main-svg").first).to_be_visible()
     expect(page.locator(".why-map img")).to_have_count(5)
     taught(page, "attribution", "gallery", "score-sum", "ledger", "sweep")
