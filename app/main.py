@@ -13,7 +13,7 @@ if str(ROOT) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from app import sidebar, theme  # noqa: E402
-from app.state import navigation, network, photos  # noqa: E402
+from app.state import memory, navigation, network, photos  # noqa: E402
 from app.state.panel import panels  # noqa: E402
 from app.templates import render  # noqa: E402
 from app.widgets import copy_link, teach, tour  # noqa: E402
@@ -60,6 +60,7 @@ def main() -> None:
     _missing()
     page.run()
     _status()
+    memory.settle()
 
 
 def _nothing() -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.jobs import background
 from app.jobs.background import Job, Work
-from app.state import network
+from app.state import memory, network
 from app.state.panel import Panel
 from app.templates import as_text, render
 from inception_model.progress import Cancelled
@@ -92,3 +92,4 @@ def _watch(slot: str, title: str) -> None:
     with st.container(key=f"watch-{slot}"):
         st.progress(min(1.0, done / total), f"{title}: {done / total:.0%}")
         st.button("Cancel", key=f"cancel-{slot}", on_click=work.cancel.set)
+    memory.settle()  # the first work of a kind imports much
