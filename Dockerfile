@@ -20,13 +20,17 @@ RUN grep -E '^(torch|torchvision)[<>=~ ]' requirements.txt > torch.txt \
     && rm torch.txt
 
 COPY . .
-# The checkpoint cache and torch's files live in the user's home, the code stays root's.
-RUN useradd --create-home --uid 10001 scope
-USER scope
+# The code stays root's, which nobody is here. All that is written lies in the user's home and in /tmp, so that the rest
+# can be mounted read-only (deploy/); hosts that take another user find the same home.
+RUN groupadd --gid 10001 scope \
+    && useradd --create-home --home-dir /srv/scope --uid 10001 --gid 10001 scope \
+    && chmod 1777 /srv/scope
+ENV HOME=/srv/scope
+USER 10001:10001
 
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/api/ready', timeout=4)"]
 # The address to print is given, or Streamlit would ask an outside service for this machine's.
-CMD ["python", "-m", "streamlit", "run", "app/main.py", "--server.address=0.0.0.0", "--server.port=8501", \
+CMD ["python", "-m", "streamlit", "run", "app/server.py", "--server.address=0.0.0.0", "--server.port=8501", \
      "--server.headless=true", "--browser.serverAddress=localhost"]

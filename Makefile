@@ -13,24 +13,27 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 EXACT ?= --constraint constraints.txt
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-# One process a core runs the tests, a file in one process from beginning to end, because its tests share what they
-# compute. More threads than cores only wait for one another.
+# A file's tests run in one process from beginning to end, because they share what they compute. Browser tests wait a
+# third of their time for a clock: one process more than cores (at most four) leaves no core idle. Files come in their
+# order, the browser's last (tests/conftest.py). More threads than cores only wait for one another.
 check: export OMP_NUM_THREADS ?= 1
 check: export OMP_WAIT_POLICY ?= PASSIVE
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 
-.PHONY: help app test check lint format newest constraints wheel bench bench-app gpu-check screenshots browser clean
+.PHONY: help app test check lint format newest constraints wheel bench bench-app soak crowd attack gpu-check \
+        extras-check screenshots browser clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 app: $(VENV)/.app  ## installs what is missing and starts the app (PORT=8501)
-	@$(PY) -m streamlit run app/main.py --server.address localhost --server.port $(PORT) --server.headless true
+	@$(PY) -m streamlit run app/server.py --server.address localhost --server.port $(PORT) --server.headless true
 
 test: $(VENV)/.dev browser lint check  ## installs what is missing, then lint and every test
 
 check: $(VENV)/.dev  ## every test, without lint
-	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile </dev/null
+	@$(PY) -m pytest --numprocesses $$($(PY) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))") --dist loadfile \
+	  --no-loadscope-reorder </dev/null
 
 lint: $(VENV)/.dev  ## ruff and mypy
 	@$(PY) -m ruff check .
@@ -59,8 +62,26 @@ bench: $(VENV)/.dev  ## speed beside torchvision's network on this machine
 bench-app: $(VENV)/.dev browser  ## from upload to answer and from click to picture, in a browser
 	@$(PY) -m tests.benchmarks app
 
+# As many threads as the image has.
+soak crowd attack: export OMP_NUM_THREADS ?= 2
+soak crowd attack: export OMP_WAIT_POLICY ?= PASSIVE
+
+soak: $(VENV)/.dev  ## 1,000 looks with explanations in 50 sessions: does anything grow?
+	@$(PY) -m tests.endurance soak
+
+crowd: $(VENV)/.dev  ## 30 visitors for a minute: errors, answers mixed up, waiting
+	@$(PY) -m tests.endurance crowd
+
+attack: $(VENV)/.dev  ## odd and hostile files, then 100,000 fuzzed photos; goes on where it was stopped
+	@$(PY) -W ignore -m tests.endurance attack
+
 gpu-check: $(VENV)/.app  ## a GPU's results and speed beside the CPU's
 	@$(PY) scripts/gpu_check.py
+
+extras-check: export INCEPTIONSCOPE_EXTRAS := 1
+extras-check: $(VENV)/.dev  ## installs the extras ray and umap, and tests what needs them
+	@$(PIP) -r requirements.txt -r requirements-ray.txt -r requirements-umap.txt $(EXACT)
+	@$(PY) -m pytest tests/examples/test_extras.py
 
 screenshots: $(VENV)/.dev browser  ## docs/screenshots anew, from the running app
 	@$(PY) scripts/screenshots.py

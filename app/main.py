@@ -13,12 +13,13 @@ if str(ROOT) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from app import sidebar, theme  # noqa: E402
-from app.state import memory, navigation, network, photos  # noqa: E402
+from app.jobs import background  # noqa: E402
+from app.state import links, memory, navigation, network, room  # noqa: E402
 from app.state.panel import panels  # noqa: E402
 from app.templates import render  # noqa: E402
-from app.widgets import copy_link, teach, tour  # noqa: E402
+from app.widgets import copy_link, door, history, kept_photos, present, stories, teach, tour  # noqa: E402
 
-PAGES = ("look", "module", "heads", "why", "cost", "model")
+PAGES = ("look", "module", "heads", "why", "fool", "vote", "cost", "model")
 """Files in views/, in the order of the navigation; a page is its file, its title and its address.
 
 The folder must not be called pages: Streamlit would run a file in it on its own, without this script."""
@@ -40,37 +41,45 @@ def main() -> None:
     }
     # The first page lives at the root; who types its name gets there as well, with everything that the link says.
     alias = st.Page(_nothing, title="Look", url_path=PAGES[0], visibility="hidden")
-    page = st.navigation([*pages.values(), alias], position="top")
+    full = bool(room.place_at_the_door())
+    page = st.navigation([*pages.values(), alias], position="hidden" if full else "top")
+    if full:
+        door.show()
+        return
     if page == alias:
-        st.switch_page(pages[PAGES[0]], query_params=st.query_params.to_dict())
+        # By Back one comes here again, when widgets are bound to a part of the address that is no longer ours to set.
+        asked = links.entries() if links.by_history() else st.query_params.to_dict()
+        st.switch_page(pages[PAGES[0]], query_params=asked)
+    if page == pages[PAGES[0]] and links.UNIT in st.query_params and not navigation.restored():
+        st.switch_page(pages["module"], query_params=st.query_params.to_dict())  # a link to a channel
     destination = navigation.take_destination()
     if destination in pages and pages[destination] != page:
-        st.switch_page(pages[destination])
+        st.switch_page(pages[destination], query_params=links.entries())
     name = page.url_path or PAGES[0]
+    background.enter(name)
+    history.watch()
     tour.begin(name)
     sidebar.show()
     navigation.restore_view()
+    sidebar.probabilities()
+    kept_photos.show()
     sidebar.learning()
-    tour.show(name)
+    present.watch({known: page.title for known, page in pages.items()})
+    stories.show(name)
     with st.container(key="teach-top"):
         teach.switch("teach-top-switch", "Teach")
     with st.container(key="phone-nav", horizontal=True):  # narrow screens lose the navigation on top
         for other in pages.values():
             st.page_link(other)
-    _missing()
+    kept_photos.missing()
     page.run()
+    background.tidy()
     _status()
     memory.settle()
 
 
 def _nothing() -> None:
     """What stands on a page that only leads to another one."""
-
-
-def _missing() -> None:
-    """A link names uploaded photos, which only their owner can give."""
-    for known in photos.missing_photos():
-        st.html(render("missing_photo.html", hash=known, photo=photos.first_photo().name))
 
 
 def _status() -> None:

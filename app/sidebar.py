@@ -4,41 +4,48 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.state import network
+from app.state import network, options
+from app.state.operator import checkpoints
 from app.templates import as_text
 from app.widgets import teach, tour
-from inception_model.checkpoints.checkpoint import BUNDLED, CheckpointError
-from inception_model.checkpoints.download import PUBLISHED, local_file
+from app.widgets.persistent_choice import persistent_choice
+from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.inference.classifier import DEFAULT_DEVICE, DeviceError, available_devices
-
-FILE = "a file"
-
-
-def checkpoints() -> list[str]:
-    """Names that can be loaded without fetching anything: the bundled one and those already fetched."""
-    return [BUNDLED, *(name for name, entry in PUBLISHED.items() if local_file(entry).is_file())]
+from inception_model.serving.networks import NetworksInUseError
 
 
 def show() -> None:
     """Draws the three choices and applies them; what can't be loaded is said in one sentence and nothing changes."""
     with st.sidebar:
-        choice = st.selectbox("Checkpoint", [*checkpoints(), FILE], key="checkpoint", bind="query-params")
-        # A path is never taken from the address: a link must not make this machine open a file.
-        path = (
-            st.text_input("Path of a checkpoint file", key="path", placeholder="~/googlenet.pth")
-            if (choice == FILE)
-            else ""
-        )
+        found = checkpoints()
+        choice = st.selectbox("Checkpoint", list(found), key="checkpoint", bind="query-params")
         device = st.selectbox("Device", [DEFAULT_DEVICE, *available_devices()], key="device", bind="query-params")
         precision = st.selectbox("Precision", network.precisions(device), key="precision", bind="query-params")
-        wanted = (path.strip() if choice == FILE else choice, device, precision)
-        if not wanted[0]:
-            st.caption("Published weights are fetched on the Model page.")
-        elif wanted != network.settings():
+        wanted = (found[choice], device, precision)
+        if wanted != network.settings():
             try:
                 network.set_settings(*wanted)
-            except (CheckpointError, DeviceError, ValueError, OSError) as error:
-                st.error(as_text(str(error)))
+            except (CheckpointError, DeviceError, NetworksInUseError, ValueError, OSError) as error:
+                # Visitors know the file by its name; where it lies is the operator's affair.
+                st.error(as_text(str(error).replace(wanted[0], choice)))
+
+
+def probabilities() -> None:
+    """Draws the switch between calibrated and raw probabilities; to be called when the link's view is restored.
+
+    Without temperatures there is nothing to switch: what is shown is raw, and the switch says so.
+    """
+    with st.sidebar:
+        if network.checkpoint().temperatures:
+            persistent_choice(
+                st.toggle, "Raw probabilities", options.RAW,
+                help="Plain softmax, without the temperature that makes each head as sure as it is right.",
+            )  # fmt: skip
+        else:
+            st.toggle(
+                "Raw probabilities", value=True, key="raw-only", disabled=True,
+                help="This checkpoint carries no temperatures, so all its probabilities are raw.",
+            )  # fmt: skip
 
 
 def learning() -> None:

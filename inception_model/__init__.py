@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .inference.classifier import Classifier, build
     from .inference.onnx_export import export
     from .inference.trace import Trace, capture
+    from .visualization import Visualization, visualize
 
 _HOMES = {
     "Ablation": "analysis.ablation",
@@ -28,12 +29,14 @@ _HOMES = {
     "Checkpoint": "checkpoints.checkpoint",
     "Classifier": "inference.classifier",
     "Trace": "inference.trace",
+    "Visualization": "visualization",
     "ablate": "analysis.ablation",
     "build": "inference.classifier",
     "capture": "inference.trace",
     "explain": "attribution",
     "export": "inference.onnx_export",
     "load": "checkpoints.store",
+    "visualize": "visualization",
 }
 """Where each name lives."""
 
@@ -43,6 +46,7 @@ __all__ = [
     "Checkpoint",
     "Classifier",
     "Trace",
+    "Visualization",
     "__version__",
     "ablate",
     "build",
@@ -50,6 +54,7 @@ __all__ = [
     "explain",
     "export",
     "load",
+    "visualize",
 ]
 
 

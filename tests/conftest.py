@@ -26,6 +26,16 @@ def pytest_configure() -> None:
     os.environ.setdefault("STREAMLIT_RUNNER_MAGIC_ENABLED", "false")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests last: as long as a process drives a browser it has an event loop, which others can't have."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """What needs extras is for `make extras-check`, where nothing may be missing."""
+    return True if collection_path.name == "test_extras.py" and not os.environ.get("INCEPTIONSCOPE_EXTRAS") else None
+
+
 @pytest.fixture(scope="session")
 def relative() -> Callable[[Values, Values], float]:
     """The relative norm of a deviation: how tensors are compared in this project."""

@@ -2,97 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from app.charts.template import Trace, colour, figure, rule
-from inception_model.architecture.spec import HEADS, HeadName
+from inception_model.architecture.spec import HeadName
+from inception_model.training.calibration import Calibration, HeadCalibration, Reliability
+from inception_model.training.curve import TrainingCurve
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+RELIABILITY_HEIGHT = 300
+TRAINING_HEIGHT = 300
 
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Answers whose probability lies in one interval: how many, their mean probability, and the share that is right."""
-
-    count: int
-    confidence: float
-    accuracy: float
+_LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"}
 
 
-def reliability(confidences: Sequence[float], right: Sequence[bool], bins: int = 15) -> tuple[ReliabilityBin, ...]:
-    """Probabilities of first answers (N,), and whether each is right -> the bins of equal width that are not empty.
-
-    (Guo et al. 2017, section 2.) Raises ValueError where the two differ in length.
-    """
-    sure, hit = np.asarray(confidences, np.float64), np.asarray(right, bool)
-    if sure.shape != hit.shape:
-        raise ValueError(f"{len(sure)} confidences but {len(hit)} verdicts; one verdict belongs to each")
-    place = np.minimum((sure * bins).astype(int), bins - 1)
-    return tuple(
-        ReliabilityBin(int(inside.sum()), float(sure[inside].mean()), float(hit[inside].mean()))
-        for inside in (place == b for b in range(bins))
-        if inside.any()
-    )
-
-
-def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Expected calibration error: the mean distance of confidence and accuracy, weighted by the bins' counts."""
-    total = sum(found.count for found in bins)
-    return sum(found.count * abs(found.accuracy - found.confidence) for found in bins) / total if total else 0.0
-
-
-def calibration_figure(heads: Mapping[HeadName, Sequence[ReliabilityBin]]) -> Figure:
-    """Reliability diagram: a line per head in its colour, one dot per bin as large as its share of the answers; on the
-    dashed diagonal confidence is accuracy, below it a head is too sure."""
-    traces = []
-    for head, bins in heads.items():
-        total = sum(found.count for found in bins) or 1
-        traces.append({
-            "type": "scatter", "mode": "lines+markers", "name": head,
-            "x": [found.confidence for found in bins], "y": [found.accuracy for found in bins],
-            "customdata": [[found.count] for found in bins], "cliponaxis": False,
-            "hovertemplate": f"{head}: <b>%{{x:.1%}}</b> sure, <b>%{{y:.1%}}</b> right of %{{customdata[0]:,}}"
-                             "<extra></extra>",
-            "line": {"color": colour(head), "width": 1.5},
-            "marker": {"color": colour(head), "size": [5 + 15 * (found.count / total) ** 0.5 for found in bins]},
-        })  # fmt: skip
+def reliability_figure(head: HeadName, found: HeadCalibration) -> Figure:
+    """Reliability diagram of one head: dotted grey without its temperature, in its colour with it, one dot per bin as
+    large as its share of the answers. On the dashed diagonal confidence is accuracy, below it the head is too sure."""
     share: dict[str, Any] = {"range": [0, 1], "tickvals": [0, 0.5, 1], "tickformat": ".0%", "showgrid": True}
     return figure(
-        traces, height=340, showlegend=True, shapes=[rule(0, 0, 1, 1, dash="dash", name="mut")],
-        margin={"l": 56, "r": 12, "t": 30, "b": 44}, legend=_LEGEND,
+        [_reliability_line("raw", found.before, "mut", "dot"), _reliability_line("calibrated", found.after, head)],
+        height=RELIABILITY_HEIGHT, showlegend=True, shapes=[rule(0, 0, 1, 1, dash="dash", name="mut")],
+        margin={"l": 56, "r": 14, "t": 30, "b": 44}, legend=_LEGEND,
         xaxis={**share, "title": {"text": "how sure"}}, yaxis={**share, "title": {"text": "how often right"}},
     )  # fmt: skip
 
 
-def calibration_words(heads: Mapping[HeadName, Sequence[ReliabilityBin]]) -> str:
-    """The calibration error of every head."""
-    return "Confidence against accuracy: " + ", ".join(
-        f"{head} is off by {calibration_error(bins):.1%} on average" for head, bins in heads.items()
+def _reliability_line(name: str, found: Reliability, tone: str, dash: str = "solid") -> Trace:
+    return {
+        "type": "scatter", "mode": "lines+markers", "name": name,
+        "x": [each.confidence for each in found.bins], "y": [each.accuracy for each in found.bins],
+        "customdata": [[each.count] for each in found.bins], "cliponaxis": False,
+        "hovertemplate": f"{name}: <b>%{{x:.1%}}</b> sure, <b>%{{y:.1%}}</b> right of %{{customdata[0]:,}}"
+                         "<extra></extra>",
+        "line": {"color": colour(tone), "width": 1.5, "dash": dash},
+        "marker": {"color": colour(tone), "size": [4 + 13 * (each.count / found.images) ** 0.5 for each in found.bins]},
+    }  # fmt: skip
+
+
+def reliability_words(head: HeadName, found: HeadCalibration) -> str:
+    """The head's calibration error, in both states."""
+    return (
+        f"Confidence against accuracy of {head}: off by {found.before.error:.1%} on average as it is, by "
+        f"{found.after.error:.1%} at temperature {found.temperature:.3f}"
     )
 
 
-@dataclass(frozen=True)
-class TrainingCurve:
-    """Top-1 accuracy of one head over a training: (step, share of held-out images), in order."""
-
-    head: HeadName
-    points: tuple[tuple[int, float], ...]
-
-
-def training_curves(log: Iterable[Mapping[str, Any]]) -> tuple[TrainingCurve, ...]:
-    """The lines of a run's `log.jsonl` -> a curve per head: those that carry `held_out` measurements."""
-    measured = [line for line in log if line.get("held_out")]
-    return tuple(
-        TrainingCurve(head, tuple((int(line["step"]), float(line["held_out"][head]["top1"])) for line in measured
-                                  if head in line["held_out"]))
-        for head in HEADS
-        if any(head in line["held_out"] for line in measured)
-    )  # fmt: skip
+def calibration_words(found: Calibration) -> str:
+    """What the temperatures say of the heads, and where they come from."""
+    too = {True: "too sure", False: "not sure enough"}
+    said = "; ".join(
+        f"{head} is {too[each.temperature > 1]} and misses its accuracy by {each.before.error:.1%} on average, at "
+        f"temperature {each.temperature:.2f} by {each.after.error:.1%}"
+        for head, each in found.heads.items()
+    )
+    return (
+        f"As trained, {said}. The temperatures were fitted on {found.fitted:,} held-out training images, the misses "
+        f"measured on {found.measured:,} validation images of {found.data}."
+    )
 
 
 def training_figure(curves: Sequence[TrainingCurve]) -> Figure:
@@ -102,12 +72,13 @@ def training_figure(curves: Sequence[TrainingCurve]) -> Figure:
             "type": "scatter", "mode": "lines+markers", "name": curve.head, "x": [step for step, _ in curve.points],
             "y": [share for _, share in curve.points], "cliponaxis": False,
             "hovertemplate": f"{curve.head} after %{{x:,}} steps: <b>%{{y:.1%}}</b><extra></extra>",
-            "line": {"color": colour(curve.head), "width": 2}, "marker": {"color": colour(curve.head), "size": 6},
+            "line": {"color": colour(curve.head), "width": 2},
+            "marker": {"color": colour(curve.head), "size": 6 if len(curve.points) <= 20 else 3},
         }
         for curve in curves
     ]  # fmt: skip
     return figure(
-        traces, height=260, showlegend=True, legend=_LEGEND, margin={"l": 46, "r": 12, "t": 30, "b": 44},
+        traces, height=TRAINING_HEIGHT, showlegend=True, legend=_LEGEND, margin={"l": 46, "r": 12, "t": 30, "b": 44},
         xaxis={"title": {"text": "steps"}, "rangemode": "tozero", "tickformat": ","},
         yaxis={"title": {"text": "top-1 on held-out images"}, "tickformat": ".0%", "rangemode": "tozero",
                "showgrid": True, "automargin": True},
@@ -120,6 +91,3 @@ def training_words(curves: Sequence[TrainingCurve]) -> str:
         f"{curve.head} from {curve.points[0][1]:.1%} to {curve.points[-1][1]:.1%} after {curve.points[-1][0]:,} steps"
         for curve in curves
     )
-
-
-_LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"}

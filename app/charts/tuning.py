@@ -56,6 +56,12 @@ def tuning_words(curve: TuningCurve, value: float, answer: float) -> str:
     strongest, weakest = max(curve.responses), min(curve.responses)
     if strongest <= 0:
         return f"Silent at all {len(curve.values)} values of {curve.parameter}."
+    if not curve.selective:
+        return (
+            f"Along {curve.parameter} it is not selective: its mean answer lies between {number(weakest)} and "
+            f"{number(strongest)}, nowhere above its answer to an even grey, {number(curve.grey)}; at the picked "
+            f"{value:g} it is {number(answer)}."
+        )
     return (
         f"Along {curve.parameter} its mean answer lies between {number(weakest)} and {number(strongest)}, strongest at "
         f"{number(curve.best)} {curve.unit}; at the picked {value:g} it is {number(answer)}, to an even grey "

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import streamlit as st
 from markupsafe import Markup
 from PIL import Image
 
 from app.jobs.attribution import words_of
 from app.state import network
 from app.state.panel import Panel
+from app.static import script, style
 from app.templates import render
-from app.widgets.inline_svg import draw
 from inception_model.attribution import METHODS, Attribution
 from inception_model.attribution.lrp import COMPOSITES
 from inception_model.attribution.reading import unit_of
-from inception_model.drawing.colormaps import colour_bar, full_scale
-from inception_model.drawing.encoding import data_url, jpeg_bytes
+from inception_model.drawing import overlay
+from inception_model.drawing.colormaps import colour_bar, full_scale, layer
+from inception_model.drawing.encoding import data_url, jpeg_bytes, png_bytes
 from inception_model.drawing.numbers import number, signed
-from inception_model.drawing.overlay import map_on_photo
+
+_FIGURE = st.components.v2.component(
+    "scope_attribution_map",
+    html='<div class="drawing"></div>\n',
+    css=style("attribution_map"),
+    js=script("attribution_map"),
+)
+_SIDE = 224
+"""Positions across a map as it is sent; the browser stretches them."""
 
 ENDS = {"99%": "99% of values", "largest": "largest value"}
 """Where the colours end: single pixels can be so strong that nothing else would have a colour."""
@@ -29,12 +41,36 @@ def scale_of(attribution: Attribution, ends: str) -> float:
     return full_scale(values) if ends == "largest" else float(np.quantile(values, 0.99, method="higher"))
 
 
-def picture(panel: Panel, attribution: Attribution, scale: float, strength: float, side: int) -> Image.Image:
-    """The panel's photo in its own proportions, the signed map on the part that the network saw, and its frame."""
-    return map_on_photo(
-        panel.photo.image, attribution.heatmap.numpy(), network.checkpoint().preprocessing,
-        scale=scale, alpha=strength, side=side,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Layers:
+    """What lies over each other: the photo, and on the part of it that the network saw the map and a line.
+
+    `place`: that part as left, top, width and height in shares of the photo. `lines`: around the strongest values, as a
+    path in a square of side 1.
+    """
+
+    photo: str
+    size: tuple[int, int]
+    map: str
+    place: tuple[float, float, float, float]
+    lines: str
+
+
+def layers(panel: Panel, attribution: Attribution, scale: float, side: int) -> Layers:
+    """The panel's photo of at most `side` pixels, and the signed map as clear colours."""
+    photo, heatmap = overlay.fitted(panel.photo.image, side), attribution.heatmap.numpy()
+    square = panel.photo.square_on(photo.size)
+    seen = network.checkpoint().preprocessing.view(photo.size, square).clipped(photo.size)
+    overlay.frame_view(photo, seen)
+    drawn = Image.fromarray(layer(overlay.map_on_view(heatmap, (_SIDE, _SIDE)), scale))
+    width, height = photo.size
+    return Layers(
+        data_url(jpeg_bytes(photo, quality=88), "image/jpeg"),
+        photo.size,
+        data_url(png_bytes(drawn)),
+        (seen.left / width, seen.top / height, seen.width / width, seen.height / height),
+        " ".join("M" + "L".join(f"{x:.3f} {y:.3f}" for x, y in line) + "Z" for line in overlay.strongest(heatmap)),
+    )
 
 
 def show(
@@ -44,10 +80,10 @@ def show(
     key: str,
     *,
     scale: float,
-    strength: float = 0.6,
     side: int = 640,
 ) -> None:
-    """The map with its title, its colour bar and what the colours leave out."""
+    """The map with its title, its colour bar and what the colours leave out. How strong the map lies on the photo is
+    the browser's to choose, and the same for all maps; while the photo is pressed it is seen alone."""
     values = attribution.heatmap.numpy()
     top = full_scale(values)
     over = float((np.abs(values) > scale).mean()) if scale else 0.0
@@ -57,17 +93,17 @@ def show(
         f"{(values > 0).mean():.0%} of it speaks for {words_of(attribution.target)}, "
         f"{(values < 0).mean():.0%} against"
     )
-    source = panel.remember(
+    drawn = panel.remember(
         ("why", "picture", key, attribution.method, attribution.head, attribution.target, attribution.layer,
-         attribution.baseline, tuple(attribution.options.items()), scale, strength, side),
-        lambda: data_url(jpeg_bytes(picture(panel, attribution, scale, strength, side), quality=88), "image/jpeg"),
+         attribution.baseline, tuple(attribution.options.items()), scale, side),
+        lambda: layers(panel, attribution, scale, side),
     )  # fmt: skip
     head, _, rest = title.partition(" · ")
-    bar = Markup(colour_bar(scale, "signed", unit_of(attribution.method)))  # numbers and a unit of the library's own
+    bar = Markup(colour_bar(scale, "layer", unit_of(attribution.method)))  # numbers and a unit of the library's own
     figure = render(
-        "attribution_map.html", side=side, head=head, rest=rest, source=source, alt=says, colour_bar=bar, note=note
+        "attribution_map.html", side=side, head=head, rest=rest, layers=drawn, alt=says, colour_bar=bar, note=note
     )
-    draw(figure, panel.widget_key(key))
+    _FIGURE(key=panel.widget_key(key), data={"html": figure})
 
 
 def facts(attribution: Attribution) -> dict[str, str]:
@@ -86,7 +122,7 @@ def facts(attribution: Attribution) -> dict[str, str]:
         composite = COMPOSITES[attribution.conservation.composite]
         rows["composite"] = f"{composite.words} ({composite.source}.)"
     if attribution.note:
-        rows["all negative"] = attribution.note
+        rows["one sign" if attribution.all_positive else "all negative"] = attribution.note
     rows["took"] = f"{attribution.seconds:.2f} s"
     return rows
 

@@ -27,6 +27,8 @@ class HeadView:
     top: tuple[Answer, ...]
     entropy: float
     """Of its probabilities, in nats: 0 is certain, ln(classes) knows nothing."""
+    calibrated: bool = False
+    """Whether its probabilities are those at a temperature."""
 
     def answer(self) -> Answer:
         """Its most probable class; only where it was trained."""
@@ -39,13 +41,14 @@ class HeadView:
 
 def head_views(panel: Panel, count: int = 5) -> list[HeadView]:
     """The heads that the network has, in the order in which the photo reaches them."""
-    classifier, trace = network.service().classifier, panel.trace()
+    classifier, trace = network.classifier(), panel.trace()
     views = []
     for name, place in head_modules(network.spec()).items():
         trained = name in classifier.trained_heads
         logits = trace.logits(name)[0]
-        top = tuple(classifier.top(logits, count)) if trained else ()
-        views.append(HeadView(name, place, trained, top, float(entropy(logits.softmax(0)))))
+        top = tuple(classifier.top(logits, name, count)) if trained else ()
+        nats = float(entropy(trace.probabilities(name)[0]))
+        views.append(HeadView(name, place, trained, top, nats, name in classifier.temperatures))
     return views
 
 
@@ -62,7 +65,8 @@ def in_words(views: list[HeadView]) -> Markup:
 
 
 def show(panel: Panel) -> None:
-    """The cards and the sentence below them."""
+    """The cards and the sentence below them; on narrow screens the sentence and the deepest head come first."""
     views = head_views(panel)
-    st.html(cards_html(views))
-    st.html(in_words(views))
+    with st.container(key=panel.widget_key("heads-answers")):
+        st.html(cards_html(views))
+        st.html(in_words(views))

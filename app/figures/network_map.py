@@ -151,7 +151,8 @@ class _Pen:
     def _colour(self, value: float) -> dict[str, Any]:
         """The lane's own colour of a signed quantity, else how much of its branch's colour it has (0 to 1)."""
         if self.quantity.signed:
-            red, green, blue = signed_colours(np.asarray(value), self.high)
+            speaks_for = -value if self.quantity.against else value
+            red, green, blue = signed_colours(np.asarray(speaks_for), self.high)
             return {"fill": f"rgb({red},{green},{blue})"}
         return {"shade": 0.2 + 0.8 * (value - self.low) / max(self.high - self.low, 1e-9)}
 
@@ -200,6 +201,13 @@ def go(where: str) -> None:
         navigation.go_to("module")
 
 
+def colour() -> str:
+    """The chosen quantity's name."""
+    names = available()
+    chosen = session.option(options.LOOK_COLOUR.otherwise(names[0]))
+    return chosen if chosen in names else names[0]
+
+
 def colour_choice() -> str:
     """The switch between quantities; returns the chosen one's name."""
     names = available()
@@ -243,7 +251,8 @@ def legend(panel: Panel, name: str, ends: tuple[float, float]) -> None:
     quantity = QUANTITIES[name]
     colours = ["color-mix(in srgb,var(--ink) 20%,transparent)", "var(--ink)"]
     if quantity.signed:
-        colours = [f"rgb({r},{g},{b})" for r, g, b in TABLES["signed"][:: len(TABLES["signed"]) // 8]]
+        table = TABLES["signed"][:: len(TABLES["signed"]) // 8]
+        colours = [f"rgb({r},{g},{b})" for r, g, b in (table[::-1] if quantity.against else table)]
     low, high = (quantity.write(value) for value in ends)
     of = f"{quantity.one}{f', {about(panel, name)}' if quantity.signed else ''}"
     st.html(render("network_map_legend.html", low=low, high=high, of=of, colours=colours))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 from markupsafe import Markup
 
 from app.charts.curves import curve_figure, curve_words, legend_words
 from app.jobs.attribution import Question, check_job, cost_words, known_badge
-from app.state import network
+from app.state import network, options, session
 from app.state.panel import Panel
 from app.templates import render
 from app.widgets import chart, progress, teach
@@ -49,37 +47,60 @@ def state_words(badge: Badge) -> str:
     return f"{badge.state}, {left} not run" if passes and left else badge.state
 
 
-def show(panel: Panel, question: Question, attribution: Attribution, slot: str, *, auto: bool = False) -> Badge:
-    """The badge as a button that opens into its evidence; with `auto` the quick checks run without being asked for."""
+def show(panel: Panel, question: Question, attribution: Attribution, slot: str) -> Badge:
+    """The badge as a button that opens into its evidence."""
     badge = known_badge(panel, question, attribution, tuple(CHECKS))
     with st.popover(f"Trust: {state_words(badge)}", key=panel.widget_key(f"trust-{slot}")):
-        says = "How far can this map be believed? Each check asks one thing, says what it found, and can fail."
-        st.html(render("caption.html", text=says))
-        quick = quick_checks(attribution)
-        _quick(panel, question, attribution, slot, badge, quick, auto)
-        for name, check in CHECKS.items():
-            found = badge.find(name)
-            st.html(
-                render(
-                    "trust_check.html", check=name, verdict=verdict(found), question=check.question,
-                    paper=PAPERS[name], sentence="" if found is None else found.sentence,
-                )
-            )  # fmt: skip
-            if found is not None:
-                _draw(found, panel.widget_key(f"{slot}-{name.replace(' ', '-')}-drawing"))
-            elif name not in quick:
-                cost = check.cost(network.spec(), question.head, question.cost, question.method)
-                st.html(render("quiet.html", text=cost_words(cost)))
-                progress.answer(
-                    panel,
-                    f"{slot}-{name.replace(' ', '-')}",
-                    check_job(panel, question, attribution, name),
-                    name.capitalize(),
-                    ask=f"Run {name}",
-                )
-        if panel.first:
-            teach.note("trust")
+        _quick(panel, question, attribution, slot, badge)
+        _evidence(panel, question, attribution, slot, badge)
     return badge
+
+
+def beside(panel: Panel, question: Question, attribution: Attribution, slot: str) -> Badge:
+    """The badge as a line that unfolds where it stands, beside the map, which stays in view; its quick checks run
+    without being asked for."""
+    badge = known_badge(panel, question, attribution, tuple(CHECKS))
+    key = panel.widget_key(f"trust-{slot}")
+
+    def unfolded() -> None:
+        session.set_option(options.WHY_TRUST, bool(st.session_state[key]))
+
+    st.session_state[key] = session.option(options.WHY_TRUST)
+    folded = st.expander(f"Trust: {state_words(badge)}", key=key, on_change=unfolded)
+    with folded:
+        _quick(panel, question, attribution, slot, badge, auto=True)
+        if session.option(options.WHY_TRUST):  # charts are drawn for those who look at them
+            _evidence(panel, question, attribution, slot, badge)
+    return badge
+
+
+def _evidence(panel: Panel, question: Question, attribution: Attribution, slot: str, badge: Badge) -> None:
+    """What each check asks and found; a button where it was not run."""
+    says = "How far can this map be believed? Each check asks one thing, says what it found, and can fail."
+    st.html(render("caption.html", text=says))
+    quick = quick_checks(attribution)
+    for name, check in CHECKS.items():
+        found = badge.find(name)
+        st.html(
+            render(
+                "trust_check.html", check=name, verdict=verdict(found), question=check.question,
+                paper=PAPERS[name], sentence="" if found is None else found.sentence,
+            )
+        )  # fmt: skip
+        if found is not None:
+            _draw(found, panel.widget_key(f"{slot}-{name.replace(' ', '-')}-drawing"))
+        elif name not in quick:
+            cost = check.cost(network.spec(), question.head, question.cost, question.method)
+            st.html(render("quiet.html", text=cost_words(cost)))
+            progress.answer(
+                panel,
+                f"{slot}-{name.replace(' ', '-')}",
+                check_job(panel, question, attribution, name),
+                name.capitalize(),
+                ask=f"Run {name}",
+            )
+    if panel.first:
+        teach.note("trust")
 
 
 def quick_checks(attribution: Attribution) -> tuple[str, ...]:
@@ -88,16 +109,11 @@ def quick_checks(attribution: Attribution) -> tuple[str, ...]:
 
 
 def _quick(
-    panel: Panel,
-    question: Question,
-    attribution: Attribution,
-    slot: str,
-    badge: Badge,
-    quick: Sequence[str],
-    auto: bool,
+    panel: Panel, question: Question, attribution: Attribution, slot: str, badge: Badge, auto: bool = False
 ) -> None:
-    missing = [name for name in quick if badge.find(name) is None]
-    if missing:
+    """The quick checks: on request, or with `auto` by themselves, after everything else that runs."""
+    quick = quick_checks(attribution)
+    if any(badge.find(name) is None for name in quick):
         jobs = [check_job(panel, question, attribution, name) for name in quick[1:]]
         ask = "" if auto else "Run the quick checks"
         progress.answers(panel, f"{slot}-quick", jobs, "Quick checks", ask=ask, patience=0, low_priority=auto)

@@ -16,11 +16,8 @@ from inception_model.progress import Progress
 
 def result_of(panel: Panel, ablation: Ablation) -> AblationResult:
     """A panel's photo through the network without these parts; raises BusyError where there is no place to run."""
-    service, trace = network.service(), panel.trace()
-    means = _means(panel, ablation.fill)
-    return panel.remember(
-        ("ablation", ablation), lambda: service.run(lambda twin: ablate(twin, trace, ablation, means))
-    )
+    trace, means = panel.trace(), _means(panel, ablation.fill)
+    return panel.ask(("ablation", ablation, network.raw()), lambda twin: ablate(twin, trace, ablation, means))
 
 
 def sweep_job(panel: Panel, fill: Fill) -> Job:
@@ -37,9 +34,8 @@ def _means(panel: Panel, fill: Fill) -> dict[str, Tensor] | None:
     """Module -> what the fill sets every channel to; None for zero, for which nothing has to run."""
     if FILLS[fill].baseline is None:
         return None
-    image = panel.photo.image
+    photo = panel.photo
 
-    def means(twin: Classifier) -> dict[str, Tensor] | None:
-        return fill_means(twin, twin.preprocessing(image), fill)
-
-    return panel.remember(("ablation", "means", fill), lambda: network.service().run(means))
+    return panel.ask(
+        ("ablation", "means", fill), lambda twin: fill_means(twin, twin.preprocessing(photo.image, photo.square), fill)
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from app.jobs.background import Job
-from app.state import network, options, session
+from app.state import measures, network, options, session
 from app.state.panel import Panel
 from inception_model.analysis.quadrature import ADAPTIVE, START
 from inception_model.architecture.spec import HeadName
@@ -116,12 +116,12 @@ def ask(
 
 def attribution_job(panel: Panel, question: Question) -> Job:
     """The map of a panel's photo."""
-    image, estimates = panel.photo.image, network.service().estimates
+    photo, estimates = panel.photo, network.service().estimates
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Attribution:
         found = explain(
             twin,
-            twin.prepare(image),
+            twin.prepare(photo.image, photo.square),
             question.method,
             question.head,
             question.target,
@@ -131,6 +131,7 @@ def attribution_job(panel: Panel, question: Question) -> Job:
             progress=progress,
             cancel=cancel,
         )
+        measures.EXPLANATIONS.observe(found.seconds)
         estimates.learn(question.kind, question.work_of(found, twin.preprocessing.size), found.seconds)
         return found
 
@@ -151,10 +152,10 @@ def check_key(question: Question, name: str) -> tuple[Any, ...]:
 
 def check_job(panel: Panel, question: Question, attribution: Attribution, name: str) -> Job:
     """One check of a map of a panel's photo."""
-    image = panel.photo.image
+    photo = panel.photo
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> Evidence:
-        x = twin.prepare(image)
+        x = twin.prepare(photo.image, photo.square)
         return evidence(twin, x, attribution, (name,), progress=progress, cancel=cancel).evidence[0]
 
     return Job(check_key(question, name), compute)
@@ -165,7 +166,9 @@ def known_badge(panel: Panel, question: Question, attribution: Attribution, name
     classifier = network.service().classifier
     panel.remember(
         check_key(question, "completeness"),
-        lambda: evidence(classifier, classifier.prepare(panel.photo.image), attribution, ("completeness",)).evidence[0],
+        lambda: evidence(
+            classifier, classifier.prepare(panel.photo.image, panel.photo.square), attribution, ("completeness",)
+        ).evidence[0],
     )
     found = (panel.recall(check_key(question, name)) for name in names)
     return Badge(tuple(piece for piece in found if piece is not None))
@@ -176,7 +179,7 @@ def baseline_picture(panel: Panel, name: str, side: int = 112) -> Image.Image:
 
     def draw() -> Image.Image:
         classifier = network.service().classifier
-        x = classifier.preprocessing(panel.photo.image)
+        x = classifier.preprocessing(panel.photo.image, panel.photo.square)
         pixels = classifier.preprocessing.denormalise(baseline_images(name, x, classifier)[:1].float().cpu())[0]
         square = (pixels.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
         return Image.fromarray(square).resize((side, side), Image.Resampling.BILINEAR)

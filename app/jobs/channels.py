@@ -1,4 +1,4 @@
-"""What is asked about a module's channels on a photo: statistics, pushes towards classes, and measured support."""
+"""What is asked about a module's channels on a photo: statistics, pushes, measured support, how a number came about."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from app.state import network
 from app.state.panel import Panel
 from app.state.selection import Unit
 from inception_model.analysis.channel_effects import ChannelEffects, channel_effects
+from inception_model.analysis.computation import Computation, computation
 from inception_model.analysis.receptive_field import ReceptiveField, gradient_support, receptive_field, support_box
-from inception_model.architecture.spec import BRANCHES, HeadName
+from inception_model.architecture.address import output_origin
+from inception_model.architecture.spec import BRANCH_UNIT, HeadName
 from inception_model.drawing.atlas import ChannelStats, channel_stats
 from inception_model.images.geometry import Box
 from inception_model.inference.classifier import Classifier
@@ -33,22 +35,22 @@ def effects_of(panel: Panel, module: str, head: HeadName, count: int = 3) -> Cha
     """Pushes of all the module's channels towards the head's `count` top classes on a panel's photo."""
     block, logits = panel.trace().block(module), panel.trace().logits(head)[0]
     classes = logits.topk(min(count, len(logits))).indices.tolist()
-    return panel.remember(
-        ("module-effects", module, head), lambda: network.service().run(channel_effects, block, head, classes)
-    )
+    return panel.ask(("module-effects", module, head), lambda twin: channel_effects(twin, block, head, classes))
 
 
 def support_of(panel: Panel, unit: Unit) -> np.ndarray | None:
     """The measured gradient support of a unit (S, S); None where no convolution of a module computes it."""
-    source = _source(unit)
+    source = source_of(unit)
     if source is None:
         return None
-    image = panel.photo.image
+    photo = panel.photo
 
     def measure(twin: Classifier) -> np.ndarray:
-        return np.asarray(gradient_support(twin, twin.prepare(image), *source, unit.row, unit.column))
+        return np.asarray(
+            gradient_support(twin, twin.prepare(photo.image, photo.square), *source, unit.row, unit.column)
+        )
 
-    return panel.remember(("module-support", unit), lambda: network.service().run(measure))
+    return panel.ask(("module-support", unit), measure)
 
 
 def box_of(support: np.ndarray, share: float) -> Box | None:
@@ -58,20 +60,36 @@ def box_of(support: np.ndarray, share: float) -> Box | None:
 
 def field_of(unit: Unit) -> ReceptiveField:
     """What the units of the channel can see: of a concatenation, what the branch that the channel comes from sees."""
-    source = _source(unit) if unit.node == "output" else None
+    source = source_of(unit) if unit.node == "output" else None
     return receptive_field(network.spec(), unit.module, unit.node if source is None else source[1])
 
 
-def _source(unit: Unit) -> tuple[str, str, int] | None:
-    """Module, branch and channel that compute this channel; None for what the stem computes."""
-    spec, module, channel = network.spec(), unit.module, unit.channel
+def computation_of(panel: Panel, unit: Unit) -> Computation | None:
+    """The computation of the number at the position that is looked at; None where no module computes it."""
+    source = source_of(unit)
+    if source is None:
+        return None
+    module, node, channel = source
+    kinds: dict[str, str] = {str(kind): name for kind, name in BRANCH_UNIT.items()}
+    block, convolution = panel.trace().block(module), kinds.get(node, node)
+    return panel.remember(
+        ("module-computation", unit),
+        lambda: computation(network.service().classifier, block, convolution, channel, unit.row, unit.column),
+    )
+
+
+def source_of(unit: Unit) -> tuple[str, str, int] | None:
+    """Module, branch or convolution, and channel that compute this channel; None for what the stem or a pool between
+    modules computes."""
+    spec, module = network.spec(), unit.module
     if unit.node not in ("input", "output"):
-        return module, unit.node, channel
+        return module, unit.node, unit.channel
     if unit.node == "input":
         place = spec.module_names.index(module)
         if place == 0 or spec.pool_after(spec.module_names[place - 1]) is not None:
             return None
         module = spec.module_names[place - 1]
-    block = spec.block(module)
-    kind = next(kind for kind in BRANCHES if channel < block.channels(kind).stop)
-    return module, kind, channel - block.channels(kind).start
+    part = output_origin(spec, module, unit.channel)
+    assert part.branch is not None
+    assert part.channel is not None
+    return module, part.branch, part.channel

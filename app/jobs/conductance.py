@@ -42,10 +42,10 @@ def split_of(panel: Panel, target: Target) -> ExactSplit:
 
 def conductance_job(panel: Panel, head: HeadName, target: Target, baseline_name: str, cut: Cut) -> Job:
     """The credit ledger (a CreditLedger) of a panel's photo; of noise, one image is the baseline."""
-    image = panel.photo.image
+    photo = panel.photo
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> CreditLedger:
-        x = twin.preprocessing(image)
+        x = twin.preprocessing(photo.image, photo.square)
         start = baseline(baseline_name, x, twin.preprocessing)
         return credit_ledger(
             twin,

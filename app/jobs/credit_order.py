@@ -42,9 +42,8 @@ def credits_of(panel: Panel, module: str, about: Asked) -> dict[str, np.ndarray]
     head, target = about
     classes = [target.index] if target.minus is None else [target.index, target.minus]
     block = panel.trace().block(module)
-    found = panel.remember(
-        ("module-credit", module, head, tuple(classes)),
-        lambda: network.service().run(channel_effects, block, head, classes),
+    found = panel.ask(
+        ("module-credit", module, head, tuple(classes)), lambda twin: channel_effects(twin, block, head, classes)
     )
     sign = np.asarray([1.0, -1.0])[: len(classes), None]
     return {node: (values.numpy() * sign).sum(axis=0) for node, values in found.values.items()}

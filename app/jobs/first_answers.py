@@ -17,15 +17,15 @@ def first_answers_job(photo: Photo) -> Job:
 
     The key names the photo itself, for a sheet asks about many.
     """
-    service = network.service()
+    service, shown = network.service(), network.classifier()
 
     def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> dict[HeadName, Answer]:
-        known = service.known_look(photo.sha256)
-        heads = twin.heads_of(twin.prepare(photo.image)) if known is None else None
+        known = service.known_look(photo.key)
+        heads = twin.heads_of(twin.prepare(photo.image, photo.square)) if known is None else None
         says = {}
         for name in twin.trained_heads:
             logits = known.trace.logits(name) if known else getattr(heads, name)
-            says[name] = twin.top(logits[0], 1)[0]
+            says[name] = shown.top(logits[0], name, 1)[0]
         return says
 
-    return Job(("sheet", photo.sha256), compute)
+    return Job(("sheet", photo.key, network.raw()), compute)

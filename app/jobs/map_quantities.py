@@ -42,6 +42,8 @@ class Quantity:
     """A quantity: its name on the switch, what one number is in words, how it is written, and how to read the map.
 
     `signed` ones are drawn from blue to red about zero, all others as strong in the branch's colour as they are large.
+    Red always stands for what speaks for the answer: numbers that are larger where a branch speaks `against` it turn
+    the colours round.
     `source`: its values for a panel at once, or the calculation that they need.
     """
 
@@ -51,6 +53,7 @@ class Quantity:
     source: Callable[[Panel], Values] | Computed
     write: Callable[[float], str] = number
     signed: bool = False
+    against: bool = False
 
 
 def mean_activations(trace: Trace) -> Values:
@@ -140,10 +143,11 @@ QUANTITIES: dict[str, Quantity] = {
     "effect": Quantity(
         "effect of ablation",
         "logits when switched off",
-        "blue where the answer's score falls when they alone are switched off, red where it rises",
+        "red where they speak for the answer, whose score falls when they alone are switched off, blue where it rises",
         Computed("Sweep", _effect_job, lambda panel, found: effects_of(found, *explained(panel))),
         signed,
         signed=True,
+        against=True,
     ),
     "macs": Quantity(
         "MACs",

@@ -47,7 +47,7 @@ def patching_job(first: Panel, second: Panel, head: HeadName, goal: Target) -> J
         found = turn(twin, a, b, effects, progress=lambda k, n: told(1 + (SHARE - 1) * k / n), cancel=cancel)
         return Patching(effects, found)
 
-    return Job(("why", "patching", first.photo.sha256, head, goal), compute)
+    return Job(("why", "patching", first.photo.key, head, goal), compute)
 
 
 def cost(head: HeadName) -> float:

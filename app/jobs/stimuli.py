@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from app.jobs.background import Job
-from app.state import network
+from app.state import network, turn
 from app.state.selection import Unit
-from inception_model.analysis.selectivity import Selectivity, Tuning, branch_selectivity, node_maps, tune
-from inception_model.architecture.spec import BranchKind
+from inception_model.analysis.selectivity import Tuning, node_maps, tune
+from inception_model.circuits.families import Families, ModuleSummary, module_summary
 from inception_model.images.stimuli import Stimulus
 from inception_model.inference.classifier import Classifier
 from inception_model.progress import Progress
@@ -21,12 +21,12 @@ from inception_model.progress import Progress
 def map_of(unit: Unit, stimulus: Stimulus) -> np.ndarray:
     """The unit's channel's map (H, W) of a stimulus, remembered; raises BusyError where there is no place to run."""
 
-    def maps(twin: Classifier) -> np.ndarray:
+    def maps(twin: Classifier, progress: Progress, cancel: threading.Event) -> np.ndarray:
         return np.array(node_maps(twin, unit.module, stimulus.image())[unit.node][unit.channel])
 
-    service = network.service()
     key = ("bench", "map", unit.module, unit.node, unit.channel, stimulus)
-    return service.remember(key, lambda: service.run(maps))
+    with turn.awaited() as waiting:
+        return network.service().share(key, maps, **waiting)
 
 
 def tuning_job(module: str, family: str, along: str, fixed: Mapping[str, Any]) -> Job:
@@ -38,10 +38,16 @@ def tuning_job(module: str, family: str, along: str, fixed: Mapping[str, Any]) -
     return Job(("bench", "tuning", module, family, along, tuple(sorted(fixed.items()))), compute)
 
 
-def selectivity_job(module: str) -> Job:
-    """What every channel of the module's branches prefers among gratings: branch -> Selectivity."""
+def summary_job(module: str) -> Job:
+    """What made-up pictures say of a module's channels (a ModuleSummary)."""
 
-    def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> dict[BranchKind, Selectivity]:
-        return branch_selectivity(twin, module, progress=progress)
+    def compute(twin: Classifier, progress: Progress, cancel: threading.Event) -> ModuleSummary:
+        return module_summary(twin, module, progress=progress)
 
     return Job(("bench", "summary", module), compute)
+
+
+def known_families(module: str) -> Families | None:
+    """The families of a module's channels, if its summary was asked for."""
+    found: ModuleSummary | None = network.service().recall(("", summary_job(module).key))
+    return None if found is None else found.families

@@ -11,6 +11,6 @@ from inception_model.analysis.timeline import Timeline, timeline
 def line_of(panel: Panel, index: int | None, probes: Probes | None) -> Timeline:
     """The time line of a panel's photo for a class, or for the deepest trained head's answer."""
     return panel.remember(
-        ("heads", "line", index, probes),
-        lambda: timeline(network.service().classifier, panel.trace(), index, probes=probes),
+        ("heads", "line", index, probes, network.raw()),
+        lambda: timeline(network.classifier(), panel.trace(), index, probes=probes),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from app.state import network, session
+from app.state import network, session, turn
 from inception_model.cost.report import ComputeReport
 from inception_model.cost.timing import ModuleTiming, measure_modules
 from inception_model.progress import Progress
@@ -26,11 +26,13 @@ def measured(report: ComputeReport) -> Timings | None:
 
 def measure(report: ComputeReport, progress: Progress) -> Timings:
     """Measures every module RUNS times and keeps it for the session; raises BusyError or Cancelled."""
-    found = network.service().run(
-        lambda twin, progress: measure_modules(
-            report.spec, report.size, twin.device, kind=report.kind, dtype=twin.dtype, runs=RUNS, progress=progress
-        ),
-        progress=progress,
-    )
+    with turn.awaited() as waiting:
+        found = network.service().run(
+            lambda twin, progress: measure_modules(
+                report.spec, report.size, twin.device, kind=report.kind, dtype=twin.dtype, runs=RUNS, progress=progress
+            ),
+            progress=progress,
+            **waiting,
+        )
     session.put(_TIMINGS, {**session.get(_TIMINGS, {}), _key(report): found})
     return found

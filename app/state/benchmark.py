@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import streamlit as st
-
-from app.state import network
+from app.state import network, shelf
 from inception_model.trust.benchmark import Table, read_table, require_same_network, table_path
-
-
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _table(path: str, stamp: tuple[int, int]) -> Table:
-    return read_table(Path(path))
 
 
 def table() -> Table | None:
@@ -21,6 +12,7 @@ def table() -> Table | None:
     if not path.is_file():
         return None
     stat = path.stat()
-    found = _table(str(path), (stat.st_mtime_ns, stat.st_size))
+    key = ("benchmark", str(path), stat.st_mtime_ns, stat.st_size)
+    found = shelf.ANSWERS.get(key, lambda: read_table(path))
     require_same_network(found, network.checkpoint())
     return found

@@ -1,4 +1,4 @@
-"""Coming by a link, and moving between pages."""
+"""Coming by a link or by the browser's history, and moving between pages."""
 
 from __future__ import annotations
 
@@ -6,30 +6,48 @@ from typing import cast
 
 import streamlit as st
 
-from app.state import links, network, session
+from app.state import links, network, selection, session
+
+GO_TO = "go_to"
+"""Where the session keeps the page that is gone to."""
 
 
 def restore_view() -> None:
-    """At a session's first run: takes over what the address names. To be called in every whole run."""
-    if not session.get("restored", False):
+    """Takes over what the address names. To be called in every whole run.
+
+    At a session's first run and after Back or Forward the address decides, and what it leaves out is as if it had never
+    been chosen. In all other runs the address follows. What a link says in vain stays in the address until then: the
+    browser would make a step of its history of a correction that nobody asked for.
+    """
+    if not (back := links.by_history()) and restored():
+        session.follow_view()
+    else:
         session.put("restored", True)
         view = links.read(st.query_params.to_dict(), network.checkpoint(), session.named_photos())
+        for name in links.NAMES - view.keys() if back else ():
+            st.session_state.pop(f"scope.{name}", None)
         st.session_state.update({f"scope.{name}": value for name, value in view.items()})
-    session.follow_view()
+        if back and selection.COST_MODULE in st.session_state:  # the page Cost's own widget leads the module otherwise
+            selection.set_cost_module(selection.module())
+
+
+def restored() -> bool:
+    """Whether the session has taken over an address already."""
+    return bool(session.get("restored", False))
 
 
 def go_to(page: str) -> None:
     """From a callback: shows another page (`module`, `cost`, ...) on this very rerun."""
-    session.put("go_to", page)
+    session.put(GO_TO, page)
 
 
 def leaves() -> bool:
     """Whether `go_to` was called and no whole run has followed it yet."""
-    return session.get("go_to", None) is not None
+    return session.get(GO_TO, None) is not None
 
 
 def take_destination() -> str | None:
-    """The page asked for by `go_to`, once."""
-    destination = session.get("go_to", None)
-    session.put("go_to", None)
-    return cast("str | None", destination)
+    """The page asked for by `go_to`, once; None where Back or Forward has asked for another one since."""
+    destination = session.get(GO_TO, None)
+    session.put(GO_TO, None)
+    return None if links.by_history() else cast("str | None", destination)

@@ -14,10 +14,14 @@ from inception_model.analysis.ablation import DEFAULT_FILL, Fill
 from inception_model.analysis.quadrature import LIMIT, ROW_ERROR, STEPS
 from inception_model.architecture.spec import BranchKind, HeadName
 from inception_model.attribution.options import Option as MethodOption
-from inception_model.drawing.atlas import DEFAULT_SCALE, DEFAULT_SORT, Scale, Sort
+from inception_model.circuits.concepts import CONCEPTS
+from inception_model.drawing.atlas import Scale, Sort
 from inception_model.images.baselines import DEFAULT_BASELINE
+from inception_model.images.crops import CROPS
+from inception_model.images.disturbances import DISTURBANCES
 from inception_model.images.stimuli import FAMILIES, make
 from inception_model.inference.targets import AUTO
+from inception_model.robustness.pgd import DEFAULT_NORM, Norm
 
 T = TypeVar("T", covariant=True)
 D = TypeVar("D")
@@ -45,21 +49,47 @@ class Option(Generic[T]):
 
 
 TEACH = Option("teach", True)
+RAW = Option("raw", False)
+"""Plain softmax instead of probabilities at the checkpoint's temperatures."""
 TOUR_STEP: Option[int | None] = Option("tour.step", None)
 """The step of the tour that is shown; 0: no tour, None: not offered yet."""
 TOUR_ASKED = Option("tour.asked", False)
+STORY_WANTED: Option[str | None] = Option("story.wanted", None)
+"""The story that is being looked for."""
+STORY_TOLD: Option[Any] = Option("story.told", None)
+"""(name, what was found, the network it was found with) of the story that is told."""
+STORY_STEP = Option("story.step", 0)
+PRESENT = Option("present", False)
+"""Whether the pages are shown to a class."""
 
 LOOK_CONTACT_SHEET = Option("look.sheet", False)
+LOOK_SQUARE: Option[str | None] = Option("look.square", None)
+"""`X,Y,SIDE`: what the network is shown of the photo; None: the usual centre. Of the second photo: `beside`."""
 LOOK_COLOUR: Option[str | None] = Option("look.colour", None)
 
-MODULE_SORT: Option[Sort | Literal["credit"]] = Option("module.sort", DEFAULT_SORT)
-MODULE_SCALE: Option[Scale] = Option("module.scale", DEFAULT_SCALE)
+DEFAULT_ORDER: Sort = "max"
+"""Of a module's channels, also where there is no credit to order them by."""
+MODULE_SORT: Option[Sort | Literal["credit"]] = Option("module.sort", DEFAULT_ORDER)
+MODULE_SCALE: Option[Scale] = Option("module.scale", "channel")
+MODULE_SHOW: Option[Literal["photo", "tiles"]] = Option("module.show", "photo")
+"""Of a module's channels: their activation on the photo, or what they look for."""
 MODULE_OPENED: Option[tuple[str, ...]] = Option("module.opened", ())
 MODULE_LAYERS: Option[tuple[str, ...]] = Option("module.layers", ("map", "receptive field"))
 MODULE_SPOT: Option[tuple[tuple[str, str], int, int] | None] = Option("module.spot", None)
 """(photo's hash, module), row and column that are looked at; None: the channel's peak."""
+MODULE_COMPUTATION = Option("module.computation", False)
 MODULE_FIGURE: Option[tuple[str, tuple[str, int]] | None] = Option("module.figure", None)
 """What the figure on screen was drawn from, and the node and channel that were outlined in it."""
+MODULE_CIRCUIT = Option("module.circuit", False)
+
+MODULE_CONCEPTS = Option("module.concepts", False)
+CONCEPT_COUNT = Option("module.concepts.count", CONCEPTS)
+
+SEARCH_CLASS: Option[int | None] = Option("search.class", None)
+"""The class whose channels are searched; None: none."""
+SEARCH_HEAD: Option[HeadName | None] = Option("search.head", None)
+EVERYWHERE = "all"
+SEARCH_MODULE: Option[str | None] = Option("search.module", None)
 
 BENCH_OPEN = Option("bench.open", False)
 BENCH_FAMILY = Option("bench.family", "grating")
@@ -71,6 +101,7 @@ HEADS_CLASS: Option[int | str] = Option("heads.class", AUTO)
 HEADS_SUBJECT = Option("heads.subject", "own")
 HEADS_SHARED = Option("heads.shared", False)
 
+MODEL_CLASSES_HEAD: Option[str | None] = Option("model.classes.head", None)
 MODEL_BENCHMARK_HEAD: Option[str | None] = Option("model.benchmark.head", None)
 
 WHY_HEAD: Option[HeadName | None] = Option("why.head", None)
@@ -83,7 +114,8 @@ WHOLE = "whole module"
 WHY_BRANCH: Option[BranchKind | str] = Option("why.branch", WHOLE)
 WHY_BASELINE = Option("why.baseline", DEFAULT_BASELINE)
 WHY_ENDS = Option("why.ends", "99%")
-WHY_STRENGTH = Option("why.strength", 60)
+WHY_TRUST = Option("why.trust", False)
+"""Whether the checks of the map stand unfolded beside it."""
 WHY_GALLERY = Option("why.gallery", "methods")
 WHY_SHARED = Option("why.shared", False)
 WHY_METHODS: Option[tuple[str, ...]] = Option(
@@ -97,12 +129,29 @@ WHY_LEDGER_ERROR = Option("why.ledger.error", ROW_ERROR)
 WHY_LEDGER_LIMIT = Option("why.ledger.limit", LIMIT)
 """Most gradients for that."""
 
+VOTE_HEAD: Option[HeadName | None] = Option("vote.head", None)
+VOTE_VIEWS = Option("vote.views", len(CROPS))
+VOTE_MODELS: Option[tuple[str, ...]] = Option("vote.models", ())
+"""Names of the checkpoints that vote beside the chosen one."""
+
+FOOL_HEAD: Option[HeadName | None] = Option("fool.head", None)
+FOOL_NORM: Option[Norm] = Option("fool.norm", DEFAULT_NORM)
+FOOL_TOWARDS: Option[int | str] = Option("fool.towards", "any")
+"""The class that an answer is to become."""
+FOOL_BOUND: Option[int | str] = Option("fool.bound", "smallest")
+"""Of the change, in levels of 255."""
+
 REPORT_PRIVATE = Option("report.private", False)
 
 
 def of_method(method: str, option: MethodOption) -> Option[Any]:
     """The choice of one of a method's own options; its default is the method's."""
     return Option(f"why.{method}.{option.name}", option.default)
+
+
+def of_disturbance(name: str) -> Option[float]:
+    """The choice of a disturbance's strength; by itself it leaves the photo as it is."""
+    return Option(f"fool.{name}", DISTURBANCES[name].clean)
 
 
 def of_stimulus(family: str, name: str) -> Option[Any]:

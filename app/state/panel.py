@@ -1,7 +1,7 @@
 """One photo's part of a page: what every function that draws or asks about a photo is given.
 
-Answers are shared by all sessions of the process, keyed by the photo's hash and by the network (checkpoint hash,
-device, precision), so nothing is computed twice and nobody sees another's photo without having the same bytes.
+Answers are shared by all sessions of the process, keyed by the photo's hash and square and by the network (checkpoint
+hash, device, precision), so nothing is computed twice and nobody sees another's photo without having the same bytes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from app.state import network, photos
+from app.state import network, photos, turn
 from inception_model.images.decode import Photo
+from inception_model.inference.classifier import Classifier
 from inception_model.inference.trace import Trace
 from inception_model.serving.service import ForwardResult
 
@@ -36,22 +37,32 @@ class Panel:
 
     def look(self) -> ForwardResult:
         """The photo through the network: its Trace and the seconds it took. Remembered."""
-        return network.service().look(self.photo)
+        with turn.awaited() as waiting:
+            return network.service().look(self.photo, **waiting)
 
     def trace(self) -> Trace:
-        """Logits of the heads and every branch of every module (a batch of one)."""
-        return self.look().trace
+        """Logits of the heads and every branch of every module (a batch of one), raw where raw ones are asked for."""
+        trace = self.look().trace
+        return trace.raw() if network.raw() else trace
 
     def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """An answer about the photo and the network, computed once. Start the key with your page's name.
+        """An answer about the photo and the network, computed here and now, once. Start the key with your page's name.
 
-        The photo's hash is added here; put everything else that matters into `key`.
+        The photo's key is added here; put everything else that matters into `key`.
         """
-        return network.service().remember((self.photo.sha256, key), compute)
+        return network.service().remember((self.photo.key, key), compute)
+
+    def ask(self, key: Hashable, work: Callable[[Classifier], T]) -> T:
+        """The same of what needs a twin of the network; the page waits, unless its visitor does something else.
+
+        Raises BusyError where there is no place to run.
+        """
+        with turn.awaited() as waiting:
+            return network.service().share((self.photo.key, key), lambda twin, progress, cancel: work(twin), **waiting)
 
     def recall(self, key: Hashable) -> Any:
         """What `remember` keeps about the photo and the network under this key, or None; nothing is computed."""
-        return network.service().recall((self.photo.sha256, key))
+        return network.service().recall((self.photo.key, key))
 
 
 Panels = tuple[Panel, ...]
@@ -61,5 +72,5 @@ Panels = tuple[Panel, ...]
 def panels() -> Panels:
     """One panel, or two where a second photo stands beside the chosen one."""
     second = photos.beside_photo()
-    first = Panel(photos.first_photo())
-    return (first,) if second is None else (first, Panel(second, "beside"))
+    first = Panel(photos.aimed(photos.first_photo()))
+    return (first,) if second is None else (first, Panel(photos.aimed(second), "beside"))

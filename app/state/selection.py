@@ -8,6 +8,7 @@ from typing import cast
 import streamlit as st
 
 from app.state import network, session
+from inception_model.architecture.address import UnitAddress
 from inception_model.architecture.spec import BRANCH_UNIT, BranchKind
 from inception_model.cost.layers import node_widths
 from inception_model.drawing.palette import node_name
@@ -77,6 +78,19 @@ def set_node(name: str, channel: int | None = None) -> None:
     session.put("module", module())
     session.put("node", None if kind else name)
     session.put("channel", channel)
+
+
+def has_unit(unit: UnitAddress) -> bool:
+    """Whether the page Module shows that channel: of a module, or of conv2 as the first module's input."""
+    return unit.module is not None or unit.conv == "conv2"
+
+
+def set_unit(unit: UnitAddress) -> None:
+    """Goes to a channel of a module, or to conv2's as the first module's input; others have no place on a page."""
+    if not has_unit(unit):
+        raise ValueError(f"{unit} lies before the modules: there is no page for it")
+    set_module(unit.module or network.spec().module_names[0])
+    set_node(unit.conv if unit.module else "input", unit.channel)
 
 
 def channel(default: int = 0) -> int:

@@ -38,8 +38,12 @@ def set_option(chosen: Option[T], value: T) -> None:
 
 
 def follow_view() -> None:
-    """Makes the browser's address say what is looked at: a link to this view."""
-    links.follow(lambda name: get(name, None), named_photos())
+    """Makes the browser's address say what is looked at: a link to this view.
+
+    Not while Back or Forward goes through the history: writing there would cut off the way that it came.
+    """
+    if not links.by_history():
+        links.follow(lambda name: get(name, None), named_photos())
 
 
 def named_photos() -> tuple[Photo, ...]:

@@ -1,121 +1,9 @@
-// The module as the paper's Figure 2(b): every node is a canvas of channels that can be hovered, walked and picked.
-const NARROW = 720, PHONE = 440, PICKED = "scope-module-picked";
-
-const make = (tag, name, text) => {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
-class Atlas {
-  constructor(figure, name, node) {
-    Object.assign(this, { figure, name, node, at: 0, image: new Image() });
-    this.box = make("div", "atlas");
-    this.canvas = make("canvas");
-    this.mark = make("div", "mark");
-    this.ring = make("div", "ring");
-    this.mark.hidden = this.ring.hidden = true;
-    this.box.append(this.canvas, this.mark, this.ring);
-    Object.assign(this.box, { tabIndex: 0 });
-    const attributes = { role: "slider", "aria-label": `${node.title}: choose a channel with the arrow keys and Enter`,
-      "aria-valuemin": 0, "aria-valuemax": node.order.length - 1, "aria-orientation": "horizontal" };
-    for (const [key, value] of Object.entries(attributes)) this.box.setAttribute(key, value);
-    this.box.dataset.node = name;
-    this.tell();
-    this.box.onpointermove = (event) => this.hover(this.cellAt(event));
-    this.box.onpointerleave = this.box.onblur = () => this.hover(-1);
-    this.box.onclick = (event) => { const cell = this.cellAt(event); if (cell >= 0) this.pick(cell); };
-    this.box.onkeydown = (event) => this.key(event);
-    this.image.onload = () => this.draw();
-    this.image.src = node.src;
-  }
-
-  draw() {
-    const { node, figure } = this, width = this.box.clientWidth;
-    if (!width || !this.image.naturalWidth) return;
-    const ratio = window.devicePixelRatio || 1, gap = Math.max(1, Math.round(ratio));
-    this.columns = figure.narrow ? (figure.root.clientWidth < PHONE ? 16 : 32) : node.show;
-    // A step need not be whole: cell edges are rounded, so that a row fills its card to the pixel.
-    const step = (width * ratio + gap) / this.columns, count = node.order.length, [high, wide] = node.cell;
-    const edge = (place) => Math.round(place * step);
-    this.canvas.width = edge(Math.min(this.columns, count)) - gap;
-    this.canvas.height = edge(Math.ceil(count / this.columns)) - gap;
-    this.step = step / ratio;
-    this.side = this.step - gap / ratio;
-    this.canvas.style.width = `${this.canvas.width / ratio}px`;
-    const pen = this.canvas.getContext("2d");
-    pen.imageSmoothingEnabled = step - gap < wide;
-    pen.imageSmoothingQuality = "high";
-    for (let cell = 0; cell < count; cell++) {
-      const column = cell % this.columns, row = Math.floor(cell / this.columns);
-      const x = (cell % node.columns) * (wide + node.gap), y = Math.floor(cell / node.columns) * (high + node.gap);
-      pen.drawImage(this.image, x, y, wide, high, edge(column), edge(row),
-        edge(column + 1) - edge(column) - gap, edge(row + 1) - edge(row) - gap);
-    }
-    this.showMark();
-  }
-
-  cellAt(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left) / this.step);
-    const row = Math.floor((event.clientY - box.top) / this.step);
-    const cell = row * this.columns + column;
-    return column >= 0 && column < this.columns && row >= 0 && cell < this.node.order.length ? cell : -1;
-  }
-
-  place(frame, cell) {
-    frame.hidden = cell < 0 || !this.step;
-    if (frame.hidden) return;
-    frame.style.left = `${(cell % this.columns) * this.step}px`;
-    frame.style.top = `${Math.floor(cell / this.columns) * this.step}px`;
-    frame.style.width = frame.style.height = `${this.side}px`;
-  }
-
-  words(cell) {
-    const { node } = this, channel = node.order[cell];
-    return `channel ${channel} · mean ${node.mean[channel]} · max ${node.max[channel]} · ` +
-      `${node.active[channel]}% active${node.credit.length ? ` · credit ${node.credit[channel]} logits` : ""}`;
-  }
-
-  tell() {
-    this.box.setAttribute("aria-valuenow", this.node.order[this.at]);
-    this.box.setAttribute("aria-valuetext", this.words(this.at));
-  }
-
-  hover(cell) {
-    this.place(this.ring, cell);
-    this.figure.say(this, cell);
-  }
-
-  key(event) {
-    const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns };
-    const last = this.node.order.length - 1;
-    let next = this.at + (moves[event.key] ?? 0);
-    if (event.key === "Home") next = 0;
-    if (event.key === "End") next = last;
-    if (event.key === "Enter" || event.key === " ") this.pick(this.at);
-    else if (!(event.key in moves) && event.key !== "Home" && event.key !== "End") return;
-    event.preventDefault();
-    this.at = Math.max(0, Math.min(last, next));
-    this.tell();
-    this.hover(this.at);
-  }
-
-  pick(cell) {
-    this.at = cell;
-    this.tell();
-    this.figure.choose({ node: this.name, channel: this.node.order[cell] });
-  }
-
-  showMark() {
-    const { node, channel } = this.figure.chosen ?? {};
-    const cell = node === this.name ? this.node.order.indexOf(channel) : -1;
-    if (cell >= 0) this.at = cell;
-    this.place(this.mark, cell);
-    this.tell();
-  }
-}
+// The module as the paper's Figure 2(b): every node is a canvas of channels (atlas_node.js).
+// What is looked at is told to the panel of the picked channel (channel_title.js, channel.js), which shows it at once;
+// the server only hears of a pick.
+const NARROW = 720, REST = 300;
+const PICKED = "scope-module-picked", LOOKED = "scope-module-looked", SHOWN = "scope-module-shown";
+const WALKED = "scope-module-walked", ANSWERED = "scope-module-answered";
 
 class Figure {
   constructor(root) {
@@ -139,8 +27,10 @@ class Figure {
     // The server repeats the choice it knew when it drew the figure; a pick made since then stays.
     const given = JSON.stringify([data.stamp, data.chosen]);
     if (given !== this.given) this.chosen = data.chosen;
+    if (given !== this.given) this.awaited = null;
     this.given = given;
     this.atlases.forEach((atlas) => atlas.showMark());
+    this.showChannel();
   }
 
   build(data) {
@@ -148,6 +38,10 @@ class Figure {
     const focused = this.root.getRootNode().activeElement?.dataset?.node;
     this.atlases = new Map();
     this.data = data;
+    this.sheets = this.load(data.tiles.sheets ?? {});
+    this.looked = null;
+    if (this.photo !== data.preview.photo || !this.painter) this.painter = new Painter(data.preview);
+    this.photo = data.preview.photo;
     this.tip.hidden = true;
     this.atlas = (name) => {
       const before = old.get(name), node = data.nodes[name];
@@ -165,6 +59,26 @@ class Figure {
     this.root.replaceChildren(this.row(data.output), arrows[0], columns, arrows[1], this.row(data.input), this.tip);
     if (focused) this.atlases.get(focused)?.box.focus({ preventScroll: true });
     requestAnimationFrame(() => this.atlases.forEach((atlas) => atlas.draw()));
+    (window.requestIdleCallback ?? setTimeout)(() => this.warm());
+  }
+
+  // Sheets of tiles, each decoded once; the nodes are drawn again when one has come.
+  load(sheets) {
+    return new Map(Object.entries(sheets).map(([name, sheet]) => {
+      const old = this.sheets?.get(name);
+      if (old?.src === sheet.src) return [name, old];
+      const image = new Image();
+      image.onload = () => this.atlases.forEach((atlas) => atlas.draw());
+      image.src = sheet.src;
+      return [name, { ...sheet, image }];
+    }));
+  }
+
+  // The first picture takes ten times as long as those after it: photo and atlas are decoded then. Nobody waits for it.
+  warm() {
+    const { painter } = this, [atlas] = this.atlases.values(), grid = this.data.nodes[atlas.name].grid;
+    Promise.all([painter.photo.decode(), atlas.image.decode()])
+      .then(() => painter.paint(atlas.image, atlas.boxOf(0), grid, 1), () => {});
   }
 
   arrow(branch) {
@@ -217,7 +131,9 @@ class Figure {
   say(atlas, cell) {
     this.tip.hidden = cell < 0;
     if (cell < 0) return;
-    this.tip.textContent = `${atlas.node.title} · ${atlas.words(cell)}`;
+    const channel = atlas.node.order[cell], tile = atlas.tile(channel);
+    this.tip.replaceChildren(`channel ${channel}`);  // the numbers stand in the panel
+    if (tile) this.tip.prepend(this.large(...tile));
     const box = atlas.canvas.getBoundingClientRect(), root = this.root.getBoundingClientRect();
     const x = box.left - root.left + ((cell % atlas.columns) + 0.5) * atlas.step;
     const y = box.top - root.top + (Math.floor(cell / atlas.columns) + 1) * atlas.step + 4;
@@ -226,26 +142,81 @@ class Figure {
     this.tip.style.top = `${y}px`;
   }
 
-  mark(chosen) {
-    this.chosen = chosen;
-    this.atlases.forEach((atlas) => atlas.showMark());
+  // A tile as large as it is.
+  large(image, left, top, side) {
+    const canvas = (this.enlarged ??= make("canvas"));
+    canvas.width = canvas.height = side;
+    canvas.getContext("2d").drawImage(image, left, top, side, side, 0, 0, side, side);
+    return canvas;
   }
 
-  choose(chosen) {
+  mark({ node, channel }) {
+    this.chosen = { node, channel };
+    this.atlases.forEach((atlas) => atlas.showMark());
+    this.showChannel();
+  }
+
+  choose(chosen, edges) {
+    clearTimeout(this.resting);
     // Of two photos beside each other both figures outline the channel.
-    window.dispatchEvent(new CustomEvent(PICKED, { detail: chosen }));
+    window.dispatchEvent(new CustomEvent(PICKED, { detail: { ...chosen, edges } }));
     this.emit("pick", chosen);
+  }
+
+  // To every figure on the page: this channel is looked at; null: the picked one.
+  look(looked) { window.dispatchEvent(new CustomEvent(LOOKED, { detail: looked })); }
+
+  // Tells the panel which channel to show; it asks for the picture only where it has not got the server's.
+  showChannel() {
+    const { node, channel, finger } = this.looked ?? this.chosen, { module, preview, nodes } = this.data;
+    const atlas = this.atlases.get(node), cell = atlas ? atlas.node.order.indexOf(channel) : -1;
+    const seen = { photo: preview.panel, module, node, channel, finger };
+    if (cell >= 0) {
+      const grid = nodes[node].grid, share = nodes[node].share[channel] ?? 1;
+      Object.assign(seen, { title: `${module} · ${atlas.node.title} · channel ${channel}`, words: atlas.words(cell),
+        paint: () => this.painter.paint(atlas.image, atlas.boxOf(cell), grid, share) });
+    }
+    window.dispatchEvent(new CustomEvent(SHOWN, { detail: seen }));
+  }
+
+  // The panel's arrows: at once to the next channel in the order shown, which is pinned where one comes to rest.
+  walk(by) {
+    const { node, channel } = this.looked ?? this.chosen, atlas = this.atlases.get(node);
+    if (!atlas) return;
+    const cell = Math.max(0, Math.min(atlas.node.order.length - 1, atlas.node.order.indexOf(channel) + by));
+    this.look({ node, channel: atlas.node.order[cell] });
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => { atlas.pick(cell, true); this.look(null); }, REST);
+  }
+
+  // What the server has pinned, and may have pinned without this figure: by Back, or from a list. What it says while
+  // it has not heard of the last pick is old.
+  answered(unit) {
+    if (unit.module !== this.data?.module) return;
+    const same = (other) => other && other.node === unit.node && other.channel === unit.channel;
+    if (this.awaited && !same(this.awaited)) return;
+    this.awaited = null;
+    if (!same(this.chosen)) this.mark(unit);
+  }
+
+  heard(event) {
+    if (event.type === PICKED) { [this.looked, this.awaited] = [null, event.detail]; this.mark(event.detail); }
+    if (event.type === LOOKED) { this.looked = event.detail; this.showChannel(); }
+    if (event.type === WALKED && !this.data.preview.panel) this.walk(event.detail);
+    if (event.type === ANSWERED) this.answered(event.detail);
   }
 }
 
 const data_of = (figure, name) => figure.data.nodes[name];
 
+const HEARD = [PICKED, LOOKED, WALKED, ANSWERED];
+
 export default function({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".figure");
   const figure = (root.figure ??= new Figure(root));
-  figure.picked ??= (event) => figure.mark(event.detail);
-  window.addEventListener(PICKED, figure.picked);
+  figure.hear ??= (event) => figure.heard(event);
+  for (const name of HEARD) window.addEventListener(name, figure.hear);
   root.figure.emit = setTriggerValue;
   root.figure.show(data);
-  return () => window.removeEventListener(PICKED, figure.picked);
+  return () => HEARD.forEach((name) => window.removeEventListener(name, figure.hear));
 }

@@ -16,7 +16,7 @@ from app.static import style
 from inception_model.drawing.markup import markup
 from inception_model.drawing.palette import BRANCH_NAMES
 
-_MARKDOWN = re.compile(r"([\\`*\[\]<$~])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>$~#|!]|:(?=\S))")
 
 _ENVIRONMENT = markup(Path(__file__).parent)
 

@@ -6,19 +6,24 @@ drawn `later`, when the page's own content is there; what somebody has just aske
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from app.state import session
 from app.static import script, style
+from app.widgets import present
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 TOOLS = [["zoom2d", "resetScale2d", "toImage"]]
 """What the bar over a chart offers; double click resets as well."""
+
+LARGE = 1.55
+"""How many times larger charts are drawn for a class; the style sheet of the presentation grows all else as much."""
+_PIXELS = frozenset({"size", "xshift", "yshift", "ticklabelstandoff", "standoff"})
 
 DRAWN = "charts.drawn"
 """Where the session keeps the keys (a frozenset) of the charts that were asked for: from then on they stay drawn."""
@@ -50,10 +55,25 @@ def show(
     `name`: of the file that the camera button makes (default: the key). `on_select`: called after a click on a point,
     which stands in the session under the key; the same choice must be there for those who use no pointer.
     """
+    drawn = enlarged(figure) if present.on() else figure
     st.plotly_chart(
-        figure, key=key, theme=None, width="stretch", height="content", config=config(name or key), alt=alt,
+        drawn, key=key, theme=None, width="stretch", height="content", config=config(name or key), alt=alt,
         on_select=on_select or "ignore", selection_mode="points",
     )  # fmt: skip
+
+
+def enlarged(figure: Figure) -> Figure:
+    """The figure with everything LARGE times as large that is measured in pixels: text, marks, margins. Its height is
+    that of its place, which grows by the style sheet."""
+
+    def grown(value: Any, name: str = "") -> Any:
+        if isinstance(value, Mapping):
+            return {inner: grown(part, "size" if name == "margin" else inner) for inner, part in value.items()}
+        if isinstance(value, (list, tuple)) and name not in ("x", "y", "customdata"):
+            return [grown(part) for part in value]
+        return round(LARGE * value) if name in _PIXELS and isinstance(value, (int, float)) else value
+
+    return type(figure)(grown(figure.to_dict()))
 
 
 @st.fragment

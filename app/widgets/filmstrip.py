@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
-from markupsafe import Markup
 from PIL import Image
 
 from app.jobs import background
-from app.state import network, options, photos, session
-from app.state.panel import Panel
+from app.state import network, options, photos, session, shelf
+from app.state.panel import Panel, panels
 from app.static import script, style
 from app.templates import as_text, render
 from app.widgets.persistent_choice import persistent_choice
-from inception_model.images.decode import ImageError, Photo, read_photo
-from inception_model.images.geometry import Box
+from inception_model.drawing.encoding import data_url, jpeg_bytes, png_bytes
+from inception_model.images.decode import ImageError, Photo
+from inception_model.images.decoder_pool import POOL
+from inception_model.images.geometry import LEAST_SQUARE, Box, square_text
 from inception_model.images.samples import credit_of
 from inception_model.images.stimuli import sample_stimuli
 
@@ -41,30 +40,23 @@ _STRIP = st.components.v2.component(
     js=_STRIP_JS,
 )
 
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _uri(sha256: str, side: int, _image: Image.Image) -> str:
-    small = _image.copy()
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+_PHOTO = st.components.v2.component(
+    "scope_square",
+    html=render("filmstrip_photo.html"),
+    css=style("filmstrip_photo"),
+    js=script("filmstrip_photo"),
+)
 
 
 def data_uri(photo: Photo, side: int) -> str:
     """The photo as a JPEG address of at most `side` pixels, made once."""
-    return _uri(photo.sha256, side, photo.image)
 
+    def draw() -> str:
+        small = photo.image.copy()
+        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+        return data_url(jpeg_bytes(small, quality=88), "image/jpeg")
 
-def photo_html(photo: Photo, view: Box, note: str = "") -> Markup:
-    """The whole photo, undistorted, with the network's square drawn on it; `note` stands below."""
-    width, height = photo.size
-    seen = view.clipped(photo.size)
-    return render(
-        "filmstrip_photo.html", source=data_uri(photo, 720), note=note,
-        alt=f"{photo.name}, {width} by {height} pixels; the square is what the network sees",
-        left=seen.left / width, top=seen.top / height, width=seen.width / width, height=seen.height / height,
-    )  # fmt: skip
+    return shelf.ANSWERS.get(("thumbnail", photo.sha256, side), draw)
 
 
 def show(panel: Panel) -> None:
@@ -75,13 +67,48 @@ def show(panel: Panel) -> None:
 
 
 def picture(panel: Panel) -> None:
-    """A panel's photo, with its credit or name."""
-    photo = panel.photo
-    preprocessing = network.checkpoint().preprocessing
-    seen = f"{preprocessing.size}×{preprocessing.size} px"
-    made = f"{photo.name}, a generated picture" if photo in sample_stimuli() else photo.name
-    note = f"{credit_of(photo) or made}. In the square: what the network sees, {seen}."
-    st.html(photo_html(photo, preprocessing.view(photo.size), note))
+    """A panel's photo, with its credit or name, and on it the square that the network sees, which can be moved."""
+    photo, preprocessing = panel.photo, network.checkpoint().preprocessing
+    usual, key = preprocessing.view(photo.size).clipped(photo.size), panel.widget_key("square")
+    seen = usual if photo.square is None else photo.square
+    generated = any(photo.sha256 == stimulus.sha256 for stimulus in sample_stimuli())
+    made = f"{photo.name}, a generated picture" if generated else photo.name
+    width, height = photo.size
+
+    def exact() -> str:
+        return data_url(png_bytes(preprocessing.crop(photo.image, photo.square)))
+
+    def settled() -> None:
+        told = str((st.session_state.get(key) or {}).get("square") or "")
+        sha256, _, text = told.partition(" ")
+        if sha256 == photo.sha256:
+            photos.set_square(panel.key, text or None)
+
+    _PHOTO(
+        key=key,
+        data={
+            "photo": photo.sha256,
+            "src": data_uri(photo, 720),
+            "alt": f"{photo.name}, {width} by {height} pixels; the square is what the network sees",
+            "note": f"{credit_of(photo) or made}. In the square: what the network sees, "
+            f"{preprocessing.size}×{preprocessing.size} px. Drag it, or its corners.",
+            "problem": photos.square_problem(panel.key, photo),
+            "size": photo.size,
+            "square": _corners(seen),
+            "usual": _corners(usual),
+            "said": "" if photo.square is None else square_text(photo.square),
+            "least": LEAST_SQUARE,
+            "input": panel.remember(("look", "input"), exact),
+            "side": preprocessing.size,
+            "half": len(panels()) > 1,
+        },
+        on_square_change=settled,
+    )
+
+
+def _corners(box: Box) -> tuple[float, float, float, float]:
+    """Left, top, width and height."""
+    return box.left, box.top, box.width, box.height
 
 
 def strip(key: str = "film") -> None:
@@ -126,14 +153,14 @@ def upload() -> None:
     def received() -> None:
         photos.forget_problems()
         files = [(file.getvalue(), file.name) for file in st.session_state[key] or []]
-        if _take(files) > 1:
+        if take(files) > 1:
             session.set_option(options.LOOK_CONTACT_SHEET, True)
         photos.next_upload_round()
 
     def photographed() -> None:
         photos.forget_problems()
         if (picture := st.session_state["camera_picture"]) is not None:
-            _take([(picture.getvalue(), "camera")])
+            take([(picture.getvalue(), "camera")])
 
     with st.container(key="upload"):
         st.file_uploader(
@@ -145,49 +172,70 @@ def upload() -> None:
         )
     for problem in photos.problems():
         st.error(as_text(problem))
-    if photos.room() == 0:
-        st.button("Take my photos away", key="clear-uploads", on_click=photos.clear_uploads)
+    if names := photos.not_kept():
+        st.html(render("quiet.html", text=_not_kept(names)))
     with st.container(key="photo-switches", horizontal=True, gap="medium"):
         # Behind a switch, so that the browser asks for the camera only when it is wanted.
         camera = st.toggle("Camera", key="camera")
         persistent_choice(st.toggle, "Contact sheet", options.LOOK_CONTACT_SHEET, help="All photos at a glance")
+        if photos.uploads():
+            st.button(
+                "Take my photos away", key="clear-uploads", on_click=photos.clear_uploads, type="tertiary",
+                help="From this session, and from this browser, which keeps uploaded photos until then",
+            )  # fmt: skip
     if camera:
         st.camera_input("Take a photo", key="camera_picture", on_change=photographed, label_visibility="collapsed")
 
 
-def _take(files: Sequence[tuple[bytes, str]]) -> int:
-    """Takes the first files (content, name) for which there is room, and returns how many; the first one is chosen.
+def take(files: Sequence[tuple[bytes, str]], *, choose: bool = True) -> int:
+    """Takes the first files (content, name) for which there is room, and returns how many.
+
+    The first one is chosen, unless what is looked at was settled before (`choose`).
 
     No photo goes to make room: the files that were left are named in one sentence.
     """
-    known, room = {photo.sha256 for photo in photos.photos()}, photos.room()
+    known = {photo.sha256 for photo in photos.photos()}
     taken: list[Photo] = []
-    left: list[str] = []
+    left: dict[str, list[str]] = {}
     for data, name in files:
-        sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 not in known and room == 0:
-            left.append(name)
+        fresh = [photo for photo in taken if photo.sha256 not in known]
+        if hashlib.sha256(data).hexdigest() not in known and (why := photos.no_place_for_another(fresh)):
+            left.setdefault(why, []).append(name)  # it is not even decoded
             continue
         try:
-            taken.append(read_photo(data, name))
+            photo = POOL.read_photo(data, name)
         except ImageError as error:
             photos.add_problem(str(error))
             continue
-        if sha256 not in known:
-            known.add(sha256)
-            room -= 1
+        if why := photos.no_room_for(photo, fresh):
+            left.setdefault(why, []).append(name)
+        else:
+            taken.append(photo)
     for photo in reversed(taken):
-        photos.add_photo(photo)
-    if left:
-        photos.add_problem(_not_taken(left))
+        if choose:
+            photos.add_photo(photo)
+        else:
+            photos.keep_photo(photo)
+    for why, names in left.items():
+        photos.add_problem(_not_taken(names, why))
     return len(taken)
 
 
-def _not_taken(names: Sequence[str]) -> str:
+def _not_taken(names: Sequence[str], why: str) -> str:
     """Which files were left, and why."""
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     what = "1 photo was" if len(names) == 1 else f"{len(names)} photos were"
     return (
-        f"{what} not taken, because at most {photos.MAX_UPLOADS} photos of yours are kept and none is dropped for "
-        f"another: {shown}. Take your photos away to begin again."
+        f"{what} not taken, because {why} and none is dropped for another: {listed(names)}. Take your photos away to "
+        "begin again."
     )
+
+
+def _not_kept(names: Sequence[str]) -> str:
+    """Which photos a reload loses, and why."""
+    room = f"{photos.MAX_KEPT_BYTES / 2**20:.0f} MB"
+    return f"Gone after a reload, because this browser keeps at most {room} of your photos: {listed(names)}."
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first five, and how many more."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

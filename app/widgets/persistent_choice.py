@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
@@ -12,6 +13,9 @@ from app.state.options import Option
 
 T = TypeVar("T")
 
+STALE = 2.0
+"""Seconds in which a browser may still say what it showed before a default changed; nobody chooses that soon."""
+
 
 def persistent_choice(
     widget: Callable[..., Any], label: str, option: Option[T], allowed: Collection[Any] | None = None, **settings: Any
@@ -21,13 +25,24 @@ def persistent_choice(
     With `allowed`, a kept choice that is no longer among them gives way to the default.
     """
     key = option.name.replace(".", "-")
+    shown, before = f"shown.{key}", f"before.{key}"
 
     def changed() -> None:
-        session.set_option(option, st.session_state[key])
+        # Where a default follows another choice, a run that was cut short makes Streamlit take the new default for a
+        # change: what is shown already was not chosen. And where the browser asks for something else before it has
+        # drawn the new default, it still says the old one.
+        found, (old, since) = st.session_state[key], session.get(before, (None, -STALE))
+        late = found == old and time.monotonic() - since < STALE
+        if found != session.get(shown, None) and not late:
+            session.set_option(option, found)
+            session.put(shown, found)
 
     chosen = session.option(option)
     if allowed is not None and chosen not in allowed:
         chosen = option.default
     st.session_state[key] = chosen
+    if (last := session.get(shown, chosen)) != chosen and session.get(option.state_name, None) is None:
+        session.put(before, (last, time.monotonic()))
+    session.put(shown, chosen)
     found: T = widget(label, key=key, on_change=changed, **settings)
     return found

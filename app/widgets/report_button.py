@@ -9,7 +9,7 @@ import streamlit as st
 from app import theme
 from app.jobs.attribution import Question
 from app.jobs.report import report_job
-from app.state import network, options, selection, session
+from app.state import known, network, options, selection, session
 from app.state.panel import Panel
 from app.templates import render as markup
 from app.widgets import progress
@@ -33,7 +33,7 @@ def show(panel: Panel, question: Question | None = None) -> None:
     findings: Findings | None = progress.answer(
         panel,
         f"report-{'look' if question is None else 'why'}",
-        report_job(panel, settings(question), _probes()),
+        report_job(panel, settings(question), _probes(), known.usable()),
         "Report",
         ask="Make a report",
     )
@@ -46,7 +46,8 @@ def settings(question: Question | None) -> Settings:
     module, checkpoint = selection.module(), Path(network.settings()[0]).name
     if question is None:
         trained = network.trained_heads()
-        return Settings(head="main" if "main" in trained else trained[-1], module=module, checkpoint=checkpoint)
+        head = "main" if "main" in trained else trained[-1]
+        return Settings(head=head, module=module, checkpoint=checkpoint, raw=network.raw())
     return Settings(
         head=question.head,
         target=question.target,
@@ -60,6 +61,7 @@ def settings(question: Question | None) -> Settings:
         limit=session.option(options.WHY_LEDGER_LIMIT),
         fill=session.option(options.ABLATION_FILL),
         checkpoint=checkpoint,
+        raw=network.raw(),
     )
 
 

@@ -77,6 +77,11 @@ LESSONS: dict[str, Lesson] = {
         "what they prefer can only be measured.",
         "Paper, section 2",
     ),
+    "circuit": Lesson(
+        "A 1×1 reduction mixes the input's channels before the larger filter sees them: multiplied out, the two give "
+        "one kernel for each input channel.",
+        "Paper, section 4",
+    ),
     "branches": Lesson(
         "The paper expects features to spread out in space with depth, hence more 3×3 and 5×5 filters there; it does "
         "not say that branches specialise.",
@@ -139,6 +144,28 @@ LESSONS: dict[str, Lesson] = {
         "what the architecture needs.",
         "Paper, Figure 2(b)",
     ),
+    # Fool
+    "disturbances": Lesson(
+        "Convolution alone would only move its map along with the photo; strides and pools keep every second value, so "
+        "a shift by two pixels may already turn an answer.",
+        "Azulay and Weiss 2019",
+    ),
+    "adversarial": Lesson(
+        "The paper's first author had reported such changes the winter before it: too small to be seen, they turn "
+        "almost any answer, often that of other networks too.",
+        "Szegedy et al. 2014",
+    ),
+    "adversarial-depth": Lesson(
+        "Every module passes the difference on, and what cannot be seen in the photo becomes a large part of what the "
+        "last modules compute.",
+        "Liao et al. 2018",
+    ),
+    # Vote
+    "votes": Lesson(
+        "The paper calls its cropping more aggressive than needed: the benefit of more crops becomes marginal after a "
+        "reasonable number of them are present.",
+        "Paper, section 7",
+    ),
     # Cost
     "savings": Lesson(
         "Without its 1×1 reduction the 5×5 branch of 4d would need {naive_4d} MACs instead of {real_4d}; such savings "
@@ -175,6 +202,16 @@ LESSONS: dict[str, Lesson] = {
         "On ImageNet one network of the paper, shown one crop, missed with all five guesses in 10.07% of cases: "
         "1000 classes and other photos, so not to be compared directly.",
         "Paper, section 7 and Table 3",
+    ),
+    "calibration": Lesson(
+        "Deep networks tend to be surer than they are right; label smoothing can turn that round. One number per head, "
+        "its temperature, repairs most of it and moves no class.",
+        "Guo et al. 2017, sections 3 and 4.2",
+    ),
+    "training-curve": Lesson(
+        "The authors later found that auxiliary heads hardly speed up the start of training: near its end the network "
+        "with them overtakes the one without.",
+        "Szegedy et al. 2016, section 4",
     ),
     "benchmark": Lesson(
         "Covered pixels make pictures unlike any photo, which alone lowers scores; ROAD fills gaps from their "

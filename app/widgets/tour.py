@@ -1,4 +1,4 @@
-"""Five steps for the first visit: a quiet card in the corner that leads along the pages and can be left at once.
+"""A step for every page on the first visit: a quiet card that leads along the pages and can be left at once.
 
 The session knows the step; the browser's localStorage remembers that the tour was left, so that it does not come back
 at the next visit. Who comes by a link to a page or a view has somewhere to go and is not asked.
@@ -6,27 +6,12 @@ at the next visit. Who comes by a link to a page or a view has somewhere to go a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import streamlit as st
 
 from app.state import navigation, session
 from app.state.options import TOUR_ASKED, TOUR_STEP
-from app.static import script, style
-
-KEY = "tour"
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a step says, on which page, and the part of the page that it speaks of (a CSS selector)."""
-
-    page: str
-    title: str
-    text: str
-    about: str
-
+from app.widgets import guide
+from app.widgets.guide import Step
 
 STEPS: tuple[Step, ...] = (
     Step(
@@ -39,7 +24,7 @@ STEPS: tuple[Step, ...] = (
         "look",
         "Three heads answer",
         "Two auxiliary classifiers in the middle and the main one at the end: do they agree, or change their mind?",
-        ".scope-heads",
+        ".scope-heads, .scope-head:last-child",
     ),
     Step(
         "look",
@@ -50,26 +35,39 @@ STEPS: tuple[Step, ...] = (
     Step(
         "module",
         "Pick a channel",
-        "Each small picture is what one channel makes of your photo. Click one to lay it over the photo.",
-        ".st-key-module-figure",
+        "Each small picture below is what one channel makes of your photo. Click one to lay it over the photo.",
+        ".st-key-module-choices, .st-key-module-strip",
+    ),
+    Step(
+        "heads",
+        "Watch the answer form",
+        "One class followed through the depth of the network: where does it come first, and how sure is each head?",
+        ".st-key-heads-charts, .st-key-heads-charts-later",
     ),
     Step(
         "why",
-        "Why, how sure, at what price",
-        "A map of what spoke for the answer. Trust opens what the map was tested with; the page Cost counts the work.",
-        ".st-key-why-drawn-as",
+        "Why, and can it be believed",
+        "A map of what spoke for the answer. Trust unfolds what the map was tested with.",
+        ".st-key-trust-why-map",
     ),
-)
-
-_TOUR = st.components.v2.component(
-    "scope_tour",
-    html='<p class="told" role="status"></p>\n'
-    '<section class="tour" role="dialog" aria-labelledby="title" aria-describedby="text" tabindex="-1" hidden>'
-    '<p class="place"></p><p id="title"></p><p id="text"></p>'
-    '<div><button type="button" class="skip">Skip</button><button type="button" class="back">Back</button>'
-    '<button type="button" class="next">Next</button></div></section>\n',
-    css=style("tour"),
-    js=script("tour"),
+    Step(
+        "vote",
+        "Ask more than once",
+        "Up to 144 views of the photo, averaged, as in the contest: does the answer stay?",
+        ".st-key-vote-choices",
+    ),
+    Step(
+        "cost",
+        "What it costs",
+        "Solid is what runs, hatched what the 1×1 reductions save.",
+        ".st-key-cost-modules-later, .st-key-cost-modules",
+    ),
+    Step(
+        "model",
+        "Whose weights these are",
+        "Where they come from, how good they are, and what they don't know.",
+        ".scope-kv, .scope-kv > *",
+    ),
 )
 
 
@@ -77,12 +75,6 @@ def begin(page: str) -> None:
     """At a session's first run: offers the tour to who comes to the first page by no link. Call it in every run."""
     if session.option(TOUR_STEP) is None:
         session.set_option(TOUR_STEP, 1 if page == STEPS[0].page and not st.query_params else 0)
-
-
-def follow(step: int, page: str) -> int:
-    """The step to show on a page: the nearest one that speaks of it, or the same where none does. 0: no tour."""
-    its_own = [number for number, known in enumerate(STEPS, 1) if known.page == page]
-    return min(its_own, key=lambda number: abs(number - step)) if step and its_own else step
 
 
 def take() -> None:
@@ -98,21 +90,9 @@ def _go(step: int) -> None:
 
 
 def show(page: str) -> None:
-    """The card, if the tour is on. Drawn before the page, so that it stays where it is when the page changes."""
-
-    def answered() -> None:
-        answer: Any = (st.session_state.get(KEY) or {}).get("go")
-        if isinstance(answer, int) and 0 <= answer <= len(STEPS):
-            _go(answer)
-
+    """The card, if the tour is on: at the step of the page that one is on."""
     before = session.option(TOUR_STEP) or 0
-    step = follow(before, page)
+    step = guide.follow(STEPS, before, page)
     if step != before:
         session.set_option(TOUR_STEP, step)
-    steps = [{"title": known.title, "text": known.text, "about": known.about} for known in STEPS]
-    with st.container(key="tour-corner"):
-        _TOUR(
-            key=KEY,
-            data={"steps": steps, "step": step, "asked": session.option(TOUR_ASKED)},
-            on_go_change=answered,
-        )
+    guide.show("tour", STEPS, step, _go, session.option(TOUR_ASKED))

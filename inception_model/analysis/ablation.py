@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -19,6 +19,7 @@ from inception_model.progress import Progress, report
 
 from ..architecture.address import Part
 from ..architecture.network import Heads
+from ..architecture.probabilities import RAW, Temperatures, probabilities
 from ..architecture.spec import BRANCHES, HeadName, NetworkSpec
 from ..images.baselines import baseline
 from ..inference.classifier import Classifier
@@ -110,7 +111,7 @@ class RankChange:
 
 @dataclass(frozen=True)
 class AblationResult:
-    """Logits (N, K) of the heads before and after; float32 on the CPU.
+    """Logits (N, K) of the heads before and after; float32 on the CPU. `temperatures`: for the probabilities.
 
     `rerun`: modules that were computed again; the first touched one is not among them, its output was known.
     """
@@ -120,6 +121,7 @@ class AblationResult:
     after: Heads
     rerun: tuple[str, ...]
     seconds: float
+    temperatures: Temperatures = field(default_factory=lambda: RAW)
 
     def logits(self, head: HeadName | str) -> tuple[Tensor, Tensor]:
         """(N, K) before and after; raises KeyError where the network has no such head."""
@@ -131,9 +133,9 @@ class AblationResult:
         return after - before
 
     def probabilities(self, head: HeadName | str) -> tuple[Tensor, Tensor]:
-        """(N, K) softmax before and after."""
-        before, after = self.logits(head)
-        return before.softmax(dim=1), after.softmax(dim=1)
+        """(N, K) softmax at the head's temperature before and after."""
+        before, after = (probabilities(logits, head, self.temperatures) for logits in self.logits(head))
+        return before, after
 
     def ranks(self, head: HeadName | str) -> tuple[Tensor, Tensor]:
         """(N, K) rank of every class before and after, from 1 for the largest logit."""
@@ -231,7 +233,8 @@ def ablate(
     first = modules[0]
     after = _run_from(classifier, first, trace.block(first).output, masks, values)
     rerun = spec.module_names[spec.module_names.index(first) + 1 :]
-    return AblationResult(ablation, trace.heads, _or_else(after, trace.heads), rerun, time.perf_counter() - started)
+    heads, seconds = _or_else(after, trace.heads), time.perf_counter() - started
+    return AblationResult(ablation, trace.heads, heads, rerun, seconds, trace.temperatures)
 
 
 def sweep(

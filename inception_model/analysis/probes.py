@@ -10,15 +10,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..checkpoints.checkpoint import ASSETS, BUNDLED, Checkpoint, CheckpointError
+from ..checkpoints import plain_json
+from ..checkpoints.belonging import require_made_for
+from ..checkpoints.checkpoint import Checkpoint, CheckpointError
 from ..checkpoints.containers import Raw, read_container
-from ..checkpoints.download import PUBLISHED, local_file
+from ..checkpoints.fitting import NUMBERS
+from ..checkpoints.limits import MAX_BESIDE, MAX_IMAGES
+from ..checkpoints.metadata import read_shares, read_source
 from ..checkpoints.safetensors_format import write_tensors
+from ..checkpoints.store import beside
+from ..checkpoints.stored import all_finite
 from ..inference.classifier import Classifier
 from ..inference.trace import Trace
 from ..progress import Progress
@@ -174,12 +181,7 @@ def minimise(
 
 def probes_path(name_or_path: str | Path) -> Path:
     """Where a checkpoint's probes lie: `NAME.probes.safetensors` beside its file, which may be named as for `load`."""
-    name = str(name_or_path)
-    if name == BUNDLED:
-        file = ASSETS / "checkpoints" / f"{BUNDLED}.safetensors"
-    else:
-        file = local_file(PUBLISHED[name]) if name in PUBLISHED else Path(name_or_path).expanduser()
-    return file.with_name(f"{file.stem}.probes.safetensors")
+    return beside(name_or_path, "probes.safetensors")
 
 
 def save_probes(probes: Probes, path: Path) -> None:
@@ -204,34 +206,48 @@ def load_probes(path: Path, checkpoint: Checkpoint) -> Probes:
         if raw.metadata.get("format") != FORMAT:
             raise CheckpointError("it is no file of probes; `python -m inception_model probe` writes one")
         _require_same_network(raw.metadata.get("checkpoint", ""), checkpoint)
-        return _parsed(raw, checkpoint)
+        try:
+            return _parsed(raw, checkpoint)
+        except CheckpointError as error:
+            raise CheckpointError(f"the file is damaged ({error})") from error
     except (CheckpointError, OSError) as error:
-        raise CheckpointError(f"the probes in {path} can't be used: {error}") from error
+        raise CheckpointError(f"the probes in {path.name} can't be used: {error}") from error
 
 
 def _require_same_network(sha256: str, checkpoint: Checkpoint) -> None:
-    if sha256 != checkpoint.sha256:
-        raise CheckpointError(
-            f"they were trained on a checkpoint with sha256 {sha256[:12]}..., and {checkpoint.name} has "
-            f"{checkpoint.sha256[:12]}...: train new ones with `python -m inception_model probe`"
-        )
+    again = "train new ones with `python -m inception_model probe`"
+    require_made_for(checkpoint, sha256, "they were trained on", again)
 
 
 def _parsed(raw: Raw, checkpoint: Checkpoint) -> Probes:
     spec = checkpoint.spec
-    modules: dict[str, Probe] = {}
-    try:
-        rows = json.loads(raw.metadata["modules"])
-        training, validation = (int(count) for count in json.loads(raw.metadata["images"]))
-        for name in spec.module_names:
-            weight, bias = (raw.tensors[f"{name}.{part}"].float() for part in ("weight", "bias"))
-            if weight.shape != (spec.classes, spec.block(name).out_channels) or bias.shape != (spec.classes,):
-                raise ValueError(f"{name} has weight {tuple(weight.shape)} and bias {tuple(bias.shape)}")
-            if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
-                raise ValueError(f"{name} holds numbers that are not finite")
-            row = rows[name]
-            accuracy = HeadAccuracy(float(row["top1"]), float(row["top5"]))
-            modules[name] = Probe(weight, bias, float(row["decay"]), accuracy)
-    except Exception as error:  # whatever the file's text or tensors lack is the file's fault
-        raise CheckpointError(f"the file is damaged ({error or type(error).__name__})") from error
-    return Probes(checkpoint.sha256, modules, training, validation, raw.metadata.get("source", ""))
+    rows = plain_json.entries(_text(raw, "modules"), "its table of modules", len(spec.module_names))
+    counts = plain_json.items(_text(raw, "images"), "its numbers of images", 2)
+    if len(counts) != 2:
+        raise CheckpointError(f"it has {len(counts)} numbers of images, where two are expected")
+    training, validation = (plain_json.whole(count, "a number of images", 0, MAX_IMAGES) for count in counts)
+    shapes = {
+        f"{name}.{part}": shape
+        for name in spec.module_names
+        for part, shape in (("weight", (spec.classes, spec.block(name).out_channels)), ("bias", (spec.classes,)))
+    }
+    for key, shape in shapes.items():  # one after the other is looked at before the first one is kept
+        found = raw.tensors.get(key)
+        if found is None or found.shape != shape or found.dtype not in NUMBERS:
+            what = "is missing" if found is None else f"has {found.shape}, where numbers of {shape} are expected"
+            raise CheckpointError(f"{key} {what}")
+        if not all_finite(found.read()):
+            raise CheckpointError(f"{key} holds numbers that are not finite")
+    modules = {}
+    for name in spec.module_names:
+        weight, bias = (raw.tensors[f"{name}.{part}"].read().float() for part in ("weight", "bias"))
+        row = plain_json.entries(rows.get(name), f"its line of {name}", 16)
+        decay = plain_json.number(row.get("decay"), f"the decay of {name}", 0, 1e6)
+        modules[name] = Probe(weight, bias, decay, HeadAccuracy(**read_shares(row, name)))
+    return Probes(checkpoint.sha256, modules, training, validation, read_source(raw.metadata))
+
+
+def _text(raw: Raw, key: str) -> Any:
+    if key not in raw.metadata:
+        raise CheckpointError(f"the metadata lack {key!r}")
+    return plain_json.parse(raw.metadata[key], MAX_BESIDE, f"the metadata's {key!r}")

@@ -1,20 +1,22 @@
 """What channels answer to: tuning curves, and whether branches specialise in orientation, frequency or colour.
 
 For the summary channels are shown sine gratings and their answers are averaged over phase. An index of 0 means no
-preference, 1 means that only one orientation (or one frequency, or only colour) gets an answer.
+preference, 1 means that only one orientation (or one frequency, or only colour) gets an answer. A channel that answers
+every grating less than plain grey is not selective: what it prefers of them is no preference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..architecture.spec import BRANCH_UNIT, BRANCHES, UNITS, BranchKind
+from ..architecture.spec import BRANCH_UNIT, UNITS, BranchKind
 from ..images.geometry import Box
 from ..images.stimuli import FAMILIES, MIDDLE_GREY, SIDE, ColourAxis, Grating, stimulus_set
 from ..inference.classifier import Classifier
@@ -86,19 +88,6 @@ def node_responses(
     return {node: np.asarray(torch.cat(parts).float().cpu()) for node, parts in found.items()}
 
 
-def module_responses(
-    classifier: Classifier,
-    module: str,
-    images: Sequence[Image.Image],
-    *,
-    batch: int = 8,
-    progress: Progress | None = None,
-) -> dict[BranchKind, Array]:
-    """`node_responses` of the four branches alone: (images, channels) each."""
-    found = node_responses(classifier, module, images, batch=batch, progress=progress)
-    return {kind: found[BRANCH_UNIT[kind]] for kind in BRANCHES}
-
-
 @dataclass(frozen=True)
 class TuningCurve:
     """How a channel answers as one parameter changes: mean activation over the map, one per value; `grey` is its
@@ -110,6 +99,11 @@ class TuningCurve:
     values: tuple[float, ...]
     responses: tuple[float, ...]
     grey: float
+
+    @property
+    def selective(self) -> bool:
+        """Whether any value gets more than plain grey; where none does, the strongest answer is no preference."""
+        return max(self.responses) > self.grey * (1 + EQUAL)
 
     @property
     def best(self) -> float:
@@ -168,18 +162,20 @@ def tuning_curve(
 @dataclass(frozen=True)
 class Selectivity:
     """Per channel, each (C,): indices from 0 to 1, and the preferred orientation (degrees) and frequency (cycles per
-    image). NaN where a channel answered none of the gratings (`silent` counts those)."""
+    image). NaN where a channel answered none of the gratings (`silent` counts those) or is `not_selective`: it answered
+    some, and all of them less than plain grey."""
 
     orientation: Array
     preferred_orientation: Array
     frequency: Array
     preferred_frequency: Array
     colour: Array
+    not_selective: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
     @property
     def silent(self) -> int:
         """Channels that answered no grating."""
-        return int(np.isnan(self.orientation).sum())
+        return int(np.isnan(self.orientation).sum() - self.not_selective.sum())
 
 
 def orientation_index(responses: Array, degrees: Sequence[float]) -> tuple[Array, Array]:
@@ -223,33 +219,31 @@ def _over(part: Array, whole: Array) -> Array:
         return np.asarray(np.where(whole > 0, part / whole, np.nan))
 
 
-def grating_set(side: int = SIDE) -> list[Image.Image]:
-    """What `selectivity_from` reads: gratings of every colour axis, orientation, frequency and phase, in that order."""
-    return [
-        Grating(angle, cycles, phase, axis=axis).image(side)
-        for axis in AXES
-        for angle in ORIENTATIONS
-        for cycles in FREQUENCIES
-        for phase in PHASES
-    ]
+def grating_set(side: int = SIDE, check: Callable[[], object] = lambda: None) -> list[Image.Image]:
+    """What `selectivity_from` reads: gratings of every colour axis, orientation, frequency and phase, in that order.
+
+    `check` is called again and again on the way, and may raise.
+    """
+    found: list[Image.Image] = []
+    for axis, angle in product(AXES, ORIENTATIONS):
+        check()
+        found += [Grating(angle, cycles, phase, axis=axis).image(side) for cycles in FREQUENCIES for phase in PHASES]
+    return found
 
 
-def selectivity_from(responses: Array) -> Selectivity:
-    """Responses (pictures, C) to `grating_set()`, none negative -> what every channel prefers."""
+def selectivity_from(responses: Array, even: Array) -> Selectivity:
+    """Answers (pictures, C) to `grating_set()` and (C,) to plain grey, none negative -> what every channel prefers."""
     shape = (len(AXES), len(ORIENTATIONS), len(FREQUENCIES), len(PHASES), -1)
     grey, *coloured = np.asarray(responses, np.float64).reshape(shape).mean(axis=3)  # (orientations, frequencies, C)
     orientation, preferred = orientation_index(grey.max(axis=1), ORIENTATIONS)
     frequency, best = peak_index(grey.max(axis=0), FREQUENCIES)
     colour = colour_index(np.maximum(*coloured).max(axis=(0, 1)), grey.max(axis=(0, 1)))
-    return Selectivity(orientation, preferred, frequency, best, colour)
-
-
-def branch_selectivity(
-    classifier: Classifier, module: str, *, progress: Progress | None = None
-) -> dict[BranchKind, Selectivity]:
-    """Selectivity of every channel of a module's four branches; hooks the network while it runs."""
-    responses = module_responses(classifier, module, grating_set(), progress=progress)
-    return {kind: selectivity_from(answers) for kind, answers in responses.items()}
+    strongest = np.asarray(responses).max(axis=0)
+    dull = strongest <= np.asarray(even) * (1 + EQUAL)
+    orientation, preferred, frequency, best, colour = (
+        np.where(dull, np.nan, found) for found in (orientation, preferred, frequency, best, colour)
+    )
+    return Selectivity(orientation, preferred, frequency, best, colour, dull & (strongest > 0))
 
 
 @dataclass(frozen=True)

@@ -153,9 +153,9 @@ def timeline(
     chosen = int(logits[trained[-1]].argmax()) if index is None else index
     if not 0 <= chosen < classes:
         raise ValueError(f"class {chosen} is not there; allowed: 0 to {classes - 1}")
-    probabilities = {head: values.softmax(dim=0) for head, values in logits.items()}
+    probabilities = {head: classifier.probabilities(values, head) for head, values in logits.items()}
     steps = tuple(
-        Step(**_reading(classifier, modules[head], logits[head], chosen, count), head=head) for head in trained
+        Step(**_reading(classifier, modules[head], logits[head], head, chosen, count), head=head) for head in trained
     )
     return Timeline(
         chosen,
@@ -174,21 +174,25 @@ def timeline(
 def _probe_steps(classifier: Classifier, trace: Trace, probes: Probes, index: int, count: int) -> tuple[ProbeStep, ...]:
     return tuple(
         ProbeStep(
-            **_reading(classifier, name, logits[0].double(), index, count), accuracy=probes.modules[name].accuracy
+            # No temperature was fitted to a probe.
+            **_reading(classifier, name, logits[0].double(), None, index, count),
+            accuracy=probes.modules[name].accuracy,
         )
         for name, logits in probe_logits(probes, trace).items()
     )
 
 
-def _reading(classifier: Classifier, module: str, logits: Tensor, index: int, count: int) -> dict[str, Any]:
-    """The fields of a Reading from one row of logits (K,)."""
-    probabilities = logits.softmax(dim=0)
+def _reading(
+    classifier: Classifier, module: str, logits: Tensor, head: HeadName | None, index: int, count: int
+) -> dict[str, Any]:
+    """The fields of a Reading from one row of logits (K,) of a head, or of a probe (None)."""
+    probabilities = classifier.probabilities(logits, head)
     best = probabilities.topk(min(2, len(logits))).values.tolist()
     nats = float(entropy(probabilities))
     return {
         "module": module,
         "depth": classifier.checkpoint.spec.module_names.index(module) + 1,
-        "top": tuple(classifier.top(logits, count)),
+        "top": tuple(classifier.top(logits, head, count)),
         "entropy": nats,
         "entropy_share": nats / math.log(len(logits)) if len(logits) > 1 else 0.0,
         "margin": best[0] - sum(best[1:]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .spec import BRANCHES, BranchKind, HeadName, NetworkSpec
+from .spec import BRANCH_UNIT, BRANCHES, STEM_UNITS, UNITS, BranchKind, HeadName, NetworkSpec
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,61 @@ class Part:
 
     def __str__(self) -> str:
         return ":".join(str(value) for value in (self.module, self.branch, self.channel) if value is not None)
+
+
+@dataclass(frozen=True)
+class UnitAddress:
+    """One channel of one convolution: `UnitAddress("4d", "5x5", 17)`, of the stem `UnitAddress(None, "conv2", 9)`."""
+
+    module: str | None
+    conv: str
+    channel: int
+
+    @property
+    def node(self) -> str:
+        """The convolution's name in the network: `4d.5x5`, `conv2`."""
+        return self.conv if self.module is None else f"{self.module}.{self.conv}"
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.module, self.conv, self.channel) if part is not None)
+
+
+def conv_width(spec: NetworkSpec, module: str | None, conv: str) -> int:
+    """Channels of a convolution of a module (`spec.UNITS`) or of the stem (`module` None)."""
+    if module is None:
+        return int(getattr(spec.stem, conv))
+    block = spec.block(module)
+    widths = {BRANCH_UNIT[kind]: block.width(kind) for kind in BRANCHES}
+    return {**widths, "3x3_reduce": block.three_reduce, "5x5_reduce": block.five_reduce}[conv]
+
+
+def parse_unit(text: str, spec: NetworkSpec) -> UnitAddress:
+    """`4d:5x5:17`, `4d:3x3_reduce:4`, `4d:pool:3` or `conv2:9`; raises ValueError that says what exists."""
+    first, *rest = text.strip().split(":")
+    if first in STEM_UNITS:
+        module, conv, rest = None, first, rest
+    elif first not in spec.module_names:
+        raise ValueError(
+            f"unknown unit {text!r}: there are the modules {', '.join(spec.module_names)} (as in 4d:5x5:17), and "
+            f"{', '.join(STEM_UNITS)} before them (as in conv2:9)"
+        )
+    else:
+        names = {unit: unit for unit in UNITS} | {str(kind): unit for kind, unit in BRANCH_UNIT.items()}
+        if not rest or rest[0] not in names:
+            raise ValueError(f"unknown unit {text!r}: {first} has {', '.join(f'{first}:{name}' for name in names)}")
+        module, conv, rest = first, names[rest[0]], rest[1:]
+    width = conv_width(spec, module, conv)
+    if len(rest) != 1 or not (rest[0].isascii() and rest[0].isdecimal()) or int(rest[0]) >= width:
+        whole = conv if module is None else f"{module}:{conv}"
+        raise ValueError(f"unknown unit {text!r}: {whole} has channels 0 to {width - 1} (as in {whole}:{width - 1})")
+    return UnitAddress(module, conv, int(rest[0]))
+
+
+def output_origin(spec: NetworkSpec, module: str, channel: int) -> Part:
+    """The branch, and the channel there, that a channel of a module's concatenated output comes from."""
+    block = spec.block(module)
+    kind = next(kind for kind in BRANCHES if channel < block.channels(kind).stop)
+    return Part(module, kind, channel - block.channels(kind).start)
 
 
 def head_modules(spec: NetworkSpec) -> dict[HeadName, str]:

@@ -143,7 +143,11 @@ class AuxHead(nn.Module):
         self.classifier = nn.Linear(spec.fc, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(self.pool(x))  # (N, 128, 4, 4)
+        return self.classify(self.pool(x))
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """What the average pool gives, (N, C, 4, 4) -> (N, K)."""
+        x = self.conv(pooled)  # (N, 128, 4, 4)
         if x.shape[-2:] != (4, 4):
             raise ValueError(
                 f"{self.spec.name} needs a 4x4 map after its average pool and got {x.shape[-2]}x{x.shape[-1]}: "

@@ -17,6 +17,9 @@ BRANCHES: tuple[BranchKind, ...] = ("1x1", "3x3", "5x5", "pool")
 UNITS: tuple[str, ...] = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj")
 """The six convolutions of a module, named as in Table 1."""
 
+STEM_UNITS: tuple[str, ...] = ("conv1", "conv2_reduce", "conv2")
+"""The three convolutions before 3a, in the order of the image's way; also the names of their widths in `StemSpec`."""
+
 HEADS: tuple[HeadName, ...] = ("aux1", "aux2", "main")
 """The three classifiers, in the order in which the image reaches them."""
 

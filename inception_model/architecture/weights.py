@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import nn
@@ -14,10 +14,28 @@ from .network import GoogLeNet
 M = TypeVar("M", bound=nn.Module)
 
 
-def init_weights(network: GoogLeNet, seed: int = 0) -> GoogLeNet:
-    """He-normal convolutions and small linear layers, in place: a start for training."""
+Initialisation = Literal["he", "xavier"]
+"""Where training starts: see `init_weights`."""
+HE: Initialisation = "he"
+XAVIER_BIAS = 0.2
+"""Of every layer but the classifiers, whose biases are 0."""
+
+
+def init_weights(network: M, seed: int = 0, scheme: Initialisation = HE) -> M:
+    """Weights drawn in place: a start for training.
+
+    "he": normal convolutions after He et al. 2015 and small linear layers, biases of 0. "xavier": Caffe's filler of
+    that name, as BVLC trained the paper's network: uniform, variance one by the inputs, biases of 0.2.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
+        if scheme == "xavier":
+            for name, module in network.named_modules():
+                if isinstance(module, nn.Conv2d | nn.Linear):
+                    nn.init.kaiming_uniform_(module.weight, nonlinearity="linear", generator=generator)
+                    if module.bias is not None:
+                        module.bias.fill_(0.0 if name.split(".")[-1] == "classifier" else XAVIER_BIAS)
+            return network
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 fan_out = (

@@ -4,11 +4,12 @@
 """
 
 from .explaining import Attribution, allowed_layers, baseline_images, explain, find_method
-from .methods import METHODS, Method
+from .methods import DEFAULT_METHOD, METHODS, Method
 from .options import AttributionError, Option
 from .task import ScoreModule
 
 __all__ = [
+    "DEFAULT_METHOD",
     "METHODS",
     "Attribution",
     "AttributionError",

@@ -92,6 +92,11 @@ class Attribution:
         return bool((self.heatmap <= 0).all()) and bool((self.heatmap < 0).any())
 
     @property
+    def all_positive(self) -> bool:
+        """Whether no position speaks against the target, and none is without a say."""
+        return bool((self.heatmap > 0).all())
+
+    @property
     def note(self) -> str:
         """What a reader must know about this very map; empty where there is nothing."""
         if self.empty and not self.all_negative:
@@ -99,6 +104,12 @@ class Attribution:
                 self.method == "guided_gradcam"
             )
             return f"This map is empty: it is {float(self.heatmap.flatten()[0]):.3g} everywhere and says nothing.{why}"
+        if self.layer is not None and self.all_positive and not self.empty:
+            return (
+                f"Every position of this map is positive: at {self.layer} all of the photo speaks for "
+                f"{self.target.name}, the weakest position {float(self.heatmap.min() / self.heatmap.max()):.0%} as "
+                "much as the strongest. Only where it is strongest tells places apart."
+            )
         if self.layer is None or not self.all_negative:
             return ""
         return (

@@ -20,6 +20,8 @@ from .task import Task
 Family = Literal["gradient", "path", "perturbation", "layer", "relevance"]
 Need = Literal["baseline", "layer"]
 Options = Mapping[str, Any]
+DEFAULT_METHOD = "integrated_gradients"
+"""What explains where nobody chose."""
 
 
 def signed_sum(values: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,15 @@ Value = int | float | str
 
 class AttributionError(ValueError):
     """The explanation can't be made as asked; the message says what was found and what is allowed."""
+
+
+def read_pairs(texts: Sequence[str]) -> dict[str, str]:
+    """["steps=20"] -> {"steps": "20"}; raises AttributionError for a text without `=` and for a name given twice."""
+    pairs = dict(text.partition("=")[::2] for text in texts if "=" in text)
+    if len(pairs) < len(texts):
+        wrong = next((text for text in texts if "=" not in text), texts[-1])
+        raise AttributionError(f"option takes NAME=VALUE, each name once; got {wrong!r}")
+    return pairs
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from .captum_metrics import SLOPES
 from .explaining import Attribution
 
@@ -30,6 +32,16 @@ PAPERS = {
 def unit_of(method: str) -> str:
     """What the numbers of a method's map are."""
     return "slope: logits per unit of brightness" if method in SLOPES else "credit in logits per position"
+
+
+def arrays(result: Attribution) -> dict[str, np.ndarray]:
+    """The arrays of an attribution by the names that they have in an .npz file."""
+    found = {"values": result.values.numpy(), "heatmap": result.heatmap.numpy()}
+    if result.baselines is not None:
+        found["baselines"] = result.baselines.numpy()
+    if result.conservation is not None:
+        found |= {f"relevance_{row.module}": row.channels.numpy() for row in result.conservation.modules}
+    return found
 
 
 def numbers(result: Attribution) -> dict[str, Any]:

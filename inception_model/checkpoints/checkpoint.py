@@ -12,9 +12,13 @@ from torch import Tensor
 
 from ..architecture.labels import Label
 from ..architecture.network import GoogLeNet
+from ..architecture.probabilities import RAW, Temperatures
 from ..architecture.spec import HeadName, NetworkSpec
 from ..architecture.weights import fold_batch_norm
 from ..images.preprocessing import Preprocessing
+from ..training.calibration import Calibration
+from ..training.curve import TrainingCurve
+from ..training.fitted import FittedHeads
 
 
 def _assets() -> Path:
@@ -38,6 +42,9 @@ class Checkpoint:
 
     `heads_trained`: heads whose logits are predictions; others exist but were never trained (torchvision's aux).
     `source`: where the weights come from, in words. `sha256`: of the file. `accuracy`: head -> top1, top5 as shares.
+    `calibration`: temperatures of the heads and what they change, where `calibrate` has found them. `curve`: how the
+    training went, where `train` has written it. `fitted`: the heads among `heads_trained` that were fitted afterwards
+    and lie in a file beside the weights; `fitted_refused`: why such a file is not used.
     """
 
     name: str
@@ -50,6 +57,24 @@ class Checkpoint:
     sha256: str
     card: str = field(default="", repr=False)
     accuracy: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration | None = field(default=None, repr=False)
+    curve: tuple[TrainingCurve, ...] = field(default=(), repr=False)
+    fitted: FittedHeads | None = field(default=None, repr=False)
+    fitted_refused: str = field(default="", repr=False)
+
+    @property
+    def identity(self) -> str:
+        """What makes the answers of two checkpoints differ: the hash of the file, and of the heads fitted on it."""
+        return self.sha256 if self.fitted is None else f"{self.sha256}+{self.fitted.sha256}"
+
+    @property
+    def temperatures(self) -> Temperatures:
+        """Head -> what its logits are divided by before the softmax; empty without a calibration."""
+        return RAW if self.calibration is None else self.calibration.temperatures
+
+    def raw(self) -> Checkpoint:
+        """The same checkpoint without temperatures: all probabilities are plain softmax."""
+        return replace(self, calibration=None)
 
     def trainable(self) -> GoogLeNet:
         """The network with these weights as trained (batch norm unfolded), float32, in training mode, on the CPU."""

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import http.client
 import os
+import re
 import shutil
 import threading
 import urllib.error
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from ..progress import Progress, report
 from .checkpoint import ASSETS, Checkpoint, CheckpointError, file_sha256
@@ -30,7 +32,8 @@ class Published:
     """A weight file that somebody else publishes.
 
     `digest` is (algorithm, hexadecimal digits that the file's hash begins with), or None where no hash was ever
-    published. `megabytes` is about the file's size; an answer of more than twice that is refused.
+    published: such a file is fetched over HTTPS only. `megabytes` is about the file's size; an answer of more than
+    twice that is refused.
     """
 
     name: str
@@ -68,7 +71,7 @@ PUBLISHED: dict[str, Published] = {
             url="https://download.pytorch.org/models/googlenet-1378be20.pth",
             file_name="googlenet-1378be20.pth",
             megabytes=52,
-            digest=("sha256", "1378be20"),
+            digest=("sha256", "1378be20a8e875cf1568b8a71654e704449655e34711a959a38b04fb34905cef"),
             licence="BSD-3-Clause (torchvision); trained on ImageNet, whose images are for research only",
             accuracy={"main": {"top1": 0.69778, "top5": 0.8953}},
             note="Auxiliary heads are in the file but were never trained; the branch called 5x5 is a 3x3 convolution.",
@@ -79,7 +82,7 @@ PUBLISHED: dict[str, Published] = {
             url="http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel",
             file_name="bvlc_googlenet.caffemodel",
             megabytes=53.5,
-            digest=("sha1", "405fc5acd08a3bb12de8ee5e23a96bec22f08204"),
+            digest=("sha256", "6f7101e3a2183738a7125a0c5021ba82a1feb4228c5ca0924d991b6daf6f6fad"),
             licence="unrestricted (BVLC); trained on ImageNet, whose images are for research only",
             accuracy={"main": {"top1": 0.687, "top5": 0.889}},
             note="All three heads are trained.",
@@ -134,6 +137,7 @@ def fetch(entry: Published, *, progress: Progress | None = None, cancel: threadi
     if path.is_file():
         _verify(entry, path)
         return path
+    _require_trust(entry)
     part = path.with_name(f"{path.name}.part")
     with _one_at_a_time(entry), _explained(entry, part):
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -149,11 +153,33 @@ def fetch(entry: Published, *, progress: Progress | None = None, cancel: threadi
     return path
 
 
+class _StaysEncrypted(urllib.request.HTTPRedirectHandler):
+    """Follows redirections, but from HTTPS only to HTTPS."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        """The next request; raises CheckpointError where it would no longer be encrypted."""
+        if req.type == "https" and urlsplit(newurl).scheme != "https":
+            raise CheckpointError(f"{req.full_url} leads to {newurl}, which is not encrypted: not fetched")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_OPENER = urllib.request.build_opener(_StaysEncrypted)
+
+
+def _require_trust(entry: Published) -> None:
+    """Without a hash only an encrypted connection tells who sent the file; this machine itself needs none."""
+    address = urlsplit(entry.url)
+    if entry.digest is None and address.scheme != "https" and address.hostname not in ("127.0.0.1", "::1"):
+        raise CheckpointError(f"{entry.url} is not encrypted, and no hash of the file is known: not fetched")
+
+
 def _download(entry: Published, part: Path, progress: Progress | None, cancel: threading.Event | None) -> None:
     have = part.stat().st_size if part.exists() and entry.digest is not None else 0
     headers = {"User-Agent": "inceptionscope"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urllib.request.urlopen(urllib.request.Request(entry.url, headers=headers), timeout=TIMEOUT)
+        response = _OPENER.open(urllib.request.Request(entry.url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             return  # nothing is left to fetch; whether the part is the file, its hash will tell
@@ -210,7 +236,7 @@ def _verify(entry: Published, path: Path) -> None:
     if entry.digest is not None:
         algorithm, expected = entry.digest
     elif record.is_file():
-        algorithm, expected = "sha256", record.read_text(encoding="utf-8").strip()
+        algorithm, expected = "sha256", _recorded(record)
     else:
         return
     with path.open("rb") as file:
@@ -225,6 +251,13 @@ def _verify(entry: Published, path: Path) -> None:
 def _record(path: Path) -> Path:
     """Where the hash of a file without a published one is noted when it is fetched."""
     return path.with_name(f"{path.name}.sha256")
+
+
+def _recorded(record: Path) -> str:
+    """The hash in such a note; whatever else stands there is no file's hash, and isn't repeated in a message."""
+    with record.open("rb") as file:
+        found = file.read(65).decode("ascii", "replace").strip()
+    return found if re.fullmatch("[0-9a-f]{64}", found) else "(a damaged note of its hash)"
 
 
 _BUSY: set[str] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -10,12 +10,14 @@ from torch import Tensor
 from ..architecture.network import GoogLeNet
 from ..architecture.spec import NetworkSpec
 from .checkpoint import CheckpointError
+from .messages import first_few, shown
+from .stored import Stored, all_finite
 
 NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 """Types that weights may have; torch can't compute with the eight-bit ones."""
 
 
-def _renamed(tensors: Mapping[str, Tensor], names: Mapping[str, str] | None) -> dict[str, Tensor]:
+def _renamed(tensors: Mapping[str, Stored], names: Mapping[str, str] | None) -> dict[str, Stored]:
     """The tensors keyed as here; those whose layer isn't in `names` keep the file's name in round brackets."""
     if names is None:
         return dict(tensors)
@@ -28,18 +30,21 @@ def _renamed(tensors: Mapping[str, Tensor], names: Mapping[str, str] | None) -> 
     return renamed
 
 
-def fitted(tensors: Mapping[str, Tensor], names: Mapping[str, str] | None, spec: NetworkSpec) -> dict[str, Tensor]:
-    """The state dict of `GoogLeNet(spec)`, or a CheckpointError that tells missing, unknown and misshaped tensors."""
+def fitted(tensors: Mapping[str, Stored], names: Mapping[str, str] | None, spec: NetworkSpec) -> dict[str, Tensor]:
+    """The state dict of `GoogLeNet(spec)`, or a CheckpointError that tells missing, unknown and misshaped tensors.
+
+    The tensors are read only where every name, shape and type fits.
+    """
     with torch.device("meta"):
         expected = GoogLeNet(spec).state_dict()
     state = _renamed(tensors, names)
-    counters = [key for key in expected if key.endswith("num_batches_tracked")]
-    state |= {key: torch.tensor(0) for key in counters}  # plays no part in any result
-    missing, unknown = [k for k in expected if k not in state], [k for k in state if k not in expected]
+    counters = {key for key in expected if key.endswith("num_batches_tracked")}  # they play no part in any result
+    wanted = {key: tuple(value.shape) for key, value in expected.items() if key not in counters}
+    missing, unknown = [k for k in wanted if k not in state], [shown(k) for k in state if k not in expected]
     shapes = [
-        f"{key} is {tuple(state[key].shape)} and should be {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in state and state[key].shape != value.shape
+        f"{key} is {state[key].shape} and should be {shape}"
+        for key, shape in wanted.items()
+        if key in state and state[key].dtype is not None and state[key].shape != shape
     ]
     problems = [
         f"{len(found)} tensors {what}: {first_few(found)}"
@@ -48,23 +53,17 @@ def fitted(tensors: Mapping[str, Tensor], names: Mapping[str, str] | None, spec:
     ]
     if problems:
         raise CheckpointError(f"{'; '.join(problems)}. The file is damaged or of another network")
-    unfit = [key for key, value in state.items() if not _is_plain(value)]
-    if unfit:
-        raise CheckpointError(f"{first_few(unfit)} hold no finite numbers in a plain array; the file is damaged")
-    return {key: state[key] for key in expected}
+    if unfit := [key for key in wanted if state[key].dtype not in NUMBERS]:
+        raise _unfit(unfit)
+    return {key: torch.tensor(0) if key in counters else _finite(key, state[key]) for key in expected}
 
 
-def _is_plain(value: Tensor) -> bool:
-    """A dense array on the CPU of finite floating-point numbers (or a counter)."""
-    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_complex():
-        return False
-    if value.ndim > 0 and value.dtype not in NUMBERS:
-        return False
-    return bool(torch.isfinite(value.double()).all())
+def _finite(key: str, stored: Stored) -> Tensor:
+    tensor = stored.read()
+    if not all_finite(tensor):
+        raise _unfit([key])
+    return tensor
 
 
-def first_few(names: Iterable[str], count: int = 3) -> str:
-    """The first few names, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - count} more" if len(listed) > count else ""
-    return ", ".join(listed[:count]) + more
+def _unfit(keys: list[str]) -> CheckpointError:
+    return CheckpointError(f"{first_few(keys)} hold no finite numbers in a plain array; the file is damaged")

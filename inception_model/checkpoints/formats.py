@@ -15,21 +15,30 @@ from pathlib import Path
 from typing import Any
 
 from ..architecture.labels import Label
-from ..architecture.spec import UNITS, HeadName, NetworkSpec
+from ..architecture.spec import DEFAULT_SIZE, UNITS, HeadName, NetworkSpec
 from ..architecture.variants import TABLE_1, get_spec
 from ..images.preprocessing import CAFFE, INCEPTION5H, TORCHVISION, Preprocessing
+from ..training.calibration import Calibration
+from ..training.curve import TrainingCurve
+from . import nin_file
 from .checkpoint import ASSETS, Checkpoint, CheckpointError, file_sha256
 from .containers import Raw, read_container
-from .fitting import first_few, fitted
-from .safetensors_format import (
-    FORMAT,
-    MAX_CLASSES,
+from .fitting import fitted
+from .limits import MAX_CLASSES
+from .messages import first_few, shown
+from .metadata import (
     read_accuracy,
+    read_calibration,
+    read_card,
+    read_curve,
     read_heads_trained,
     read_labels,
     read_preprocessing,
+    read_source,
     read_spec,
 )
+from .runnable import require_affordable, require_fitting_layers
+from .safetensors_format import FORMAT
 
 UNUSED = "(unused)"
 """The words of inception5h's outputs that stand for no class: 0 and 1001 to 1007."""
@@ -52,6 +61,8 @@ class Format:
     source: Callable[[Raw], str]
     accuracy: Callable[[Raw], dict[str, Any]] = lambda raw: {}
     card: Callable[[Raw], str] = lambda raw: ""
+    calibration: Callable[[Raw], Calibration | None] = lambda raw: None
+    curve: Callable[[Raw], tuple[TrainingCurve, ...]] = lambda raw: ()
 
 
 # What the layers are called: a module's six convolutions, then everything else.
@@ -119,10 +130,12 @@ def _variant(name: str, classifier: str, aux_probe: str) -> Callable[[Raw], Netw
 
     def spec(raw: Raw) -> NetworkSpec:
         bias = raw.tensors.get(f"{classifier}.bias")
-        if bias is None or bias.ndim != 1 or not 1 <= bias.numel() <= MAX_CLASSES:
-            found = "is missing" if bias is None else f"has shape {tuple(bias.shape)}"
-            raise CheckpointError(f"{classifier}.bias {found}; expected one number per class")
-        full = get_spec(name, bias.numel())
+        if bias is None or bias.ndim != 1 or not 1 <= bias.shape[0] <= MAX_CLASSES:
+            found = "is missing" if bias is None else f"has shape {bias.shape}"
+            raise CheckpointError(
+                f"{classifier}.bias {found}; expected is one number per class, of 1 to {MAX_CLASSES:,} classes"
+            )
+        full = get_spec(name, bias.shape[0])
         has_aux = any(key.startswith(aux_probe) for key in raw.tensors)
         return full if has_aux else replace(full, aux=())
 
@@ -170,9 +183,11 @@ FORMATS: dict[str, Format] = {
         preprocessing=lambda raw: read_preprocessing(raw.metadata),
         labels=lambda raw: read_labels(raw.metadata),
         heads_trained=lambda raw: read_heads_trained(raw.metadata),
-        source=lambda raw: raw.metadata.get("source", ""),
+        source=lambda raw: read_source(raw.metadata),
         accuracy=lambda raw: read_accuracy(raw.metadata),
-        card=lambda raw: raw.metadata.get("card", ""),
+        card=lambda raw: read_card(raw.metadata),
+        calibration=lambda raw: read_calibration(raw.metadata),
+        curve=lambda raw: read_curve(raw.metadata),
     ),
     "torchvision": Format(
         title="torchvision's googlenet",
@@ -222,31 +237,45 @@ def read(path: Path) -> Checkpoint:
         for format_ in FORMATS.values():
             if format_.recognises(raw):
                 return _checkpoint(path, raw, format_)
+        if raw.metadata.get("format") == nin_file.FORMAT:
+            raise CheckpointError(
+                "it holds a Network in Network, which has no modules and no heads to look at; programs read it with "
+                "inception_model.checkpoints.nin_file.load_nin"
+            )
         titles = "; ".join(format_.title for format_ in FORMATS.values())
-        raise CheckpointError(f"unknown tensor names ({first_few(sorted(raw.tensors))}); known are files of: {titles}")
+        names = first_few(map(shown, sorted(raw.tensors)))
+        raise CheckpointError(f"unknown tensor names ({names}); known are files of: {titles}")
     except (CheckpointError, OSError) as error:
         raise CheckpointError(f"{path} can't be used: {error}") from error
 
 
 def _checkpoint(path: Path, raw: Raw, format_: Format) -> Checkpoint:
+    """Everything that the file says is checked before its tensors are read."""
     try:
         spec = format_.spec(raw)
+        trained = format_.heads_trained(raw)
+        labels = format_.labels(raw)
+        if labels and len(labels) != spec.classes:
+            raise CheckpointError(f"it has {len(labels)} labels for {spec.classes} classes")
+        described = Checkpoint(
+            name=path.stem,
+            spec=spec,
+            preprocessing=format_.preprocessing(raw),
+            labels=labels,
+            state={},
+            heads_trained=tuple(head for head in spec.heads if head in trained),
+            source=format_.source(raw),
+            sha256="",
+            card=format_.card(raw),
+            accuracy=format_.accuracy(raw),
+            calibration=format_.calibration(raw),
+            curve=format_.curve(raw),
+        )
+        size = described.preprocessing.size
+        require_affordable(spec, size)
+        if size != DEFAULT_SIZE:  # at which every spec has been tried
+            require_fitting_layers(spec, size)
         state = fitted(raw.tensors, format_.names, spec)
     except CheckpointError as error:
         raise CheckpointError(f"it looks like {format_.title}, but {error}") from error
-    labels = format_.labels(raw)
-    if labels and len(labels) != spec.classes:
-        raise CheckpointError(f"it has {len(labels)} labels for {spec.classes} classes")
-    trained = format_.heads_trained(raw)
-    return Checkpoint(
-        name=path.stem,
-        spec=spec,
-        preprocessing=format_.preprocessing(raw),
-        labels=labels,
-        state=state,
-        heads_trained=tuple(head for head in spec.heads if head in trained),
-        source=format_.source(raw),
-        sha256=file_sha256(path),
-        card=format_.card(raw),
-        accuracy=format_.accuracy(raw),
-    )
+    return replace(described, state=state, sha256=file_sha256(path))

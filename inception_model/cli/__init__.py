@@ -12,6 +12,7 @@ from ..images.decode import ImageError
 from ..inference.classifier import DeviceError
 from ..inference.onnx_export import ExportError
 from ..training.data import DatasetError
+from ..training.run_folder import TrainingError
 from .examples import add_examples
 
 COMMANDS = (
@@ -21,23 +22,44 @@ COMMANDS = (
     "explain",
     "ablate",
     "patch",
+    "fool",
+    "visualize",
+    "atlas",
+    "index",
+    "circuit",
+    "channels",
+    "specialisation",
     "ledger",
     "report",
     "compute",
     "export",
     "checkpoints",
     "train",
+    "study",
     "evaluate",
+    "calibrate",
     "localize",
     "benchmark",
     "probe",
+    "fit-heads",
+    "ood",
 )
-"""Modules of this package, in the order of `--help`."""
+"""Modules of this package, in the order of `--help`; `-` in a command is `_` in its module."""
 
 PROGRAM = "inceptionscope"
 """What the command line calls itself; `python -m inception_model` is the same without having been installed."""
 
-USER_ERRORS = (ImageError, CheckpointError, DeviceError, DatasetError, ExportError, KeyError, ValueError, OSError)
+USER_ERRORS = (
+    ImageError,
+    CheckpointError,
+    DeviceError,
+    DatasetError,
+    ExportError,
+    TrainingError,
+    KeyError,
+    ValueError,
+    OSError,
+)
 
 
 def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
@@ -45,7 +67,7 @@ def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Look inside a trained GoogLeNet (Inception v1).")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in commands:
-        importlib.import_module(f".{name}", __name__).add_parser(subparsers)
+        importlib.import_module(f".{name.replace('-', '_')}", __name__).add_parser(subparsers)
     add_examples(parser, PROGRAM)
     return parser
 

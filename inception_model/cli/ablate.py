@@ -21,13 +21,14 @@ from ..analysis.ablation import (
 from ..architecture.spec import BRANCHES
 from ..images.decode import open_photo
 from ..inference.classifier import Classifier
+from ..inference.plain import describe
 from ..inference.targets import AUTO, FORMS, Target
 from ..inference.trace import capture
 from .common import (
     add_fill_option,
+    add_raw_option,
     add_top_option,
     classifier_from,
-    describe,
     finish,
     image_argument,
     print_json,
@@ -59,6 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--target", default=AUTO, help=f"of the sweep: {FORMS} (auto: the main head's best class)")
     add_top_option(parser)
+    add_raw_option(parser)
     finish(parser, run)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-SCRIPT = Path(__file__).resolve().parents[2] / "app" / "main.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "app" / "server.py"
 """The app's package lies beside this one, in a checkout as well as where both are installed."""
 
 SECONDS = 120.0

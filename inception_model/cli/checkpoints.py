@@ -1,4 +1,4 @@
-"""`checkpoints`: which weights there are, fetching published ones, and everything known about one."""
+"""`checkpoints`: which weights there are, fetching published ones, and everything known about one, its classes too."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .common import add_json_option, print_json
 
 
 def add_parser(subparsers: Any) -> None:
-    """Registers the command and its three actions."""
+    """Registers the command and its four actions."""
     parser = subparsers.add_parser("checkpoints", help="list, fetch and describe checkpoints")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch|show")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch|show|classes")
     listing = actions.add_parser(
         "list", help="the bundled and the published checkpoints, and which are on this machine"
     )
@@ -24,7 +24,11 @@ def add_parser(subparsers: Any) -> None:
     fetching.add_argument("name", choices=tuple(PUBLISHED), metavar="NAME", help=", ".join(PUBLISHED))
     showing = actions.add_parser("show", help="spec, labels, heads, provenance, hash, preprocessing, accuracy, card")
     showing.add_argument("name", metavar="NAME|PATH", help="a name of `list`, or a file of any known format")
-    for action, run in ((listing, run_list), (fetching, run_fetch), (showing, run_show)):
+    naming = actions.add_parser("classes", help="every answer that it can give, or those with these words")
+    naming.add_argument("name", metavar="NAME|PATH", help="as for `show`")
+    naming.add_argument("words", nargs="*", metavar="WORD", help="all of them in a class's synonyms or WordNet id")
+    chosen = ((listing, run_list), (fetching, run_fetch), (showing, run_show), (naming, run_classes))
+    for action, run in chosen:
         add_json_option(action)
         action.set_defaults(run=run)
 
@@ -94,6 +98,21 @@ def run_show(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_classes(args: argparse.Namespace) -> int:
+    """A row per class whose synonyms or WordNet id hold every word."""
+    checkpoint = load(args.name)
+    labels = [checkpoint.label(index) for index in range(checkpoint.spec.classes)]
+    words = [word.lower() for word in args.words]
+    found = [label for label in labels if all(word in f"{label.words} {label.wnid}".lower() for word in words)]
+    if args.json:
+        print_json({"checkpoint": checkpoint.name, "of": len(labels), "classes": [vars(label) for label in found]})
+        return 0
+    for label in found:
+        print(f"{label.index:5d}  {label.wnid:10s} {label.words}")
+    print(f"{len(found)} of {len(labels)} classes")
+    return 0
+
+
 def published(entry: Published) -> dict[str, Any]:
     """What is known about a published file, and whether it is on this machine."""
     return {
@@ -123,10 +142,12 @@ def description(checkpoint: Checkpoint) -> dict[str, Any]:
         "labels": len(checkpoint.labels),
         "heads_trained": checkpoint.heads_trained,
         "heads_untrained": untrained,
+        "heads_fitted": checkpoint.fitted.words if checkpoint.fitted else checkpoint.fitted_refused,
         "source": checkpoint.source,
         "sha256": checkpoint.sha256,
         "preprocessing": vars(checkpoint.preprocessing),
         "accuracy": checkpoint.accuracy,
+        "temperatures": dict(checkpoint.temperatures),
         "card": checkpoint.card,
     }
 

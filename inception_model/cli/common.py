@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..analysis.ablation import DEFAULT_FILL, FILLS, Fill
+from ..analysis.ood_file import Known, known_path, load_known
+from ..analysis.prediction import TOP
 from ..analysis.quadrature import LIMIT, ROW_ERROR, STEPS
-from ..checkpoints.checkpoint import BUNDLED
+from ..checkpoints.checkpoint import BUNDLED, Checkpoint, CheckpointError
+from ..images.decode import WORKING_SIDE, Photo
+from ..images.geometry import LEAST_SQUARE
 from ..inference.classifier import DEFAULT_DEVICE, DEFAULT_PRECISION, DEVICES, DTYPES, Classifier, build
 from ..training.evaluation import BATCH
-from ..trust.checks import CHECKS, find_check
+from ..trust.checks import CHECKS, named_checks
 from ..trust.spread import SEEDS
 
 
-def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """--checkpoint, --device, --precision."""
-    parser.add_argument(
-        "--checkpoint", default=BUNDLED, metavar="NAME|PATH", help="a name of `checkpoints list`, or a file"
-    )
+def add_network_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """--checkpoint, --device, --precision. `several`: --checkpoint may be repeated and is a list, or None."""
+    named = "a name of `checkpoints list`, or a file"
+    if several:
+        parser.add_argument(
+            "--checkpoint", action="append", metavar="NAME|PATH", help=f"{named}; repeated: an ensemble of them"
+        )
+    else:
+        parser.add_argument("--checkpoint", default=BUNDLED, metavar="NAME|PATH", help=named)
     parser.add_argument("--device", default=DEFAULT_DEVICE, choices=DEVICES)
     parser.add_argument("--precision", default=DEFAULT_PRECISION, choices=tuple(DTYPES))
 
@@ -42,11 +51,15 @@ def check_argument(parser: argparse.ArgumentParser, default: str) -> None:
 
 def checks_from(args: argparse.Namespace, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names of the asked-for checks; raises KeyError that lists the allowed ones."""
-    if "all" in args.check:
-        return tuple(CHECKS)
-    for name in args.check:
-        find_check(name)
-    return tuple(dict.fromkeys(args.check)) or default
+    return named_checks(args.check) or default
+
+
+def add_raw_option(parser: argparse.ArgumentParser) -> None:
+    """--raw."""
+    parser.add_argument(
+        "--raw", action="store_true",
+        help="plain softmax instead of probabilities at the temperatures that the checkpoint carries",
+    )  # fmt: skip
 
 
 def finish(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
@@ -68,7 +81,7 @@ def add_batch_option(parser: argparse.ArgumentParser) -> None:
 
 def add_top_option(parser: argparse.ArgumentParser) -> None:
     """--top."""
-    parser.add_argument("--top", type=int, default=5, help="classes per head (default 5)")
+    parser.add_argument("--top", type=int, default=TOP, help=f"classes per head (default {TOP})")
 
 
 def add_fill_option(parser: argparse.ArgumentParser, former: Mapping[str, Fill]) -> None:
@@ -113,25 +126,61 @@ def require_positive(args: argparse.Namespace, *options: str) -> None:
 
 
 def classifier_from(args: argparse.Namespace) -> Classifier:
-    """The classifier that the options ask for."""
+    """The classifier that the options ask for; with --raw, where the command has it, one without temperatures."""
     from ..checkpoints.store import load
 
-    return build(load(args.checkpoint), args.device, args.precision)
+    found = build(told(load(args.checkpoint)), args.device, args.precision)
+    return found.raw() if getattr(args, "raw", False) else found
 
 
-def describe(classifier: Classifier) -> dict[str, Any]:
-    """The first keys of every JSON answer."""
-    return {
-        "checkpoint": classifier.checkpoint.name,
-        "sha256": classifier.checkpoint.sha256,
-        "device": str(classifier.device),
-        "precision": classifier.precision,
-    }
+def told(checkpoint: Checkpoint) -> Checkpoint:
+    """The same checkpoint; if heads that were fitted on it can't be used, stderr has said why."""
+    if checkpoint.fitted_refused:
+        print(f"note: {checkpoint.fitted_refused}. Those heads give no predictions.", file=sys.stderr)
+    return checkpoint
+
+
+def known_from(args: argparse.Namespace, classifier: Classifier) -> Known | None:
+    """What the checkpoint's classes look like to it, where a file beside it says so.
+
+    A wrong file, or one of other weights, is told on stderr; the answers are as good as without it.
+    """
+    path = known_path(args.checkpoint)
+    try:
+        return load_known(path, classifier.checkpoint) if path.is_file() else None
+    except CheckpointError as error:
+        print(f"note: {error}. Photos unlike the classes are not told.", file=sys.stderr)
+        return None
+
+
+def classifiers_from(args: argparse.Namespace) -> list[Classifier]:
+    """The classifiers that a repeated --checkpoint asks for; without one, the bundled."""
+    from ..checkpoints.store import load
+
+    found = [build(told(load(name)), args.device, args.precision) for name in args.checkpoint or [BUNDLED]]
+    return [each.raw() for each in found] if getattr(args, "raw", False) else found
 
 
 def print_json(value: Any) -> None:
     """Indented JSON on stdout."""
     print(json.dumps(value, indent=2, default=str))
+
+
+def square_argument(parser: argparse.ArgumentParser) -> None:
+    """--square."""
+    parser.add_argument(
+        "--square", metavar="X,Y,SIDE",
+        help="what the network is shown instead of the centre: left, top and side in pixels of the upright photo (of "
+        f"one longer than {WORKING_SIDE} pixels, as shrunk to that), side at least {LEAST_SQUARE}",
+    )  # fmt: skip
+
+
+def aimed(photo: Photo, args: argparse.Namespace) -> Photo:
+    """The photo with the square of --square; raises ValueError where that is none or lies outside."""
+    try:
+        return photo.with_square(args.square)
+    except ValueError as error:
+        raise ValueError(f"--square for {photo.name}: {error}") from None
 
 
 def image_argument(parser: argparse.ArgumentParser) -> None:

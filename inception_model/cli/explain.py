@@ -12,17 +12,27 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..architecture.spec import DEFAULT_HEAD
-from ..attribution import METHODS, Attribution, AttributionError, explain, find_method
+from ..attribution import DEFAULT_METHOD, METHODS, Attribution, explain, find_method
 from ..attribution.lrp import COMPOSITES
-from ..attribution.reading import numbers
-from ..drawing.colormaps import full_scale
-from ..drawing.overlay import overlay_on_photo
+from ..attribution.options import read_pairs
+from ..attribution.reading import arrays
 from ..images.baselines import BASELINES, DEFAULT_BASELINE
 from ..images.decode import Photo, open_photo
 from ..inference.classifier import Classifier
+from ..inference.plain import describe
 from ..inference.targets import AUTO, FORMS
 from ..trust import CHECKS, Badge, evidence
-from .common import check_argument, checks_from, classifier_from, describe, finish, image_argument, print_json
+from ..trust.explanation import explanation, overlay
+from .common import (
+    aimed,
+    check_argument,
+    checks_from,
+    classifier_from,
+    finish,
+    image_argument,
+    print_json,
+    square_argument,
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,7 +44,8 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     image_argument(parser)
-    parser.add_argument("--method", default="integrated_gradients", metavar="NAME", help="see below")
+    square_argument(parser)
+    parser.add_argument("--method", default=DEFAULT_METHOD, metavar="NAME", help="see below")
     parser.add_argument("--head", default=DEFAULT_HEAD, metavar="HEAD", help="main, aux1 or aux2")
     parser.add_argument("--target", default=AUTO, metavar="CLASS", help=FORMS)
     parser.add_argument("--layer", metavar="MODULE[:BRANCH]", help="for methods of a layer, such as 5b or 4d:5x5")
@@ -50,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
     find_method(args.method)  # a misspelt name is told before the network is loaded
     options, checks = read_pairs(args.option), checks_from(args)
     classifier = classifier_from(args)
-    photo = open_photo(args.image)
-    x = classifier.prepare(photo.image)
+    photo = aimed(open_photo(args.image), args)
+    x = classifier.prepare(photo.image, photo.square)
     result = explain(
         classifier,
         x,
@@ -62,14 +73,14 @@ def run(args: argparse.Namespace) -> int:
         baseline=args.baseline,
         options=options,
     )
-    answer = {**describe(classifier), "path": str(args.image), **numbers(result)}
     badge = _checked(classifier, x, result, checks, quiet=args.json) if checks else None
-    if badge is not None:
-        answer["trust"] = badge.as_dict()
+    answer = {**describe(classifier), "path": str(args.image), "square": args.square, **explanation(result, badge)}
     write_files(classifier, photo, result, answer, args.out, args.image.stem)
     if args.json:
         print_json(answer)
     else:
+        if args.square:
+            print(f"square {args.square} of {args.image}")
         _print(result, answer["files"])
         for found in badge.evidence if badge else ():
             print(f"{found.name}: {found.sentence}")
@@ -89,15 +100,6 @@ def _checked(classifier: Classifier, x: Tensor, result: Attribution, checks: tup
         return evidence(classifier, x, result, checks, progress=lambda done, total: bar.update(done / total - bar.n))
 
 
-def read_pairs(texts: list[str]) -> dict[str, str]:
-    """["steps=20"] -> {"steps": "20"}; raises AttributionError for a text without `=`."""
-    pairs = dict(text.partition("=")[::2] for text in texts if "=" in text)
-    if len(pairs) < len(texts):
-        wrong = next((text for text in texts if "=" not in text), texts[-1])
-        raise AttributionError(f"--option takes NAME=VALUE, each name once; got {wrong!r}")
-    return pairs
-
-
 def write_files(
     classifier: Classifier, photo: Photo, result: Attribution, answer: dict[str, Any], folder: Path, stem: str
 ) -> None:
@@ -107,15 +109,8 @@ def write_files(
     layer = "" if result.layer is None else f"-{result.layer.replace(':', '_')}"
     name = f"{stem}-{result.method}{layer}-{result.head}"
     files = answer["files"] = {kind: str(folder / f"{name}.{kind}") for kind in ("png", "npz", "json")}
-    heatmap = result.heatmap.numpy()
-    view = classifier.preprocessing.view(photo.size)
-    overlay_on_photo(photo.image, heatmap, view, kind="signed", scale=full_scale(heatmap)).save(files["png"])
-    arrays = {"values": result.values.numpy(), "heatmap": heatmap}
-    if result.baselines is not None:
-        arrays["baselines"] = result.baselines.numpy()
-    if result.conservation is not None:
-        arrays |= {f"relevance_{row.module}": row.channels.numpy() for row in result.conservation.modules}
-    np.savez_compressed(files["npz"], **arrays)  # type: ignore[arg-type]
+    overlay(classifier, photo, result).save(files["png"])
+    np.savez_compressed(files["npz"], **arrays(result))  # type: ignore[arg-type]
     Path(files["json"]).write_text(json.dumps(answer, indent=2) + "\n")
 
 

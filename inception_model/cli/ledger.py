@@ -9,9 +9,10 @@ from ..analysis.conductance import credit_ledger, exact_split
 from ..architecture.spec import BRANCHES, DEFAULT_HEAD, HEADS
 from ..images.baselines import BASELINES, DEFAULT_BASELINE, baseline
 from ..images.decode import open_photo
+from ..inference.plain import describe
 from ..inference.targets import AUTO, FORMS, Target
 from ..inference.trace import capture
-from .common import add_path_options, classifier_from, describe, finish, image_argument, print_json
+from .common import add_path_options, classifier_from, finish, image_argument, print_json
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ..architecture.spec import HEADS
 from ..attribution import METHODS as ALL_METHODS
 from ..inference.classifier import Classifier
+from ..inference.plain import describe
 from ..training.data import LabelledImages, open_dataset
 from ..trust.localization import METHODS, BoxedImages, read_boxes
 from ..trust.measuring import BASELINES, Results, Row, Trials, measure
@@ -22,7 +23,6 @@ from .common import (
     add_network_options,
     add_split_option,
     classifier_from,
-    describe,
     print_json,
     require_positive,
 )

@@ -10,9 +10,10 @@ from ..analysis.patching import PatchEffects, Turn, contrast, patch_effects, tur
 from ..architecture.spec import BRANCHES, DEFAULT_HEAD, HEADS
 from ..attribution.explaining import trained_head
 from ..images.decode import open_photo
+from ..inference.plain import describe
 from ..inference.targets import Target
 from ..inference.trace import capture
-from .common import classifier_from, describe, finish, print_json
+from .common import classifier_from, finish, print_json
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..images.decode import open_photo
+from ..analysis.ood import heads_and_features
+from ..analysis.ood_file import Known
+from ..analysis.prediction import prediction
+from ..images.decode import Photo, open_photo
+from ..images.geometry import square_text
 from ..inference.classifier import Classifier
-from .common import add_top_option, classifier_from, describe, finish, print_json, require_positive
+from ..inference.plain import describe
+from .common import (
+    add_raw_option,
+    add_top_option,
+    aimed,
+    classifier_from,
+    finish,
+    known_from,
+    print_json,
+    require_positive,
+    square_argument,
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,6 +32,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("predict", help="what the three heads say about images")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     add_top_option(parser)
+    square_argument(parser)
+    add_raw_option(parser)
     finish(parser, run)
 
 
@@ -25,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     """Prints a table per image, or JSON."""
     require_positive(args, "top")
     classifier = classifier_from(args)
-    images = [_predict(classifier, path, args.top) for path in args.images]
+    known = known_from(args, classifier)
+    images = [_predict(classifier, aimed(open_photo(path), args), path, args.top, known) for path in args.images]
     if args.json:
         print_json({**describe(classifier), "images": images})
     else:
@@ -34,24 +51,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _predict(classifier: Classifier, path: Path, count: int) -> dict[str, Any]:
-    photo = open_photo(path)
+def _predict(classifier: Classifier, photo: Photo, path: Path, count: int, known: Known | None) -> dict[str, Any]:
     started = time.perf_counter()
-    heads = classifier.heads_of(classifier.prepare(photo.image))
+    heads, features = heads_and_features(classifier, classifier.prepare(photo.image, photo.square))
     seconds = time.perf_counter() - started
-    answers: dict[str, Any] = {}
-    for name, logits in heads._asdict().items():
-        if logits is None:
-            continue
-        trained = name in classifier.trained_heads
-        # An untrained head's logits are noise: they are never listed as a prediction.
-        top = classifier.top(logits[0], count) if trained else []
-        answers[name] = {"trained": trained, "top": [asdict(a) for a in top]}
-    return {"path": str(path), "heads": answers, "seconds": round(seconds, 4)}
+    found = prediction(classifier, heads, features, count, known)
+    square = None if photo.square is None else square_text(photo.square)
+    return {"path": str(path), "square": square, **found, "seconds": round(seconds, 4)}
 
 
 def _print(image: dict[str, Any]) -> None:
-    print(f"{image['path']}  ({image['seconds'] * 1000:.0f} ms)")
+    where = f", square {image['square']}" if image["square"] else ""
+    print(f"{image['path']}{where}  ({image['seconds'] * 1000:.0f} ms)")
+    if image["doubt"] and image["doubt"]["sentence"]:
+        print(f"  {image['doubt']['sentence']}")
     for head, answer in image["heads"].items():
         if not answer["trained"]:
             print(f"  {head}: never trained in this checkpoint, so it says nothing")

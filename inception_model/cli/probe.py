@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from ..analysis.probes import Features, collect_features, probes_path, save_probes, train_probes
 from ..inference.classifier import Classifier
+from ..inference.plain import describe
 from ..training.data import LabelledImages, open_dataset
-from .common import add_batch_option, classifier_from, describe, finish, print_json, require_positive
+from .common import add_batch_option, classifier_from, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..analysis.probes import load_probes, probes_path
 from ..architecture.spec import HEADS
 from ..attribution import METHODS, find_method
+from ..attribution.options import read_pairs
 from ..images.baselines import BASELINES
 from ..images.decode import Photo, open_photo
 from ..images.samples import available_samples, sample_photo
@@ -21,8 +22,19 @@ from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
 from ..report.saving import require_place
 from ..report.settings import FORMER_FILLS
 from ..trust import QUICK
-from .common import add_fill_option, add_path_options, check_argument, checks_from, classifier_from, finish, print_json
-from .explain import read_pairs
+from .common import (
+    add_fill_option,
+    add_path_options,
+    add_raw_option,
+    aimed,
+    check_argument,
+    checks_from,
+    classifier_from,
+    finish,
+    known_from,
+    print_json,
+    square_argument,
+)
 
 DEFAULTS = Settings()
 
@@ -58,6 +70,8 @@ def add_parser(subparsers: Any) -> None:
     add_path_options(parser)
     check_argument(parser, " ".join(QUICK))
     add_fill_option(parser, FORMER_FILLS)
+    square_argument(parser)
+    add_raw_option(parser)
     finish(parser, run)
 
 
@@ -69,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     for name in methods:
         find_method(name)
     checks = checks_from(args, QUICK)
-    photo = named_photo(args.image)
+    photo = aimed(named_photo(args.image), args)
     settings = Settings(
         head=args.head,
         target=args.target,
@@ -84,15 +98,22 @@ def run(args: argparse.Namespace) -> int:
         fill=args.fill,
         checkpoint=Path(args.checkpoint).name,
         checks=checks,
+        raw=args.raw,
     )
     classifier = classifier_from(args)
     path = probes_path(args.checkpoint)
     probes = load_probes(path, classifier.checkpoint) if path.is_file() else None
+    known = known_from(args, classifier)
     with tqdm(
         total=1000, desc="report", disable=None, leave=False, bar_format="{desc}: {percentage:3.0f}% |{bar}|"
     ) as bar:
         findings = collect(
-            classifier, photo, settings, probes=probes, progress=lambda done, _: bar.update(done - bar.n)
+            classifier,
+            photo,
+            settings,
+            probes=probes,
+            known=known,
+            progress=lambda done, _: bar.update(done - bar.n),
         )
     shown = not args.without_image
     facts = manifest(findings, photo, with_image=shown)

@@ -14,15 +14,19 @@ import torch
 import torch.distributed as dist
 
 from ..architecture.network import GoogLeNet
-from ..architecture.variants import get_spec
+from ..architecture.nin import NIN, NetworkInNetwork, nin
+from ..architecture.variants import SPECS, get_spec
 from ..architecture.weights import init_weights
 from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.metadata import require_storable
+from ..checkpoints.nin_file import TrainedNin, save_nin
 from ..checkpoints.store import load, save
 from ..inference.classifier import DEFAULT_DEVICE, DEVICES, pick_device
+from ..training.curve import training_curves
 from ..training.data import read_labels
 from ..training.holdout import hold_out, training_images
 from ..training.recipe import RECIPES, TrainingConfig, parse_stages
-from ..training.run_folder import LAST, TrainingError
+from ..training.run_folder import CHECKPOINT, LAST, LOG, TrainingError, read_log
 from ..training.trainer import SAVE_SECONDS, StoppedError, Trainer, views
 
 DEFAULTS = TrainingConfig()
@@ -30,11 +34,18 @@ DEFAULTS = TrainingConfig()
 
 def add_parser(subparsers: Any) -> None:
     """Registers the command."""
-    parser = subparsers.add_parser("train", help="train a network; a stopped run goes on where it was")
+    parser = subparsers.add_parser(
+        "train", help="train a network; a stopped run goes on where it was",
+        epilog="Several processes share every batch evenly: torchrun --nproc-per-node N -m inception_model train ...",
+    )  # fmt: skip
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Parquet shards or ImageFolder")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="log, resume point and checkpoint")
     parser.add_argument("--recipe", choices=tuple(RECIPES), help="a named preset; the options below change parts of it")
-    parser.add_argument("--spec", default="batchnorm", help="network variant when not starting from a checkpoint")
+    parser.add_argument(
+        "--spec", metavar="NAME",
+        help=f"network when not starting from a checkpoint: {', '.join(SPECS)}, or {NIN}, which only programs can ask "
+        f"(default: the recipe's, else {DEFAULTS.spec})",
+    )  # fmt: skip
     parser.add_argument("--start", metavar="NAME|PATH", help="start from this checkpoint's weights")
     options: list[tuple[str, Any, str]] = [
         ("stages", parse_stages, "SIZE:EPOCHS[:tune],...; tune: classifiers and batch norm only, on centre views"),
@@ -43,12 +54,18 @@ def add_parser(subparsers: Any) -> None:
         ("lr-end", float, "learning rate at the end of the cycle"),
         ("tune-lr", float, "learning rate at the start of a stage that tunes"),
         ("warmup-steps", int, "steps until the peak"),
+        ("decay-epochs", float, "epochs after which the learning rate falls by a step; 0: one cycle"),
+        ("decay", float, "share by which it falls then"),
+        ("clip", float, "largest norm of a step's gradient; 0: any"),
+        ("aux-weight", float, "of each auxiliary head's loss"),
         ("weight-decay", float, "on weights of two and more dimensions"),
         ("label-smoothing", float, "share of the target that goes to all classes evenly"),
         ("ema-decay", float, "of the averaged weights"),
+        ("polyak-from", float, "share of the run after which all steps count alike in the average; none: exponential"),
         ("min-area", float, "smallest random crop, as a share of the image"),
         ("erasing", float, "share of images of which a rectangle is erased"),
         ("photometric", float, "strength of changes of brightness, contrast and colour"),
+        ("lighting", float, "standard deviation of noise along the principal components of colour"),
         ("holdout", int, "training images, evenly over the classes, that are measured on instead of trained on"),
         ("seed", int, "of the start, the order and the views"),
     ]
@@ -84,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device.type == "cuda" else device
     labels = read_labels(args.data)
+    require_storable(labels)
     images, held_out = hold_out(training_images(args.data, len(labels), args.limit), config.holdout)
     network, source = _start(args, config, len(labels))
     told = threading.Event()
@@ -112,19 +130,25 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, before)
     if trainer.rank > 0:
         return 0
-    checkpoint = Checkpoint(
-        name=args.out.name,
-        spec=averaged.spec,
-        preprocessing=views(config.stages[-1].size),
-        labels=labels,
-        state=averaged.state_dict(),
-        heads_trained=averaged.spec.heads,
-        source=f"{source} on {len(images)} images of {args.data.name} (torch {torch.__version__})",
-        sha256="",
-        accuracy=trainer.accuracy,
-    )
-    path = args.out / "checkpoint.safetensors"
-    save(checkpoint, path)
+    path = args.out / CHECKPOINT
+    kept = views(config.stages[-1].size, config)
+    words = f"{source} on {len(images)} images of {args.data.name} (torch {torch.__version__})"
+    if isinstance(averaged, NetworkInNetwork):
+        save_nin(TrainedNin(averaged, kept, labels, trainer.accuracy, words), path)
+    else:
+        checkpoint = Checkpoint(
+            name=args.out.name,
+            spec=averaged.spec,
+            preprocessing=kept,
+            labels=labels,
+            state=averaged.state_dict(),
+            heads_trained=averaged.spec.heads,
+            source=words,
+            sha256="",
+            accuracy=trainer.accuracy,
+            curve=training_curves(read_log(args.out / LOG)),
+        )
+        save(checkpoint, path)
     print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
 
@@ -139,10 +163,15 @@ def has_bf16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
 
 
-def _start(args: argparse.Namespace, config: TrainingConfig, classes: int) -> tuple[GoogLeNet, str]:
+def _start(args: argparse.Namespace, config: TrainingConfig, classes: int) -> tuple[GoogLeNet | NetworkInNetwork, str]:
     """The network to train, and where its weights come from, in words."""
     if args.start is None:
-        return init_weights(GoogLeNet(get_spec(args.spec, classes)), config.seed), "trained from scratch"
+        fresh: GoogLeNet | NetworkInNetwork
+        if config.spec == NIN:
+            fresh = NetworkInNetwork(nin(classes, config.stages[-1].size))
+        else:
+            fresh = GoogLeNet(get_spec(config.spec, classes))
+        return init_weights(fresh, config.seed, config.initialisation), "trained from scratch"
     start = load(args.start)
     if start.spec.classes != classes:
         raise TrainingError(f"{args.start} has {start.spec.classes} classes, the data have {classes}")

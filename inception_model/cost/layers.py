@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..architecture.spec import UNITS, AuxSpec, BlockSpec, BranchKind, NetworkSpec, PoolSpec
+from ..architecture.spec import STEM_UNITS, UNITS, AuxSpec, BlockSpec, BranchKind, NetworkSpec, PoolSpec
 
 NaiveKind = Literal["same-outputs", "no-projections", "figure-2a"]
 
@@ -52,10 +52,6 @@ class Layer:
 
 
 _FIELDS = dict(zip(UNITS, ("one", "three_reduce", "three", "five_reduce", "five", "pool_proj"), strict=True))
-
-
-STEM_UNITS = ("conv1", "conv2_reduce", "conv2")
-"""The three convolutions before 3a, by the names of their widths in `StemSpec`."""
 
 
 def unit_widths(block: BlockSpec) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the paper prints: `params` and `ops` of its Table 1, its budget, and where they leave the arithmetic.
+"""What the paper prints: `params` and `ops` of its Table 1, its budget, where they leave the arithmetic, and Table 3.
 
 The explanations are inferences from the numbers, not statements of the authors; the tests redo each calculation.
 """
@@ -67,3 +67,28 @@ DISAGREEMENTS: dict[str, str] = {
     "5b": "1388K is 1.5% below what the row's own widths give, even with K = 1,024; unexplained.",
 }
 """Known disagreements between the printed columns and the arithmetic on the printed widths, by row."""
+
+
+@dataclass(frozen=True)
+class VotingRow:
+    """One row of Table 3: models, crops of each photo, top-5 error on the validation images as a share."""
+
+    models: int
+    crops: int
+    top5_error: float
+
+    @property
+    def cost(self) -> int:
+        """Forward passes per photo."""
+        return self.models * self.crops
+
+
+VOTING: tuple[VotingRow, ...] = (
+    VotingRow(1, 1, 0.1007),
+    VotingRow(1, 10, 0.0915),
+    VotingRow(1, 144, 0.0789),
+    VotingRow(7, 1, 0.0809),
+    VotingRow(7, 10, 0.0762),
+    VotingRow(7, 144, 0.0667),
+)
+"""Table 3: what crops and models bring, in the order in which it is printed."""

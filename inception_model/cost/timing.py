@@ -1,4 +1,4 @@
-"""The naive Inception module as a real layer, and its time beside the real module's on a device."""
+"""The time of naive Inception modules beside the real ones on a device."""
 
 from __future__ import annotations
 
@@ -11,36 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ..architecture import cpu_kernels
-from ..architecture.network import ConvUnit, InceptionBlock
+from ..architecture.network import InceptionBlock
 from ..architecture.spec import DEFAULT_SIZE, BlockSpec, NetworkSpec
 from ..progress import Progress, report
 from .layers import DEFAULT_NAIVE, NaiveKind, map_sides, stacked
-
-
-class NaiveBlock(nn.Module):
-    """A module without 1x1 reductions: (N, Cin, H, W) -> (N, Cout, H, W).
-
-    With "same-outputs" the pool projection stays and Cout is the real module's; otherwise it is Figure 2(a): the pool
-    branch passes its input on and Cout is larger by Cin minus the projection's width.
-    """
-
-    def __init__(self, spec: BlockSpec, kind: NaiveKind = DEFAULT_NAIVE) -> None:
-        super().__init__()
-        cin = spec.in_channels
-        self.branches = nn.ModuleList(
-            [
-                ConvUnit(cin, spec.one, 1),
-                ConvUnit(cin, spec.three, 3),
-                ConvUnit(cin, spec.five, spec.five_kernel),
-                nn.Sequential(
-                    nn.MaxPool2d(3, 1, padding=1),
-                    ConvUnit(cin, spec.pool_proj, 1) if kind == "same-outputs" else nn.Identity(),
-                ),
-            ]
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
+from .naive import NaiveBlock
 
 
 @dataclass(frozen=True)

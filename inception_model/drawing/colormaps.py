@@ -59,18 +59,40 @@ def signed(values: NDArray[np.floating], scale: float) -> Pixels:
     return TABLES["signed"][indices(values, scale, "signed")]
 
 
+FOR, AGAINST = (190, 20, 40), (25, 80, 170)
+"""RGB of what speaks for an answer and of what speaks against it, where strength is opacity."""
+
+
+def layer(values: NDArray[np.floating], scale: float) -> Pixels:
+    """Signed values (...) -> RGBA (..., 4): clear at zero, all of FOR's red at `scale`, all of AGAINST's blue at
+    -`scale`. To be laid over a photo, which shows through where the values are small."""
+    shares = np.clip(np.asarray(values, np.float32) / scale, -1, 1) if scale > 0 else np.zeros(np.shape(values))
+    colours = np.where(shares[..., None] >= 0, np.array(FOR), np.array(AGAINST))
+    return np.concatenate([colours, np.abs(shares * 255)[..., None].round()], axis=-1).astype(np.uint8)
+
+
 def full_scale(values: NDArray[np.floating]) -> float:
     """The largest magnitude: where the colours of these values end (0 for a dead map)."""
     return float(np.abs(values).max()) if values.size else 0.0
 
 
-def colour_bar(scale: float, kind: Kind = "magma", unit: str = "activation") -> str:
-    """A colour bar as SVG text: the colours with raw values below them; text takes the page's colour."""
-    table = TABLES[kind][:: (STEPS - 1) // 14]
-    stops = "".join(
-        f'<stop offset="{i / (len(table) - 1):.3f}" stop-color="rgb({r},{g},{b})"/>'
-        for i, (r, g, b) in enumerate(table)
-    )
+def colour_bar(scale: float, kind: Kind | Literal["layer"] = "magma", unit: str = "activation") -> str:
+    """A colour bar as SVG text: the colours with raw values below them; text takes the page's colour.
+
+    `layer`: the clear colours that lie over a photo.
+    """
+    if kind == "layer":
+        ends_and_middle = ((0, AGAINST, 1), (0.5, AGAINST, 0), (0.5, FOR, 0), (1, FOR, 1))
+        stops = "".join(
+            f'<stop offset="{at}" stop-color="rgb({r},{g},{b})" stop-opacity="{opacity}"/>'
+            for at, (r, g, b), opacity in ends_and_middle
+        )
+    else:
+        table = TABLES[kind][:: (STEPS - 1) // 14]
+        stops = "".join(
+            f'<stop offset="{i / (len(table) - 1):.3f}" stop-color="rgb({r},{g},{b})"/>'
+            for i, (r, g, b) in enumerate(table)
+        )
     ends = [0.0, scale / 2, scale] if kind == "magma" else [-scale, 0.0, scale]
     anchors = zip((1, 120, 239), ("start", "middle", "end"), ends, strict=True)
     ticks = "".join(f'<text x="{x}" y="25" text-anchor="{anchor}">{number(v)}</text>' for x, anchor, v in anchors)

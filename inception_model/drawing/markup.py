@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .numbers import amount, number, percent, short, signed, signed_number
+from .numbers import amount, number, percent, short, signed, signed_number, with_article
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,6 +28,6 @@ def markup(folder: Path) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    filters = (amount, number, percent, short, signed, signed_number)
+    filters = (amount, number, percent, short, signed, signed_number, with_article)
     environment.filters |= {function.__name__: function for function in filters}
     return environment

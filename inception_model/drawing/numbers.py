@@ -15,6 +15,13 @@ def short(label: str) -> str:
     return label.split(",")[0]
 
 
+def with_article(name: str) -> str:
+    """A class's name within a sentence: `a tabby`, `an Egyptian cat`; plurals stay as they are."""
+    if name.endswith("s") and not name.endswith(("ss", "us", "is")):
+        return name
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
 def percent(probability: float) -> str:
     """A probability for people: whole percents, one digit below one percent."""
     return f"{probability:.0%}" if probability >= 0.01 or probability < 0.0005 else f"{probability:.1%}"
@@ -37,3 +44,19 @@ def amount(value: float) -> str:
         if abs(value) >= limit:
             return f"{value / 10 ** {'G': 9, 'M': 6, 'K': 3}[letter]:.{digits}f} {letter}"
     return f"{value:.0f}"
+
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def ordinal(value: int) -> str:
+    """A place in a row: a word up to the tenth, then 11th, 12th, 21st."""
+    if 1 <= value <= len(_ORDINALS):
+        return _ORDINALS[value - 1]
+    ending = "th" if value % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+    return f"{value}{ending}"
+
+
+def rough_seconds(value: float) -> str:
+    """A time that is only guessed: whole seconds, from two minutes on whole minutes; at least 1 s."""
+    return f"{value / 60:.0f} min" if value >= 120 else f"{max(1, round(value))} s"

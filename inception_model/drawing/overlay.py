@@ -1,6 +1,7 @@
 """Arrays to pictures: colour maps, maps laid over the photo, boxes, contours, colour bars. Numpy and Pillow only.
 
-Activations (never negative) are drawn on magma from zero, signed values on blue-white-red symmetric about zero.
+Activations (never negative) are drawn on magma from zero; signed values in red and blue that are as opaque as they are
+strong, with a line around the strongest of them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from skimage.filters import gaussian
 from skimage.measure import find_contours
 
 from ..images.geometry import Box
 from ..images.preprocessing import Preprocessing
-from .colormaps import TABLES, Kind, Values, full_scale, indices
+from .colormaps import TABLES, Values, full_scale, indices, layer
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def map_on_view(
     return np.asarray(weights[0] @ np.asarray(heatmap, np.float32) @ weights[1].T, np.float32)
 
 
-def _pixels(view: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def covered_pixels(view: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the pixels that a rectangle covers on a photo of that (width, height): one at least,
     for on a photo that is a pixel or two thin it may be less than that."""
     inside = view.clipped(size)
@@ -77,13 +79,12 @@ def overlay_on_photo(
     heatmap: NDArray[np.floating],
     view: Box,
     *,
-    kind: Kind = "magma",
     scale: float | None = None,
     alpha: float = 0.6,
     smooth: bool = True,
     grid: Grid | None = None,
 ) -> Image.Image:
-    """The photo with a map (H, W) of the network's square laid over the part that the network saw.
+    """The photo with activations (H, W) of the network's square laid over the part that the network saw.
 
     `view` is that part in the photo's pixels (`Preprocessing.view`); the rest keeps its own colours and the photo its
     proportions. `scale` is where the colours end, in the map's units (default: its largest magnitude). `alpha` is the
@@ -91,9 +92,9 @@ def overlay_on_photo(
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is {alpha}; allowed: 0 (the photo alone) to 1 (the map alone)")
-    left, top, right, bottom = _pixels(view, photo.size)
+    left, top, right, bottom = covered_pixels(view, photo.size)
     values = map_on_view(heatmap, (bottom - top, right - left), grid, smooth=smooth)
-    colours = TABLES[kind][indices(values, full_scale(heatmap) if scale is None else scale, kind)]
+    colours = TABLES["magma"][indices(values, full_scale(heatmap) if scale is None else scale)]
     result = photo.convert("RGB")
     below = result.crop((left, top, right, bottom))
     result.paste(Image.blend(below, Image.fromarray(colours), alpha), (left, top))
@@ -143,15 +144,74 @@ def map_on_photo(
     preprocessing: Preprocessing,
     *,
     scale: float,
-    alpha: float = 0.6,
     side: int = 640,
+    square: Box | None = None,
 ) -> Image.Image:
-    """The photo of at most `side` pixels with a signed map (H, W) on the part that the network saw, and its frame."""
-    small = fitted(photo, side)
-    seen = preprocessing.view(small.size)
-    image = overlay_on_photo(small, heatmap, seen, kind="signed", scale=scale, alpha=alpha)
+    """The photo of at most `side` pixels with a signed map (H, W) on the part that the network saw, a line around the
+    strongest of it (`strongest`), and the part's frame.
+
+    `square`: that part where it was chosen, in pixels of the photo as it is given (`Photo.square`). `scale` is where
+    the map is as opaque as it gets (STRENGTH); zero leaves the photo as it is.
+    """
+    image = fitted(photo, side)
+    shrunk = (image.width / photo.width, image.height / photo.height)
+    seen = preprocessing.view(image.size, None if square is None else square.scaled(*shrunk))
+    lay_over(image, heatmap, seen, scale)
+    for line in strongest(heatmap):
+        _line(image, seen.left + line[:, 0] * seen.width, seen.top + line[:, 1] * seen.height)
     frame_view(image, seen)
     return image
+
+
+def lay_over(image: Image.Image, heatmap: NDArray[np.floating], view: Box, scale: float) -> None:
+    """Lays a signed map (H, W) over a rectangle of the image, in place, at most STRENGTH opaque."""
+    left, top, right, bottom = covered_pixels(view, image.size)
+    colours = layer(map_on_view(heatmap, (bottom - top, right - left)), scale)
+    colours[..., 3] = (colours[..., 3] * STRENGTH).round()
+    image.paste(Image.fromarray(colours[..., :3]), (left, top), Image.fromarray(colours[..., 3]))
+
+
+STRENGTH = 0.85
+"""Opacity of the largest value of a signed map on a photo; the photo's edges must stay to be seen."""
+STRONGEST = 0.2
+"""Share of the network's square that the line on a signed map goes round."""
+_FINE, _SPREAD, _SPECK = 64, 0.02, 0.002
+
+
+def strongest(heatmap: NDArray[np.floating], share: float = STRONGEST) -> list[NDArray[np.floating]]:
+    """Closed lines, each (points, 2) as x and y from 0 to 1, around the `share` of the square whose values are largest.
+
+    By magnitude: what speaks for and what speaks against alike. Maps of single pixels are smoothed before (Gaussian, 2%
+    of the side), or every pixel would have a line of its own; specks below 0.2% of the square have none. A map that is
+    the same everywhere has no strongest part.
+    """
+    values = np.abs(np.asarray(heatmap, np.float64))
+    fine = min(values.shape) >= _FINE
+    drawn = gaussian(values, _SPREAD * len(values)) if fine else map_on_view(values, (224, 224))  # type: ignore[no-untyped-call]
+    values = np.asarray(drawn, np.float64)
+    level = float(np.quantile(values, 1 - share))
+    if not level < values.max():
+        return []
+    rows, columns = values.shape
+    padded = np.pad(values, 1, constant_values=min(float(values.min()), level) - 1e-9)
+    lines = find_contours(padded, level)  # type: ignore[no-untyped-call]
+    scaled = [np.stack([(line[:, 1] - 0.5) / columns, (line[:, 0] - 0.5) / rows], axis=1) for line in lines]
+    return [line for line in scaled if _area(line) >= _SPECK]
+
+
+def _area(line: NDArray[np.floating]) -> float:
+    """Of a closed line (points, 2), by the shoelace formula."""
+    x, y = line[:, 0], line[:, 1]
+    return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2)
+
+
+def _line(
+    image: Image.Image, x: NDArray[np.floating], y: NDArray[np.floating], colour: str = "#ffffff", width: int = 2
+) -> None:
+    """A line with a dark edge, in place."""
+    draw, points = ImageDraw.Draw(image, "RGBA"), list(zip(x.tolist(), y.tolist(), strict=True))
+    draw.line(points, fill=(0, 0, 0, 130), width=width + 2, joint="curve")
+    draw.line(points, fill=colour, width=width, joint="curve")
 
 
 def frame_view(image: Image.Image, view: Box, *, width: int = 1) -> None:
@@ -175,15 +235,12 @@ def draw_contour(
     The values cover the network's square, which lies at `view` on the image.
     """
     padded = np.pad(np.asarray(values, np.float64), 1, constant_values=min(float(values.min()), level) - 1e-9)
-    draw = ImageDraw.Draw(image, "RGBA")
     rows, columns = values.shape
     lines = find_contours(padded, level)  # type: ignore[no-untyped-call]
     for line in lines:
         x = view.left + (line[:, 1] - 0.5) / columns * view.width
         y = view.top + (line[:, 0] - 0.5) / rows * view.height
-        points = list(zip(x.tolist(), y.tolist(), strict=True))
-        draw.line(points, fill=(0, 0, 0, 130), width=width + 2, joint="curve")
-        draw.line(points, fill=colour, width=width, joint="curve")
+        _line(image, x, y, colour, width)
     return len(lines)
 
 
@@ -195,9 +252,11 @@ def draw_cross(image: Image.Image, x: float, y: float, *, arm: int = 7) -> None:
         draw.line([(x, y - arm), (x, y + arm)], fill=colour, width=width)
 
 
-def unit_on_photo(preprocessing: Preprocessing, size: tuple[int, int], grid: Grid, row: int, column: int) -> Box:
+def unit_on_photo(
+    preprocessing: Preprocessing, size: tuple[int, int], grid: Grid, row: int, column: int, square: Box | None = None
+) -> Box:
     """The cell of a map's unit on a photo of that (width, height): `jump` pixels around its centre, inside the view."""
     half = grid.jump / 2
     centre_x, centre_y = grid.centre(column) + 0.5, grid.centre(row) + 0.5
     cell = Box(centre_x - half, centre_y - half, centre_x + half, centre_y + half).clipped((grid.side, grid.side))
-    return preprocessing.box_to_photo(size, cell)
+    return preprocessing.box_to_photo(size, cell, square)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from .geometry import Box
+from .directories import check_directory
+from .geometry import Box, read_square, square_text
+from .headers import Header, read_header
+from .limits import FORMATS, MAX_BYTES, MAX_MEMORY, MAX_PIXELS, SMALLER, FormatError, ImageError, check_size
+from .shrinking import fitted, upright
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MAX_BYTES = 20 * 1024 * 1024
-MAX_PIXELS = 40_000_000
+__all__ = [
+    "FORMATS", "MAX_BYTES", "MAX_PIXELS", "WORKING_SIDE", "FormatError", "ImageError", "Photo", "check_bytes",
+    "open_photo", "read_photo",
+]  # fmt: skip
+
 WORKING_SIDE = 2048
 """Larger photos are shrunk to this longer side on decoding: more is never shown nor fed to the network."""
-
-
-class ImageError(ValueError):
-    """The bytes are no usable image; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Photo:
     """A decoded photo: RGB pixels, the hash of the bytes it came from, and its name.
 
     `stored`: width and height as the file has them (None: as here); `orientation`: EXIF's, which has been applied.
+    `square`: the part that the network is shown, in pixels of `image`; None: the usual one (`Preprocessing.view`).
     """
 
     image: Image.Image
@@ -36,11 +38,27 @@ class Photo:
     name: str
     stored: tuple[int, int] | None = None
     orientation: int = 1
+    square: Box | None = None
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.image.size
+
+    @property
+    def key(self) -> str:
+        """What answers about the photo are remembered by: its hash, and its square where it has one of its own."""
+        return self.sha256 if self.square is None else f"{self.sha256} {square_text(self.square)}"
+
+    def with_square(self, text: str | None) -> Photo:
+        """The same photo with a square of its own, `X,Y,SIDE`, or with None the usual one; ValueError where that is
+        none or lies outside."""
+        return replace(self, square=None if text is None else read_square(text, self.size))
+
+    def square_on(self, size: tuple[int, int]) -> Box | None:
+        """Its own square in pixels of a smaller (or larger) picture of it."""
+        width, height = self.size
+        return None if self.square is None else self.square.scaled(size[0] / width, size[1] / height)
 
     def upright(self, box: Box) -> Box:
         """A rectangle in the pixels that the file stores -> on this photo, which may be turned, mirrored or smaller."""
@@ -56,50 +74,71 @@ class Photo:
         return Box(x0 * here_wide, y0 * here_high, x1 * here_wide, y1 * here_high)
 
 
-def read_photo(data: bytes, name: str = "image", *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Decodes untrusted bytes to upright sRGB; raises ImageError with one clear sentence.
-
-    Byte length and pixel count are checked before decoding. Animations give their first frame, transparency is put
-    on white, 16-bit greys are scaled, EXIF orientation and colour profile are applied.
-    """
+def check_bytes(
+    data: bytes, name: str = "image", *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+) -> Header:
+    """Everything that is refused without decoding: `limits` has the numbers. Raises ImageError."""
     if not data:
         raise ImageError(f"{name} is empty (0 bytes): choose a photo file.")
     if len(data) > max_bytes:
-        raise ImageError(
-            f"{name} has {len(data) / 2**20:.1f} MB; the limit is {max_bytes / 2**20:.0f} MB: "
-            "save a smaller copy and try again."
-        )
+        raise ImageError(f"{name} has {len(data) / 2**20:.1f} MB; the limit is {max_bytes / 2**20:.0f} MB: {SMALLER}.")
     if b"<svg" in data[:1024].lower():
-        raise ImageError(f"{name} is an SVG drawing; the network needs pixels: export it as PNG and try again.")
+        raise FormatError(f"{name} is an SVG drawing; the network needs pixels: export it as PNG and try again.")
+    return read_header(data, name, max_pixels)
+
+
+def read_photo(data: bytes, name: str = "image", *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Decodes untrusted bytes to upright sRGB; raises ImageError with one clear sentence.
+
+    What would cost too much is refused before decoding; what is decoded takes at most about `MAX_MEMORY`. Animations
+    give their first frame, transparency is put on white, 16-bit greys are scaled, EXIF orientation and colour profile
+    are applied. There is no time limit: `decoder_pool` has one.
+    """
+    header = check_bytes(data, name, max_bytes=max_bytes, max_pixels=max_pixels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as source:
-                width, height = source.size
-                if width * height > max_pixels:
-                    raise ImageError(
-                        f"{name} has {width} x {height} = {width * height / 1e6:.0f} million pixels; the limit is "
-                        f"{max_pixels / 1e6:.0f} million: save a smaller copy and try again."
-                    )
-                orientation = int(source.getexif().get(ExifTags.Base.Orientation, 1))
-                source.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
+            with Image.open(io.BytesIO(data), formats=(header.format,)) as source:
+                stored = source.size
+                check_size(stored, header.format, name, max_pixels)
+                _draft(source, header)
                 source.load()
-                image = _to_srgb(source)
+                orientation = _orientation(source, name)
+                image = upright(source, WORKING_SIDE, orientation)
     except Image.DecompressionBombError:
-        raise ImageError(_too_large(f"{name} declares hundreds of millions of pixels", max_pixels)) from None
+        raise ImageError(
+            f"{name} declares hundreds of millions of pixels; the limit is {max_pixels / 1e6:.0f} million pixels: "
+            f"{SMALLER}."
+        ) from None
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not an image that can be read here (allowed: {', '.join(FORMATS)}).") from None
     except ImageError:
         raise
+    except MemoryError:
+        raise ImageError(f"{name} takes more memory to decode than there is: {SMALLER}.") from None
     except Exception as error:  # decoders raise many types on damaged files
         raise ImageError(f"{name} is damaged or cut short and can't be decoded ({error}).") from None
-    image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
-    turn = orientation if 1 <= orientation <= 8 else 1
-    return Photo(image, hashlib.sha256(data).hexdigest(), name, (width, height), turn)
+    return Photo(image, hashlib.sha256(data).hexdigest(), name, stored, orientation)
 
 
-def _too_large(found: str, max_pixels: int) -> str:
-    return f"{found}; the limit is {max_pixels / 1e6:.0f} million pixels: save a smaller copy and try again."
+def _draft(source: Image.Image, header: Header) -> None:
+    """Lets a JPEG be decoded at a half, a quarter or an eighth of its size where more is left than is kept."""
+    width, height = fitted(source.size, WORKING_SIDE)
+    if header.coefficients + 4 * source.width * source.height <= MAX_MEMORY * 5 // 6:
+        # Twice the length of a panorama's short side still leaves Lanczos enough pixels.
+        width, height = min(2 * width, WORKING_SIDE), min(2 * height, WORKING_SIDE)
+    source.draft("RGB", (width, height))
+
+
+def _orientation(source: Image.Image, name: str) -> int:
+    """EXIF's orientation, 1 to 8."""
+    exif = source.info.get("exif")
+    if exif is None and "Raw profile type exif" in source.info:  # as ImageMagick writes it into PNG: hexadecimal text
+        exif = bytes.fromhex("".join(source.info["Raw profile type exif"].split("\n")[3:]))
+    if isinstance(exif, bytes):
+        check_directory(exif, name)
+    found = source.getexif().get(ExifTags.Base.Orientation, 1)
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def open_photo(path: Path) -> Photo:
@@ -109,35 +148,3 @@ def open_photo(path: Path) -> Photo:
     except OSError as error:
         raise ImageError(f"{path} can't be read: {error.strerror or error}.") from None
     return read_photo(data, path.name)
-
-
-def _to_srgb(source: Image.Image) -> Image.Image:
-    image = ImageOps.exif_transpose(source)
-    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
-        values = np.asarray(image).astype(np.float64)
-        # 16 bits go to 65535, however dark the picture; wider integers and floats say their range by their maximum.
-        top = max(float(values.max()), 1.0 if image.mode == "F" else 65535.0)
-        image = Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8), "L")
-    alpha: Image.Image | None = None
-    if image.mode in ("RGBA", "LA", "PA", "P") or "transparency" in image.info:
-        transparent = image.mode != "P" or "transparency" in image.info
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A") if transparent else None
-        image = image.convert("RGB")
-    profile = source.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "L", "CMYK"):
-        image = _from_profile(image, profile)
-    image = image.convert("RGB")
-    if alpha is not None:
-        image = Image.composite(image, Image.new("RGB", image.size, (255, 255, 255)), alpha)
-    return image
-
-
-def _from_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours of a profile -> sRGB; as they are where the profile is broken, which is no reason to refuse a photo."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
-        return image
-    return image if converted is None else converted

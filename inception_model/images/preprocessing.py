@@ -30,11 +30,19 @@ class Preprocessing:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     channels: Literal["RGB", "BGR"] = "RGB"
 
-    def view(self, size: tuple[int, int]) -> Box:
-        """The part of a photo of that (width, height) that the network sees: a centred square, in photo pixels.
+    @property
+    def filter(self) -> Image.Resampling:
+        """Pillow's filter of that interpolation."""
+        return Image.Resampling.BICUBIC if self.interpolation == "bicubic" else Image.Resampling.BILINEAR
+
+    def view(self, size: tuple[int, int], square: Box | None = None) -> Box:
+        """The part of a photo of that (width, height) that the network sees, in photo pixels: a centred square, or the
+        one that was chosen.
 
         Where a border is cut off, sides and corners are rounded as torchvision's Resize and CenterCrop do.
         """
+        if square is not None:
+            return square
         width, height = size
         if self.resize != self.size:
             wide, high = self._resized(size)
@@ -45,15 +53,21 @@ class Preprocessing:
         left, top = (width - side) / 2, (height - side) / 2
         return Box(left, top, left + side, top + side)
 
-    def crop(self, image: Image.Image, box: Box | None = None) -> Image.Image:
-        """The network's square (size x size, RGB, before normalisation): the centre view, or `box` of the photo."""
-        filter_ = Image.Resampling.BICUBIC if self.interpolation == "bicubic" else Image.Resampling.BILINEAR
-        if box is None and self.resize != self.size:
+    def crop(self, image: Image.Image, square: Box | None = None) -> Image.Image:
+        """The network's square (size x size, RGB, before normalisation): the centre view, or what is cut out there.
+
+        What is cut out (at whole pixels) is resized alone: no pixel beside it reaches the network.
+        """
+        filter_ = self.filter
+        if square is not None:
+            cut = image.crop((round(square.left), round(square.top), round(square.right), round(square.bottom)))
+            return cut.resize((self.size, self.size), filter_)
+        if self.resize != self.size:
             # What torchvision does, to the bit: the whole photo resized to whole pixels, then cut.
             whole = self._resized(image.size)
             left, top = (round((edge - self.size) / 2.0) for edge in whole)
             return image.resize(whole, filter_).crop((left, top, left + self.size, top + self.size))
-        box = box or self.view(image.size)
+        box = self.view(image.size)
         corners = (box.left, box.top, box.right, box.bottom)
         return image.resize((self.size, self.size), filter_, box=corners)
 
@@ -81,19 +95,19 @@ class Preprocessing:
         pixels = (x * std + mean) / self.scale
         return pixels.flip(1) if self.channels == "BGR" else pixels
 
-    def __call__(self, image: Image.Image, box: Box | None = None) -> Tensor:
-        """A photo -> (1, 3, size, size) float32 on the CPU."""
-        return self.tensor(self.crop(image, box))
+    def __call__(self, image: Image.Image, square: Box | None = None) -> Tensor:
+        """A photo -> (1, 3, size, size) float32 on the CPU; `square` as `crop` takes it."""
+        return self.tensor(self.crop(image, square))
 
-    def to_photo(self, size: tuple[int, int], x: float, y: float) -> tuple[float, float]:
+    def to_photo(self, size: tuple[int, int], x: float, y: float, square: Box | None = None) -> tuple[float, float]:
         """A position in the network's square, in its pixels -> the same position on the photo."""
-        view = self.view(size)
+        view = self.view(size, square)
         return view.left + x * view.width / self.size, view.top + y * view.height / self.size
 
-    def box_to_photo(self, size: tuple[int, int], box: Box) -> Box:
+    def box_to_photo(self, size: tuple[int, int], box: Box, square: Box | None = None) -> Box:
         """A rectangle in the network's square -> on the photo."""
-        left, top = self.to_photo(size, box.left, box.top)
-        right, bottom = self.to_photo(size, box.right, box.bottom)
+        left, top = self.to_photo(size, box.left, box.top, square)
+        right, bottom = self.to_photo(size, box.right, box.bottom, square)
         return Box(left, top, right, bottom)
 
     @property

@@ -1,4 +1,4 @@
-"""Pictures made by parameters: gratings, edges, dots, colour patches, checkerboards.
+"""Pictures made by parameters: gratings, edges, dots, arcs, colour patches, checkerboards.
 
 `selectivity.py` shows them to channels, whole: no crop is cut out, so cycles are cycles per input image.
 """
@@ -174,6 +174,49 @@ class Dots:
 
 
 @dataclass(frozen=True)
+class Arcs:
+    """Equal pieces of circles on a square lattice, in pixels of a 224 pixel image; negative contrast makes them dark.
+
+    `orientation` is the way that they bulge, anticlockwise from the right; `radius` the circle's, so that a long one
+    leaves a straight line, and `length` the line's own, whatever its radius. What leaves its cell is cut off.
+    """
+
+    orientation: float = 90.0
+    radius: float = 16.0
+    length: float = 40.0
+    width: float = 5.0
+    spacing: float = 60.0
+    contrast: float = 1.0
+    axis: ColourAxis = "grey"
+    RANGES: ClassVar[dict[str, Range]] = {
+        "orientation": Range(0, 360, 10, "degrees"),
+        "radius": Range(4, 1024, 4, "pixels", octaves=True),
+        "length": Range(4, 112, 4, "pixels", octaves=True),
+        "width": Range(1, 28, 1, "pixels", octaves=True),
+        "spacing": Range(8, 224, 4, "pixels", octaves=True),
+        "contrast": Range(-1, 1, 0.05, "of the full swing"),
+    }
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def image(self, side: int = SIDE) -> Image.Image:
+        """RGB, side x side pixels."""
+        x, y = ((at - 0.5) * SIDE for at in _positions(side))
+        near = [(at + self.spacing / 2) % self.spacing - self.spacing / 2 for at in (x, -y)]
+        way = np.deg2rad(self.orientation)
+        out = near[0] * np.cos(way) + near[1] * np.sin(way)
+        along = near[1] * np.cos(way) - near[0] * np.sin(way)
+        half = min(self.length / (2 * self.radius), np.pi)
+        # The piece lies about its cell's middle: half of what it bulges to either side.
+        out = out + self.radius - self.radius * (1 - np.cos(half)) / 2
+        angle = np.abs(np.arctan2(along, out))
+        ends = np.hypot(out - self.radius * np.cos(half), np.abs(along) - self.radius * np.sin(half))
+        distance = np.where(angle <= half, np.abs(np.hypot(out, along) - self.radius), ends)
+        return _paint(np.asarray(np.clip(self.width / 2 - distance + 0.5, 0, 1)), self.contrast, self.axis)
+
+
+@dataclass(frozen=True)
 class Patch:
     """One even colour: `hue` in degrees (0 red, 120 green, 240 blue), saturation and lightness from 0 to 1."""
 
@@ -216,10 +259,11 @@ class Checkerboard:
         return _paint(1.0 - 2.0 * ((x + y) % 2), self.contrast, self.axis)
 
 
-FAMILIES: dict[str, type[Grating] | type[Edge] | type[Dots] | type[Patch] | type[Checkerboard]] = {
+FAMILIES: dict[str, type[Grating] | type[Edge] | type[Dots] | type[Arcs] | type[Patch] | type[Checkerboard]] = {
     "grating": Grating,
     "edge": Edge,
     "dots": Dots,
+    "arcs": Arcs,
     "patch": Patch,
     "checkerboard": Checkerboard,
 }

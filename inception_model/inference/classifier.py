@@ -11,9 +11,11 @@ from torch import Tensor
 
 from ..architecture import cpu_kernels
 from ..architecture.network import GoogLeNet, Heads
+from ..architecture.probabilities import Temperatures, probabilities
 from ..architecture.spec import HeadName
 from ..architecture.weights import weight_sharing_twin
 from ..checkpoints.checkpoint import Checkpoint
+from ..images.geometry import Box
 from ..images.preprocessing import Preprocessing
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -51,7 +53,7 @@ def pick_device(name: str = DEFAULT_DEVICE) -> torch.device:
 
 @dataclass(frozen=True)
 class Answer:
-    """One class in a head's ranking: its index, WordNet id, words, probability (softmax) and logit."""
+    """One class in a head's ranking: its index, WordNet id, words, probability and logit."""
 
     index: int
     wnid: str
@@ -89,9 +91,18 @@ class Classifier:
         """Heads whose logits are predictions."""
         return self.checkpoint.heads_trained
 
-    def prepare(self, image: Image.Image) -> Tensor:
-        """A photo -> (1, 3, S, S) on the device, in the network's type and memory format."""
-        return self.to_input(self.preprocessing(image))
+    @property
+    def temperatures(self) -> Temperatures:
+        """Head -> what its logits are divided by before the softmax; empty where all probabilities are raw."""
+        return self.checkpoint.temperatures
+
+    def raw(self) -> Classifier:
+        """The same network whose probabilities are plain softmax."""
+        return replace(self, checkpoint=self.checkpoint.raw())
+
+    def prepare(self, image: Image.Image, square: Box | None = None) -> Tensor:
+        """A photo, or a square of it -> (1, 3, S, S) on the device, in the network's type and memory format."""
+        return self.to_input(self.preprocessing(image, square))
 
     def to_input(self, x: Tensor) -> Tensor:
         """Any normalised (N, 3, S, S) -> on the device, in the network's type and memory format."""
@@ -107,10 +118,16 @@ class Classifier:
         """A Classifier with its own hooks and the same weight tensors."""
         return replace(self, network=weight_sharing_twin(self.network))
 
-    def top(self, logits: Tensor, count: int = 5) -> list[Answer]:
-        """The `count` most probable classes of one row of logits (K,), most probable first."""
-        probabilities = logits.float().softmax(0)
-        values, indices = probabilities.topk(min(count, len(logits)))
+    def probabilities(self, logits: Tensor, head: HeadName | str | None) -> Tensor:
+        """(..., K) -> (..., K): what a head's logits mean, at its temperature; `head` None: of what is no head."""
+        return probabilities(logits, head, self.temperatures)
+
+    def top(self, logits: Tensor, head: HeadName | str | None, count: int = 5) -> list[Answer]:
+        """The `count` most probable classes of one row of a head's logits (K,), most probable first.
+
+        `head` None: of what is no head and has no temperature, such as a probe.
+        """
+        values, indices = self.probabilities(logits.float(), head).topk(min(count, len(logits)))
         return [
             Answer(i, self.checkpoint.label(i).wnid, self.checkpoint.label(i).words, p, float(logits[i]))
             for i, p in zip(indices.tolist(), values.tolist(), strict=True)

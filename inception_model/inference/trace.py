@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..architecture.network import GoogLeNet, Heads, InceptionBlock
+from ..architecture.probabilities import RAW, Temperatures, probabilities
 from ..architecture.spec import BRANCH_UNIT, BRANCHES, UNITS, BranchKind, HeadName
 from ..drawing.notebook import render
 from .classifier import Classifier
@@ -64,11 +65,17 @@ class Trace:
     """What one forward pass of N images showed: logits of the heads, and every module. Float32 on the CPU.
 
     `untrained`: heads that exist and were never trained, so that their logits are no predictions.
+    `temperatures`: what the heads' logits are divided by where they become probabilities.
     """
 
     heads: Heads
     blocks: dict[str, BlockTrace]
     untrained: tuple[HeadName, ...] = ()
+    temperatures: Temperatures = field(default_factory=lambda: RAW)
+
+    def raw(self) -> Trace:
+        """The same with plain softmax for probabilities."""
+        return replace(self, temperatures=RAW)
 
     def block(self, name: str) -> BlockTrace:
         """A module by name; raises KeyError that lists them."""
@@ -76,13 +83,43 @@ class Trace:
             raise KeyError(f"unknown module {name!r}; allowed: {', '.join(self.blocks)}")
         return self.blocks[name]
 
+    def split(self) -> list[Trace]:
+        """A trace of each of the N images, with memory of its own: keeping one does not keep the others'."""
+        count = len(self.heads.main)
+        return [self] if count == 1 else [self._of_image(i) for i in range(count)]
+
+    def _of_image(self, i: int) -> Trace:
+        copies: dict[int, Tensor] = {}  # the output of a module is the next one's input: copied once
+
+        def own(tensor: Tensor) -> Tensor:
+            if id(tensor) not in copies:
+                copies[id(tensor)] = tensor[i : i + 1].clone()
+            return copies[id(tensor)]
+
+        def branch(found: Branch) -> Branch:
+            return replace(
+                found, reduced=None if found.reduced is None else own(found.reduced), output=own(found.output)
+            )
+
+        with torch.inference_mode():
+            blocks = {
+                name: replace(
+                    block,
+                    input=own(block.input),
+                    branches={kind: branch(found) for kind, found in block.branches.items()},
+                    output=own(block.output),
+                )
+                for name, block in self.blocks.items()
+            }
+            return replace(self, heads=self.heads.map(own), blocks=blocks)
+
     def logits(self, head: HeadName | str) -> Tensor:
         """(N, K) of a head; raises KeyError where the network has no such head."""
         return self.heads.of(head)
 
     def probabilities(self, head: HeadName | str) -> Tensor:
-        """(N, K) softmax of a head's logits."""
-        return self.logits(head).softmax(dim=1)
+        """(N, K) softmax of a head's logits at its temperature."""
+        return probabilities(self.logits(head), head, self.temperatures)
 
     def best(self, head: HeadName | str, count: int = BEST) -> list[tuple[int, float]]:
         """(class index, probability) of the first image's most probable classes at a head, most probable first."""
@@ -166,6 +203,7 @@ def capture(classifier: Classifier, x: Tensor) -> Trace:
         logits,
         {name: _block_trace(network.block(name), plain) for name in network.spec.module_names},
         tuple(head for head in logits.present if head not in classifier.trained_heads),
+        classifier.temperatures,
     )
 
 

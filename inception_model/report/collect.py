@@ -16,6 +16,8 @@ import numpy as np
 
 from ..analysis.ablation import fill_means, sweep
 from ..analysis.conductance import credit_ledger, exact_split
+from ..analysis.doubt import doubt_of
+from ..analysis.ood_file import Known
 from ..analysis.probes import Probes
 from ..analysis.timeline import timeline
 from ..architecture.address import head_modules
@@ -27,6 +29,7 @@ from ..drawing.atlas import Atlas, channel_order, channel_stats, make_atlas
 from ..drawing.colormaps import Values, full_scale
 from ..images.baselines import baseline
 from ..images.decode import Photo
+from ..images.geometry import square_text
 from ..inference.classifier import Classifier
 from ..inference.targets import Target
 from ..inference.trace import BlockTrace, Trace, capture
@@ -65,23 +68,26 @@ def collect(
     settings: Settings | None = None,
     *,
     probes: Probes | None = None,
+    known: Known | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Findings:
     """Asks the network everything that the report says. Some methods hook: give it a twin that nobody else uses.
 
-    `probes`: this checkpoint's, where there are any, for the time line.
+    `probes`: this checkpoint's, where there are any, for the time line; `known`: what its classes look like to it.
     `progress` is told in thousandths; setting `cancel` raises Cancelled before the next step. What is not there
     raises AttributionError, TargetError or KeyError, which list what is, before anything long is computed.
     """
     chosen = settings or Settings()
+    classifier = classifier.raw() if chosen.raw else classifier
     head = check(classifier, chosen)
-    trace = capture(classifier, classifier.prepare(photo.image))
+    trace = capture(classifier, classifier.prepare(photo.image, photo.square))
     labels, logits = classifier.checkpoint.labels, trace.logits(head)[0]
     target = chosen.target if isinstance(chosen.target, Target) else Target.parse(chosen.target, labels, logits)
     parts = _Parts(classifier, photo, chosen, head, target, trace, costs(classifier, chosen), progress, cancel)
     drawn = [parts.map(name) for name in chosen.methods]
     overview = {name: _strongest(block) for name, block in trace.blocks.items()}
+    doubt = doubt_of(classifier, trace, known)
     facts = {
         "format": FORMAT,
         "version": VERSION,
@@ -90,6 +96,7 @@ def collect(
         "network": _network(classifier),
         "image": _image(classifier, photo),
         "settings": {**asdict(chosen), "head": head, "target": asdict(target), "options": dict(chosen.options)},
+        "doubt": None if doubt is None else asdict(doubt),
         "heads": _heads(classifier, trace),
         "timeline": asdict(timeline(classifier, trace, target.index, probes=probes)),
         "maps": [said for said, _ in drawn],
@@ -132,7 +139,7 @@ class _Parts:
 
     def map(self, name: str) -> tuple[dict[str, Any], Values]:
         """What a method says: its numbers with the quick checks' verdicts, and its map (H, W)."""
-        x, needs = self.classifier.prepare(self.photo.image), METHODS[name].needs
+        x, needs = self.classifier.prepare(self.photo.image, self.photo.square), METHODS[name].needs
         found = explain(
             self.classifier,
             x,
@@ -163,7 +170,7 @@ class _Parts:
 
     def ledger(self) -> dict[str, Any]:
         """The credit of every branch, and for the main head the exact split of the last module."""
-        x = self.classifier.preprocessing(self.photo.image)
+        x = self.classifier.preprocessing(self.photo.image, self.photo.square)
         start = baseline(self.settings.baseline, x, self.classifier.preprocessing)
         found = credit_ledger(
             self.classifier,
@@ -182,7 +189,7 @@ class _Parts:
     def ablation(self) -> dict[str, Any]:
         """Every branch switched off in turn."""
         fill = self.settings.fill
-        means = fill_means(self.classifier, self.classifier.preprocessing(self.photo.image), fill)
+        means = fill_means(self.classifier, self.classifier.preprocessing(self.photo.image, self.photo.square), fill)
         found = sweep(self.classifier, self.trace, fill, means, **self._running("ablation"))
         rows = found.as_dict(self.target, self.classifier.trained_heads)
         return {"fill": found.fill, "seconds": round(found.seconds, 4), "heads": rows}
@@ -196,18 +203,21 @@ def _network(classifier: Classifier) -> dict[str, Any]:
         "source": checkpoint.source,
         "spec": checkpoint.spec.name,
         "classes": checkpoint.spec.classes,
+        "labels": [checkpoint.label(index).words for index in range(checkpoint.spec.classes)],
         "heads": list(classifier.heads),
         "heads_trained": list(classifier.trained_heads),
         "preprocessing": {**asdict(classifier.preprocessing), "words": classifier.preprocessing.words},
         "device": str(classifier.device),
         "precision": classifier.precision,
+        "temperatures": dict(classifier.temperatures),
     }
 
 
 def _image(classifier: Classifier, photo: Photo) -> dict[str, Any]:
     width, height = photo.size
-    view = asdict(classifier.preprocessing.view(photo.size))
-    return {"sha256": photo.sha256, "width": width, "height": height, "view": view}
+    view = asdict(classifier.preprocessing.view(photo.size, photo.square))
+    square = None if photo.square is None else square_text(photo.square)
+    return {"sha256": photo.sha256, "width": width, "height": height, "view": view, "square": square}
 
 
 def _heads(classifier: Classifier, trace: Trace) -> dict[str, Any]:
@@ -217,7 +227,9 @@ def _heads(classifier: Classifier, trace: Trace) -> dict[str, Any]:
         head: {
             "after": after[head],
             "trained": head in trained,
-            "top": [asdict(answer) for answer in classifier.top(trace.logits(head)[0])] if head in trained else [],
+            "top": [asdict(answer) for answer in classifier.top(trace.logits(head)[0], head)]
+            if head in trained
+            else [],
         }
         for head in classifier.heads
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jinja2 import Environment
@@ -59,11 +59,13 @@ def command(facts: dict[str, Any], name: str | None) -> str:
         "checkpoint": settings["checkpoint"] or network["checkpoint"],
         "device": network["device"].partition(":")[0],
         "precision": network["precision"],
+        "square": facts["image"]["square"],
     }
     image = name or "IMAGE"
     parts = ["python", "-m", "inception_model", "report", f"./{image}" if image.startswith("-") else image]
     parts += ["--out", "report.html"] + ["--without-image"] * (name is None)
     parts += [text for key, value in chosen.items() if value is not None for text in (f"--{key}", str(value))]
+    parts += ["--raw"] * settings["raw"]
     parts += ["--method", *settings["methods"]]
     parts += [text for key, value in settings["options"].items() for text in ("--option", f"{key}={value}")]
     if tuple(settings["checks"]) != QUICK:
@@ -127,7 +129,7 @@ def _scale(rows: Any) -> dict[str, float]:
 
 def _photo(photo: Photo, preprocessing: Preprocessing) -> dict[str, Any]:
     small = fitted(photo.image, SIDES["photo"])
-    frame_view(small, preprocessing.view(small.size), width=2)
+    frame_view(small, preprocessing.view(small.size, photo.square_on(small.size)), width=2)
     return _picture(small)
 
 
@@ -144,10 +146,13 @@ def _map(findings: Findings, place: int, photo: Photo | None) -> dict[str, Any]:
     if photo is None:
         side = SIDES["map alone"]
         image = Image.fromarray(signed_colours(map_on_view(heatmap, (side, side)), scale))
+        kind: Literal["signed", "layer"] = "signed"
     else:
-        image = map_on_photo(photo.image, heatmap, _preprocessing(findings.facts), scale=scale, side=SIDES["map"])
+        preprocessing, side = _preprocessing(findings.facts), SIDES["map"]
+        image = map_on_photo(photo.image, heatmap, preprocessing, scale=scale, side=side, square=photo.square)
+        kind = "layer"
     # Every bar brings its own gradient, and an id is allowed once on a page.
-    bar = colour_bar(scale, "signed", facts["unit"]).replace("bar-signed", f"bar-{place}")
+    bar = colour_bar(scale, kind, facts["unit"]).replace(f"bar-{kind}", f"bar-{place}")
     return {"facts": facts, "bar": bar, **_picture(image)}
 
 

@@ -33,7 +33,8 @@ class Settings:
     row's residual is below `error` percent, with at most `limit` gradients. `module` is shown with every channel.
     `fill`: what a branch that is switched off is set to, a name of `analysis.ablation.FILLS`. `checkpoint`: how the
     network was asked for, a name or a file's name without its folder (default: its own name). `checks`: how far every
-    map is tested, names of `trust.CHECKS`.
+    map is tested, names of `trust.CHECKS`. `raw`: whether probabilities are plain softmax where the checkpoint carries
+    temperatures.
     """
 
     head: str = DEFAULT_HEAD
@@ -49,6 +50,7 @@ class Settings:
     checks: tuple[str, ...] = QUICK
     error: float = ROW_ERROR
     limit: int = LIMIT
+    raw: bool = False
 
     def __post_init__(self) -> None:
         """A former name of a fill becomes today's; raises ValueError for an unknown one."""

@@ -43,6 +43,14 @@ def _listed(texts: list[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
+def probabilities(facts: Facts) -> str:
+    """What the probabilities are: at which temperature of each head, or plain softmax."""
+    found = facts["network"]["temperatures"]
+    if found:
+        return "softmax at the temperature of each head: " + ", ".join(f"{h} {value:.3f}" for h, value in found.items())
+    return "plain softmax" + (" (asked for)" if facts["settings"]["raw"] else "")
+
+
 def timeline(facts: Facts) -> str:
     """How the followed class rises or falls with the depth."""
     line = facts["timeline"]

@@ -1,4 +1,4 @@
-"""Answers that are remembered by key, and computed once however many threads ask."""
+"""Answers that are remembered by key within so many bytes, and computed once however many threads ask."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from .sizes import bytes_of
 
 T = TypeVar("T")
 
@@ -21,44 +23,88 @@ class _Turn:
 
 
 class LRUCache:
-    """Remembers the last `entries` answers by key; threads that ask for the same key at once share one computation."""
+    """Remembers answers by key up to `limit` bytes in all; what was asked for longest ago is forgotten first.
 
-    def __init__(self, entries: int) -> None:
-        self._entries = entries
-        self._known: OrderedDict[Hashable, Any] = OrderedDict()
-        self._busy: dict[Hashable, _Turn] = {}
+    The newest one stays even where it is larger than the limit alone: whoever asked for it has not read it yet.
+    Threads that ask for the same key at once share one computation. A whole `group` of keys can be forgotten at once.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._known: OrderedDict[tuple[Hashable, Hashable], tuple[Any, int]] = OrderedDict()
+        self._used = 0
+        self._busy: dict[tuple[Hashable, Hashable], _Turn] = {}
         self._guard = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def peek(self, key: Hashable) -> Any:
-        """The remembered answer, or None."""
-        with self._guard:
-            return self._known.get(key)
+    @property
+    def used(self) -> int:
+        """Bytes of everything that is remembered."""
+        return self._used
 
-    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """The remembered answer, or `compute()`. A failed computation is not remembered: the next caller tries anew."""
+    def peek(self, key: Hashable, group: Hashable = None) -> Any:
+        """The remembered answer, or None; it grows no younger by that."""
         with self._guard:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]  # type: ignore[no-any-return]
-        with self._turn(key):
+            found = self._known.get((group, key))
+            return None if found is None else found[0]
+
+    def touch(self, key: Hashable, group: Hashable = None) -> Any:
+        """The remembered answer, or None; it counts as just used."""
+        with self._guard:
+            return self._find((group, key))
+
+    def get(self, key: Hashable, compute: Callable[[], T], group: Hashable = None) -> T:
+        """The remembered answer, or `compute()`. A failed computation is not remembered: the next caller tries anew."""
+        place = group, key
+        with self._guard:
+            if place in self._known:
+                return self._find(place)  # type: ignore[no-any-return]
+        with self._turn(place):
             with self._guard:
-                if key in self._known:
-                    return self._known[key]  # type: ignore[no-any-return]
+                if place in self._known:
+                    return self._find(place)  # type: ignore[no-any-return]
             value = compute()
-            with self._guard:
-                self._known[key] = value
-                while len(self._known) > self._entries:
-                    self._known.popitem(last=False)
+            self.put(key, value, group)
             return value
 
+    def put(self, key: Hashable, value: Any, group: Hashable = None) -> None:
+        """Remembers an answer, in place of an older one under the same key."""
+        size = bytes_of(value)
+        with self._guard:
+            self._forget((group, key))
+            self._known[group, key] = value, size
+            self._used += size
+            while self._used > self.limit and len(self._known) > 1:
+                self._forget(next(iter(self._known)))
+
+    def drop(self, key: Hashable, group: Hashable = None) -> None:
+        """Forgets one answer, if it is known."""
+        with self._guard:
+            self._forget((group, key))
+
+    def drop_group(self, group: Hashable) -> None:
+        """Forgets everything of a group."""
+        with self._guard:
+            for place in [place for place in self._known if place[0] == group]:
+                self._forget(place)
+
+    def _find(self, place: tuple[Hashable, Hashable]) -> Any:
+        if place not in self._known:
+            return None
+        self._known.move_to_end(place)
+        return self._known[place][0]
+
+    def _forget(self, place: tuple[Hashable, Hashable]) -> None:
+        if place in self._known:
+            self._used -= self._known.pop(place)[1]
+
     @contextlib.contextmanager
-    def _turn(self, key: Hashable) -> Iterator[None]:
+    def _turn(self, place: tuple[Hashable, Hashable]) -> Iterator[None]:
         """One thread per key at a time; the lock goes with the last thread that wants it, also after a failure."""
         with self._guard:
-            turn = self._busy.setdefault(key, _Turn())
+            turn = self._busy.setdefault(place, _Turn())
             turn.threads += 1
         try:
             with turn.lock:
@@ -67,4 +113,4 @@ class LRUCache:
             with self._guard:
                 turn.threads -= 1
                 if not turn.threads:
-                    del self._busy[key]
+                    del self._busy[place]

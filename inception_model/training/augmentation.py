@@ -1,7 +1,7 @@
 """Random views of training images: crops, stretched and mirrored (section 6 of the paper samples patches alike).
 
-The transforms are torchvision's. Each view is decided by (seed, step, image) alone, so a run that is interrupted
-sees the same views as one that isn't, with any number of workers.
+The transforms are torchvision's; only the noise of the lighting is written here. Each view is decided by (seed, step,
+image) alone, so a run that is interrupted sees the same views as one that isn't, with any number of workers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchvision.transforms import InterpolationMode, v2
 
@@ -20,13 +20,33 @@ Place = tuple[int, int]
 """An optimizer step and the index of an image in that step's batch."""
 
 
+COLOUR_VARIANCES = (0.2175, 0.0188, 0.0045)
+COLOUR_COMPONENTS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
+"""Principal components of RGB in [0, 1] over ImageNet's training images: variances, and a column of (R, G, B) each, as
+in Facebook's fb.resnet.torch."""
+
+
+class Lighting(nn.Module):
+    """Noise along the principal components of colour, one draw an image (Krizhevsky et al. 2012, section 4.1): each
+    component is added times its variance times a normal number of this standard deviation. uint8 (3, H, W)."""
+
+    def __init__(self, deviation: float) -> None:
+        super().__init__()
+        self.deviation = deviation
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        drawn = torch.randn(3) * self.deviation * torch.tensor(COLOUR_VARIANCES)
+        light = torch.tensor(COLOUR_COMPONENTS) @ drawn * 255
+        return (pixels + light[:, None, None]).round().clamp(0, 255).to(torch.uint8)
+
+
 class View:
     """A random view of an image: PIL RGB -> uint8 (3, S, S)."""
 
     def __init__(self, stage: Stage, config: TrainingConfig) -> None:
         size = stage.size
         if stage.tune:
-            transforms: list[torch.nn.Module] = [
+            transforms: list[nn.Module] = [
                 v2.Resize(size, InterpolationMode.BICUBIC),
                 v2.CenterCrop(size),
                 v2.RandomHorizontalFlip(),
@@ -34,14 +54,23 @@ class View:
             self.before, self.after = v2.Compose([*transforms, v2.PILToTensor()]), v2.Identity()
             return
         strength = config.photometric
+        area, aspect = (config.min_area, 1.0), (1 / config.max_aspect, config.max_aspect)
+        crops = [
+            v2.RandomResizedCrop(size, area, aspect, InterpolationMode(interpolation))
+            for interpolation in config.interpolations
+        ]
+        # Brightness, contrast and saturation in a random order, each by up to `strength`: Howard 2013, 1312.5402.
+        distortion = [
+            *([v2.RandomGrayscale(config.grayscale)] if config.grayscale else []),
+            v2.ColorJitter(strength, strength, strength),
+        ]
         transforms = [
             v2.RandomHorizontalFlip(),
-            *([v2.RandomGrayscale(0.1), v2.ColorJitter(strength, strength, strength)] if strength else []),
+            *(distortion if strength else []),
             *([v2.TrivialAugmentWide(interpolation=InterpolationMode.BILINEAR)] if config.trivial_augment else []),
-            v2.RandomResizedCrop(
-                size, (config.min_area, 1.0), (1 / config.max_aspect, config.max_aspect), InterpolationMode.BICUBIC
-            ),
+            crops[0] if len(crops) == 1 else v2.RandomChoice(crops),
             v2.PILToTensor(),
+            *([Lighting(config.lighting)] if config.lighting else []),
         ]
         self.before = v2.Compose(transforms)
         # Erased with the middle of the range, which normalising takes close to 0.

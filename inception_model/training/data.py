@@ -130,7 +130,11 @@ def _split_folder(root: Path, split: Split) -> Path:
     if found[split]:
         return found[split][0]
     if any(found.values()):
-        raise DatasetError(f"{root} has no {split} images (looked for {split}-*.parquet and {split}/)")
+        there = ", ".join(name for name, folders in found.items() if folders)
+        raise DatasetError(
+            f"{root} has no {split} images (looked for {split}-*.parquet and {split}/); it has a split of its own only "
+            f"for {there}: ask for that one, or add a folder {split}/"
+        )
     return root
 
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..architecture.network import GoogLeNet
+from ..architecture.network import Heads
 from ..architecture.spec import HeadName
 from ..images.preprocessing import Preprocessing
 from .data import LabelledImages
+from .objective import Trainable
 
 
 @dataclass(frozen=True)
@@ -59,36 +60,59 @@ def centre_views(
 
 
 def evaluate_network(
-    network: GoogLeNet,
+    network: Trainable,
     images: LabelledImages,
     preprocessing: Preprocessing,
     *,
     batch: int = 64,
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    visit: Callable[[Heads, Tensor], None] | None = None,
 ) -> dict[HeadName, HeadAccuracy]:
     """Accuracy of every head of a network in eval mode, in the network's own precision and on its device.
 
-    `progress(seen, all)` is called after each batch.
+    `progress(seen, all)` is called after each batch, `visit(logits, labels)` with what the heads said about it.
     """
-    weight = network.classifier.weight
-    network = network.to(memory_format=torch.channels_last)
     hits = {head: np.zeros(2) for head in network.spec.heads}
     seen = 0
-    with torch.inference_mode():
-        for x, labels in centre_views(images, preprocessing, batch=batch, workers=workers, device=weight.device):
-            heads = network.forward_heads(x.to(weight.dtype))
-            for name in network.spec.heads:
-                hits[name] += _hits(getattr(heads, name).float().cpu(), labels)
-            seen += len(labels)
-            if progress is not None:
-                progress(seen, len(images))
+    for heads, labels in answers(network, images, preprocessing, batch=batch, workers=workers):
+        for name in network.spec.heads:
+            hits[name] += _hits(heads.of(name), labels)
+        if visit is not None:
+            visit(heads, labels)
+        seen += len(labels)
+        if progress is not None:
+            progress(seen, len(images))
     return {name: HeadAccuracy(*(hit / seen).tolist()) for name, hit in hits.items()}
+
+
+def answers(
+    network: Trainable, images: LabelledImages, preprocessing: Preprocessing, *, batch: int, workers: int = 0
+) -> Iterator[tuple[Heads, Tensor]]:
+    """Batch by batch the logits (n, K) of every head, float32 on the CPU, with the labels (n,)."""
+    weight = next(network.parameters())
+    network = network.to(memory_format=torch.channels_last)
+    for x, labels in centre_views(images, preprocessing, batch=batch, workers=workers, device=weight.device):
+        with torch.inference_mode():
+            heads = network.forward_heads(x.to(weight.dtype)).map(lambda logits: logits.float().cpu())
+        yield heads, labels
 
 
 def accuracy_of(logits: Tensor, labels: Tensor) -> HeadAccuracy:
     """Logits (n, K), labels (n,) -> the share of labels that are first, and among the first five."""
     return HeadAccuracy(*(_hits(logits, labels) / len(labels)).tolist())
+
+
+def places(scores: Tensor, labels: Tensor) -> list[int]:
+    """Scores (n, K), labels (n,) -> the place of each label among the first five, from 1; 0 where it is not there."""
+    right = scores.topk(min(5, scores.shape[1])).indices == labels[:, None]
+    found: list[int] = (right * torch.arange(1, right.shape[1] + 1)).sum(1).tolist()
+    return found
+
+
+def accuracy_of_places(found: Sequence[int]) -> HeadAccuracy:
+    """What `places` gives of at least one image, as shares."""
+    return HeadAccuracy(sum(place == 1 for place in found) / len(found), sum(place > 0 for place in found) / len(found))
 
 
 def _hits(logits: Tensor, labels: Tensor) -> np.ndarray:

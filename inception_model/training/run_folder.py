@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,34 @@ import torch
 
 LAST = "last.pt"
 LOG = "log.jsonl"
+CHECKPOINT = "checkpoint.safetensors"
+
+
+LOG_BYTES = 64 << 20
+"""What is read of a log at most: years of training write less."""
 
 
 class TrainingError(RuntimeError):
     """A run can't start or go on; the message says what was found, what is kept and what to do."""
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The records of a log, oldest first; none where there is no such file. A line that a crash has cut is left out."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="replace") as log:
+        lines = log.read(LOG_BYTES).splitlines()
+    records = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            records.append(json.loads(line))
+    return [record for record in records if isinstance(record, dict)]
+
+
+def log_beside(checkpoint: Path) -> Path | None:
+    """The log of the run that wrote this checkpoint's file; None where it isn't a run's, or the log is gone."""
+    log = checkpoint.with_name(LOG)
+    return log if checkpoint.name == CHECKPOINT and log.is_file() else None
 
 
 class RunFolder:
@@ -49,10 +75,10 @@ class RunFolder:
             temporary.unlink(missing_ok=True)
             raise self._disk_error(error, state["step"]) from error
 
-    def load(self, identity: str, device: torch.device) -> dict[str, Any] | None:
+    def load(self, identity: str, device: torch.device, same: Callable[[str, str], bool]) -> dict[str, Any] | None:
         """The state to go on from; None where nothing was saved yet.
 
-        Raises TrainingError where it can't be read, or where its "config" isn't `identity`.
+        Raises TrainingError where it can't be read, or where its "config" isn't the `same` run as `identity`.
         """
         if not self.last.is_file():
             return None
@@ -61,7 +87,7 @@ class RunFolder:
             found = state["config"]
         except Exception as error:
             raise TrainingError(f"{self.last} can't be read ({error}): remove it to start anew") from error
-        if found != identity:
+        if not same(found, identity):
             raise TrainingError(f"{self.last} is of a run with other settings: {found}. Use another --out folder.")
         return state
 

@@ -6,53 +6,51 @@ that goes on from `last.pt` ends with the same weights as one that was never int
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ..architecture.network import ConvUnit, GoogLeNet, Heads
-from ..images.preprocessing import Preprocessing
+from ..architecture.network import Heads
+from ..images.preprocessing import CAFFE, Preprocessing
 from .augmentation import RandomViews, View, collate, view_seed
+from .averaging import averaging, newest_weight
 from .data import LabelledImages
 from .evaluation import evaluate_network
-from .recipe import Stage, TrainingConfig, learning_rate
+from .objective import AllHeads, Trainable, accuracies, losses
+from .recipe import Stage, TrainingConfig, learning_rate, same_run
 from .run_folder import RunFolder, TrainingError
 
-AUX_WEIGHT = 0.3
 SAVE_SECONDS = 300.0
 """Between resume points."""
+
+
+N = TypeVar("N", bound=Trainable)
 
 
 class StoppedError(TrainingError):
     """The run was asked to stop; everything up to that step is saved."""
 
 
-def views(size: int) -> Preprocessing:
+def views(size: int, config: TrainingConfig) -> Preprocessing:
     """The whole shorter side at `size` pixels: what the network is validated on while it trains."""
-    return Preprocessing(size=size, resize=size, interpolation="bicubic")
-
-
-def losses(heads: Heads, labels: Tensor, smoothing: float) -> Tensor:
-    """main + 0.3 aux1 + 0.3 aux2 (section 5)."""
-    total = F.cross_entropy(heads.main.float(), labels, label_smoothing=smoothing)
-    for logits in (heads.aux1, heads.aux2):
-        if logits is not None:
-            total = total + AUX_WEIGHT * F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
-    return total
+    whole = Preprocessing(size=size, resize=size, interpolation="bicubic")
+    if config.inputs == "standardised":
+        return whole
+    return replace(whole, scale=CAFFE.scale, mean=CAFFE.mean[::-1], std=CAFFE.std)  # in RGB
 
 
 def batches(images: int, batch: int, first: int, steps: int, seed: int) -> Iterator[list[int]]:
@@ -67,23 +65,16 @@ def batches(images: int, batch: int, first: int, steps: int, seed: int) -> Itera
         yield order[start : start + batch].tolist()
 
 
-class AllHeads(nn.Module):
-    """A network whose forward pass gives all heads, for wrappers that call a module."""
+class Trainer(Generic[N]):
+    """One training run in a folder (see `RunFolder`), resumable at every step.
 
-    def __init__(self, network: GoogLeNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Heads:
-        return self.network.forward_heads(x)
-
-
-class Trainer:
-    """One training run in a folder (see `RunFolder`), resumable at every step."""
+    `watch` is called with every step's gradients, before they change the weights. Of several processes each trains on
+    its share of every batch; what they log is the mean of all.
+    """
 
     def __init__(
         self,
-        network: GoogLeNet,
+        network: N,
         train: LabelledImages,
         held_out: LabelledImages | None,
         out: Path,
@@ -94,36 +85,33 @@ class Trainer:
         bf16: bool = False,
         save_seconds: float = SAVE_SECONDS,
         stop: Callable[[], bool] = lambda: False,
+        watch: Callable[[Trainer[N]], None] = lambda _: None,
     ) -> None:
         self.config, self.train_images, self.held_out, self.device = config, train, held_out, device
         self.folder = RunFolder(out)
-        self.workers, self.bf16, self.save_seconds, self.stop = workers, bf16, save_seconds, stop
-        self.network = network.to(device).to(memory_format=torch.channels_last)
-        self.average = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True)
+        self.workers, self.bf16, self.save_seconds, self.stop, self.watch = workers, bf16, save_seconds, stop, watch
+        self.network: N = cast(N, network.to(device).to(memory_format=torch.channels_last))
+        update = averaging(lambda: newest_weight(self.step, self.total_steps, config))
+        self.average = AveragedModel(self.network, multi_avg_fn=update, use_buffers=True)
         decay = [p for p in self.network.parameters() if p.ndim >= 2]
         rest = [p for p in self.network.parameters() if p.ndim < 2]
         groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.SGD(groups, config.lr, momentum=config.momentum, nesterov=True)
+        self.optimizer = torch.optim.SGD(groups, config.lr, momentum=config.momentum, nesterov=config.nesterov)
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        if config.batch % self.world:
+            raise TrainingError(
+                f"a batch of {config.batch} can't be shared evenly by {self.world} processes: use a --batch that can"
+            )
         self.step = 0
         self.seconds = 0.0
         self.accuracy: dict[str, Any] = {}
-
-    def _average(self, averaged: Any, current: Any, _: Any) -> None:
-        # A young average forgets its random start faster.
-        weight = 1 - min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        for old, new in zip(averaged, current, strict=True):
-            if old.is_floating_point():
-                old.lerp_(new, weight)
-            else:
-                old.copy_(new)
 
     @property
     def total_steps(self) -> int:
         """Optimizer steps of all stages."""
         return sum(self.config.steps_of(stage, len(self.train_images)) for stage in self.config.stages)
 
-    def run(self) -> GoogLeNet:
+    def run(self) -> N:
         """Trains through all stages from the current step on and returns the averaged network in eval mode.
 
         Raises StoppedError (saved up to that step) or TrainingError (diverged, disk full; the last good state stays).
@@ -150,11 +138,10 @@ class Trainer:
                     self._save()
         return self.averaged()
 
-    def averaged(self) -> GoogLeNet:
+    def averaged(self) -> N:
         """The averaged weights in a network of their own, in eval mode, on the CPU."""
-        network = GoogLeNet(self.network.spec)
-        network.load_state_dict(self.average.module.state_dict())
-        return network.eval()
+        network = copy.deepcopy(self.average.module).to("cpu").to(memory_format=torch.contiguous_format)
+        return cast(N, network.eval())
 
     def _start_tuning(self) -> None:
         """The averaged weights are what is tuned, with an optimizer that remembers nothing."""
@@ -166,7 +153,7 @@ class Trainer:
         for parameter in self.network.parameters():
             parameter.requires_grad_(not stage.tune)
         if stage.tune:
-            tuned = [unit.bn for _, unit in self.network.conv_units() if isinstance(unit, ConvUnit)]
+            tuned = [unit.bn for _, unit in self.network.conv_units()]
             classifiers = [m for name, m in self.network.named_modules() if name.split(".")[-1] == "classifier"]
             for module in (*tuned, *classifiers):
                 if module is not None:
@@ -174,8 +161,8 @@ class Trainer:
 
     def _loss_and_heads(self, forward: nn.Module, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Heads]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            heads = Heads(*forward(views(224).normalise(pixels.float() / 255)))
-        return losses(heads, labels, self.config.label_smoothing), heads
+            heads = Heads(*forward(views(pixels.shape[-1], self.config).normalise(pixels.float() / 255)))
+        return losses(heads, labels, self.config.label_smoothing, self.config.aux_weight), heads
 
     def _run_stage(self, stage: Stage, end: int, bar: tqdm[Any]) -> None:
         config, images = self.config, len(self.train_images)
@@ -191,6 +178,7 @@ class Trainer:
         self.network.train()
         every: nn.Module = AllHeads(self.network)
         every = DistributedDataParallel(every) if self.world > 1 else every
+        per_epoch = max(1, images // config.batch)
         window: list[Tensor] = []
         started = saved = time.perf_counter()
         for pixels, labels in loader:
@@ -201,19 +189,22 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             loss, heads = self._loss_and_heads(every, pixels, labels)
             torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_((p for p in self.network.parameters() if p.grad is not None), 5.0)
+            self.watch(self)
+            if config.clip:
+                nn.utils.clip_grad_norm_((p for p in self.network.parameters() if p.grad is not None), config.clip)
             self.optimizer.step()
             self.step += 1
             self.average.update_parameters(self.network)
-            window.append(torch.stack([loss.detach(), *_accuracies(heads, labels)]))
+            window.append(torch.stack([loss.detach(), *accuracies(heads, labels)]))
             bar.update()
             now, due = time.perf_counter(), self._told_to_stop()
-            if len(window) == 50 or self.step == end or due or now - saved > self.save_seconds:
+            epoch_ends = self.step % per_epoch == 0 and self.step < end  # a stage is measured when it has ended
+            if len(window) == 50 or self.step == end or due or epoch_ends or now - saved > self.save_seconds:
                 self.seconds += now - started
-                self._report(
-                    stage, torch.stack(window).mean(0).tolist(), len(window) * config.batch, now - started, bar
-                )
-                window, started = [], now
+                self._report(stage, self._means(window), len(window) * config.batch, now - started, bar)
+                if epoch_ends and self.rank == 0:
+                    self._validate(stage.size)
+                window, started = [], time.perf_counter()
                 if due or now - saved > self.save_seconds:
                     saved = now
                     if self.rank == 0:
@@ -222,6 +213,14 @@ class Trainer:
                 raise StoppedError(
                     f"stopped at step {self.step} of {self.total_steps}; the same command goes on from there"
                 )
+
+    def _means(self, window: list[Tensor]) -> list[float]:
+        """Mean loss and accuracies of some steps, over all processes."""
+        means = torch.stack(window).mean(0)
+        if self.world > 1:
+            dist.all_reduce(means)
+            means /= self.world
+        return means.tolist()
 
     def _told_to_stop(self) -> bool:
         """Whether any process was told to stop: all have to end with the same step."""
@@ -250,7 +249,9 @@ class Trainer:
     def _validate(self, size: int) -> None:
         if self.held_out is None or not len(self.held_out):
             return
-        result = evaluate_network(self.averaged().to(self.device), self.held_out, views(size), workers=self.workers)
+        result = evaluate_network(
+            self.averaged().to(self.device), self.held_out, views(size, self.config), workers=self.workers
+        )
         self.accuracy = {head: asdict(value) for head, value in result.items()}
         self._log({"step": self.step, "size": size, "held_out": self.accuracy})
 
@@ -273,7 +274,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Goes on from `last.pt`, if the folder has one; raises TrainingError if it is of another run or damaged."""
-        state = self.folder.load(self._identity(), self.device)
+        state = self.folder.load(self._identity(), self.device, self._same)
         if state is None:
             return
         self.network.load_state_dict(state["network"])
@@ -283,9 +284,8 @@ class Trainer:
 
     def _identity(self) -> str:
         """What must be the same for a run to go on."""
-        return json.dumps({"spec": self.network.spec.name, "images": len(self.train_images), **asdict(self.config)})
+        return json.dumps({**asdict(self.config), "spec": self.network.spec.name, "images": len(self.train_images)})
 
-
-def _accuracies(heads: Heads, labels: Tensor) -> list[Tensor]:
-    """Share of the batch that each head gets right."""
-    return [(logits.detach().argmax(1) == labels).float().mean() for logits in heads if logits is not None]
+    def _same(self, former: str, now: str) -> bool:
+        defaults = json.loads(json.dumps(asdict(TrainingConfig())))
+        return same_run(json.loads(former), json.loads(now), defaults)

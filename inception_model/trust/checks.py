@@ -93,6 +93,15 @@ def find_check(name: str) -> Check:
     return CHECKS[name]
 
 
+def named_checks(names: Sequence[str]) -> tuple[str, ...]:
+    """The checks of these names, each once; `all` means every one. Raises KeyError that lists the allowed ones."""
+    if "all" in names:
+        return tuple(CHECKS)
+    for name in names:
+        find_check(name)
+    return tuple(dict.fromkeys(names))
+
+
 _PARTS = 1000
 """Steps of the progress per check: checks count different things, so each is given the same share."""
 

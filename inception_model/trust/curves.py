@@ -128,13 +128,15 @@ def masks(ranking: Tensor, shares: Sequence[float]) -> Tensor:
 def score_function(case: Case) -> tuple[Callable[[Tensor], Tensor], str]:
     """Images (N, 3, S, S) on the device -> (N,) on the CPU, and what the numbers are."""
     head, target = case.attribution.head, case.attribution.target
-    unit = "probability" if target.minus is None else "difference of logits"
+    probability = "raw probability" if head in case.classifier.temperatures else "probability"
+    unit = probability if target.minus is None else "difference of logits"
     return partial(_scores, case, head, target), unit
 
 
 def _scores(case: Case, head: HeadName, target: Target, images: Tensor) -> Tensor:
     with torch.inference_mode():
         logits = case.classifier.network.head_logits(case.classifier.to_input(images), head).float().cpu()
+    # A measure of maps, comparable with published ones and with contrasts of logits: at no temperature.
     return logits.softmax(1)[:, target.index] if target.minus is None else target.score(logits)
 
 

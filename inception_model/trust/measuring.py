@@ -23,6 +23,7 @@ from ..inference.classifier import Classifier
 from ..progress import Progress, report
 from ..training.data import DatasetError
 from ..training.evaluation import BATCH
+from ..whole_file import whole
 from .intervals import bootstrap_interval, bootstrap_interval_of_classes, mean_of_classes
 
 Aim = Literal["true", "predicted"]
@@ -122,11 +123,10 @@ class Results:
         finished = bool(self.records) and self.done == self.settings["pictures"]
         summary = [row.as_json() for row in self.rows()] if finished else []
         told = {key: value for key, value in asdict(self).items() if key not in ("file", "records")}
-        beside = self.file.with_name(f"{self.file.name}.part")
         lines = ",\n".join(json.dumps(record) for record in self.records)
         text = json.dumps({**told, "rows": summary}, indent=1)
-        beside.write_text(f'{text[:-2]},\n "records": [\n{lines}\n]}}\n', encoding="utf-8")
-        beside.replace(self.file)
+        with whole(self.file) as part:
+            part.write_text(f'{text[:-2]},\n "records": [\n{lines}\n]}}\n', encoding="utf-8")
 
     @classmethod
     def read(cls, file: Path) -> Results:

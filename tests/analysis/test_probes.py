@@ -38,6 +38,7 @@ from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.trace import Trace, capture
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import HeadAccuracy
+from tests.checkpoints.hostile.safetensors_files import safetensors
 from tests.random_networks import noise_images, random_classifier, random_probes
 
 Relative = Callable[[torch.Tensor, torch.Tensor], float]
@@ -188,13 +189,45 @@ def spoilt(probes: Probes, how: str) -> Probes:
 
 
 @pytest.mark.parametrize(
-    ("how", "words"), [("missing", "4c"), ("shape", r"5b has weight \(7, 63\)"), ("not finite", "5b")]
+    ("how", "words"), [("missing", "4c"), ("shape", r"5b\.weight has \(7, 63\)"), ("not finite", "5b")]
 )
 def test_damaged_files_are_refused(tiny_classifier: Classifier, tmp_path: Path, how: str, words: str) -> None:
     path = tmp_path / "x.probes.safetensors"
     save_probes(spoilt(random_probes(tiny_classifier), how), path)
     with pytest.raises(CheckpointError, match=f"damaged .*{words}"):
         load_probes(path, tiny_classifier.checkpoint)
+
+
+HOSTILE = {
+    "modules that are a text": ({"modules": '"abc"'}, "its table of modules is a text"),
+    "modules 5,000 deep": ({"modules": "[" * 5000 + "]" * 5000}, "nested too deeply"),
+    "modules of nothing": ({"modules": "{}"}, "its line of 3a is nothing"),
+    "a share in words": ({"modules": '{"3a": {"decay": 1, "top1": "0.4", "top5": 0.7}}'}, "top1 of 3a is a text"),
+    "a share of NaN": ({"modules": '{"3a": {"decay": 1, "top1": NaN, "top5": 0.7}}'}, "no finite number"),
+    "a share of 2": ({"modules": '{"3a": {"decay": 1, "top1": 2, "top5": 0.7}}'}, "top1 of 3a is 2"),
+    "a decay of a list": ({"modules": '{"3a": {"decay": [], "top1": 0, "top5": 0}}'}, "the decay of 3a is a list"),
+    "images in words": ({"images": '["root:x:0:0", 1]'}, "a number of images is a text"),
+    "one number of images": ({"images": "[1]"}, "1 numbers of images"),
+    "a source of a million letters": ({"source": "x" * 10**6}, "source has 1,000,000 characters"),
+    "another checkpoint's words": ({"checkpoint": "root:x:0:0:root"}, "sha256 a name of 12 characters"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_probes_are_refused(name: str, tiny_classifier: Classifier, tmp_path: Path) -> None:
+    texts, said = HOSTILE[name]
+    path = tmp_path / "x.probes.safetensors"
+    checkpoint = replace(tiny_classifier.checkpoint, sha256="a" * 64)
+    save_probes(random_probes(tiny_classifier, "a" * 64), path)
+    raw = path.read_bytes()
+    end = 8 + int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:end])
+    header["__metadata__"] |= texts
+    path.write_bytes(safetensors(header, raw[end:]))
+    with pytest.raises(CheckpointError, match=said) as caught:
+        load_probes(path, checkpoint)
+    assert "root:x" not in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
 
 
 def test_other_files_are_no_probes(network: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.jobs import attribution
-from app.state import network, photos
+from app.state import network, operator, photos
 from inception_model.architecture.variants import tiny
 from inception_model.images.decode import Photo
 from inception_model.inference.targets import Target
@@ -95,3 +96,12 @@ def recalled(small: InferenceService, key: object) -> Any:
 
 def best(small: InferenceService) -> Target:
     return Target.parse("auto", small.classifier.checkpoint.labels, small.look(PHOTO).trace.logits("main"))
+
+
+def choose_file(test: AppTest, path: Path) -> AppTest:
+    """The same app after the operator has named the file's folder and a visitor has chosen the file in the sidebar.
+
+    The folder stays named until the tests of this file end (`conftest.nothing_from_the_operator`).
+    """
+    os.environ[operator.FOLDER] = str(path.parent)
+    return good(good(test.run()).selectbox(key="checkpoint").set_value(path.name).run())

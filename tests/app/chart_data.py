@@ -8,12 +8,17 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from app.widgets.chart import DRAWN
+from inception_model.images.disturbances import DISTURBANCES
 
 LATER = frozenset(
     {
         *("channel-histogram", "channel-profiles"),
         *("heads-charts", "heads-probes", "heads-apart"),
+        *("model-reliability-aux1", "model-reliability-aux2", "model-reliability-main", "model-training"),
+        *(f"fool-{name}-chart" for name in DISTURBANCES),
+        *("fool-depth", "model-images", "vote-running"),
         *("cost-modules", "cost-network", "cost-branches", "cost-lab", "cost-timings"),
+        *("study-auxiliary", "study-auxiliary-gradients", "study-naive", "study-one-by-one", "study-pooling"),
     }
 )
 """The keys of the charts that wait until the browser asks for them. AppTest has no browser that would."""

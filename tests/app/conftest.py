@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.state import network, session
+from app.state import network, operator, session
 from inception_model.architecture.variants import tiny
 from inception_model.serving.service import InferenceService
 from tests.app.test_look import good
@@ -48,3 +48,12 @@ def kept(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     monkeypatch.setattr(session, "get", lambda name, default: kept.get(name, default))
     monkeypatch.setattr(session, "put", kept.__setitem__)
     return kept
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_from_the_operator() -> Iterator[None]:
+    """Before and after each file of tests the operator of the app has said nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (operator.FOLDER, operator.FETCH, operator.INDEX, operator.DATA):
+            patch.setenv(name, "")  # remembered, and put back at the end, whatever a test sets
+        yield

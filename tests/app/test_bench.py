@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.charts.specialisation import dots_figure, dots_words
 from app.jobs import credit_order
 from app.jobs import stimuli as module_answers
-from app.state import network, photos, session
+from app.state import network, photos, session, shelf
 from app.state.panel import Panel
 from app.state.selection import Unit
 from app.views.module import ablation_panel, atlas, specialisation
@@ -65,7 +66,8 @@ def test_the_bench_shows_answer_and_curve_of_the_picked_channel(
     mean = float(selectivity.node_maps(twin, "4d", stimulus.image())["5x5"][channel].mean())
     curve = selectivity.tuning_curve(twin, "4d", "5x5", channel, "grating", "orientation", frequency=6.0)
     assert f"at the picked 45 it is {number(mean)}" in words(page)
-    assert f"strongest at {number(curve.best)} degrees" in words(page)
+    wanted = f"strongest at {number(curve.best)} degrees" if curve.selective else "it is not selective"
+    assert wanted in words(page)
     assert stimuli.describe(stimulus) in drawings(page)
 
     # What is known is not asked again: neither another photo nor another channel runs the network.
@@ -85,7 +87,9 @@ def test_every_family_has_its_sliders(opened: Open, family: str) -> None:
     assert stimuli.describe(kind()) in drawings(page)
     for name in kind.RANGES:
         page = opened("module", bench__open=True, bench__family=family, **{f"bench__{family}__along": name})
-        assert re.search(rf"Along {name} its mean answer lies|Silent at all 12 values of {name}", words(page))
+        assert re.search(
+            rf"Along {name} it(s mean answer lies| is not selective)|Silent at all 12 values of {name}", words(page)
+        )
 
 
 def test_a_stimulus_becomes_the_photo_of_every_page(
@@ -100,6 +104,23 @@ def test_a_stimulus_becomes_the_photo_of_every_page(
     seen = small.look(taken[0]).trace.block("4d").node("5x5")[0, channel].numpy()
     bench = selectivity.node_maps(small.classifier.twin(), "4d", stimuli.Checkerboard().image())["5x5"][channel]
     assert_close(seen, bench)
+
+
+def test_the_bench_drops_no_photo_for_its_picture(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = opened("module", bench__open=True, bench__family="checkerboard")
+    random = np.random.default_rng(3)
+    mine = [
+        Photo(Image.fromarray(random.integers(0, 255, (8, 8, 3), dtype=np.uint8)), f"{number:064x}", f"{number}.png")
+        for number in range(photos.MAX_UPLOADS)
+    ]
+    page.session_state["scope.uploads"] = kept = [shelf.hold(photo) for photo in mine]
+    next(button for button in page.button if button.label == "Look at this picture").click()
+    good(page.run())
+    assert page.session_state["scope.uploads"] == kept
+    assert [warning.value for warning in page.warning] == [
+        "This picture was not taken, because at most 24 photos of yours are kept and none is dropped for another. Take "
+        "your photos away on the page Look to begin again."
+    ]
 
 
 def made_up(means: dict[BranchKind, float], count: int = 60) -> dict[BranchKind, Selectivity]:
@@ -121,7 +142,12 @@ def test_the_verdict_says_whether_branches_differ() -> None:
     assert re.search(r"most in \w+ selectivity \(median 0\.\d+ in pool, 0\.\d+ in 1×1\)", said)
     share = selectivity.branch_differences(apart)["colour"].share
     assert f"colour selectivity {share:.1%}" in said
-    assert "1 of 61 in pool" in specialisation.sentence("4d", apart)
+    assert "none of them: 1 of 61 in 1×1, 1 of 61 in 3×3" in specialisation.sentence("4d", apart)
+    dull = np.arange(61) == 60
+    apart["5x5"] = dataclasses.replace(apart["5x5"], not_selective=dull)
+    said = specialisation.sentence("4d", apart)
+    assert "more than any of them: 1 of 61 in 5×5. Click" in said
+    assert said.count("1 of 61 in 5×5") == 1
     nothing = {kind: Selectivity(*[np.full(3, np.nan)] * 5) for kind in BRANCHES}
     assert specialisation.verdict("4d", nothing).startswith("Too few channels")
     for name in specialisation.MEANING:

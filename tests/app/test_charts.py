@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,14 +19,30 @@ from app.charts import (
     training,
     tuning,
 )
-from app.charts.template import NAME
+from app.charts.template import NAME, figure
+from app.widgets import chart
 from inception_model.analysis.conductance import CreditLedger
 from inception_model.analysis.selectivity import TuningCurve
-from inception_model.architecture.spec import BRANCHES, BranchKind, HeadName
+from inception_model.architecture.spec import BRANCHES, BranchKind
 from inception_model.drawing.palette import BRANCH_COLOURS, COLOURS
 from inception_model.inference.targets import Target
+from inception_model.training.calibration import Calibration, HeadCalibration, Reliability, ReliabilityBin
+from inception_model.training.curve import TrainingCurve
 from inception_model.trust import Curve, Deletion
 from tests.app.chart_data import drawn, named
+
+
+def test_for_a_class_a_chart_grows_and_its_numbers_stay() -> None:
+    settings = {"font": {"size": 10}, "margin": {"l": 20}, "annotations": [{"text": "a", "yshift": -4}]}
+    trace = {"type": "scatter", "x": [1, 2], "y": [3, 40], "marker": {"size": 8}, "customdata": [[5], [6]]}
+    small = figure([trace], height=200, **settings)
+    large, times = chart.enlarged(small), chart.LARGE
+    (points,), layout = large.data, large.layout
+    assert (list(points.x), list(points.y), [list(row) for row in points.customdata]) == ([1, 2], [3, 40], [[5], [6]])
+    assert layout.height == 200  # of its place, which the style sheet grows
+    sizes = (points.marker.size, layout.font.size, layout.margin.l, layout.annotations[0].yshift)
+    assert sizes == tuple(round(times * pixels) for pixels in (8, 10, 20, -4))
+    assert layout.template.layout.xaxis.tickfont.size == round(times * small.layout.template.layout.xaxis.tickfont.size)
 
 
 def bar(name: str, naive: float) -> costs.Bar:
@@ -81,6 +96,10 @@ def test_a_tuning_curve_is_to_scale_and_carries_its_numbers() -> None:
     )
     silent = TuningCurve("grating", "orientation", "degrees", (0.0, 90.0), (0.0, 0.0), 0.0)
     assert tuning.tuning_words(silent, 2, 0).startswith("Silent at all 2 values")
+    dull = TuningCurve("grating", "orientation", "degrees", (0.0, 90.0), (0.2, 0.4), 0.5)
+    said = tuning.tuning_words(dull, 2, 0.3)
+    assert "not selective" in said
+    assert "strongest" not in said
     assert "null" not in json.dumps(drawn(tuning.tuning_figure(silent, 2, 0))["data"])
 
 
@@ -135,38 +154,33 @@ def test_the_ledger_s_rows_and_the_sweep_s_changes() -> None:
     assert "3b lies behind this head" in credits.sweep_words("aux1", ("3a", "3b"), table.tolist(), ("3a",))
 
 
-def test_reliability_bins_compare_confidence_with_accuracy() -> None:
-    bins = training.reliability([0.1, 0.2, 0.95, 1.0], [False, True, True, True], bins=2)
-    assert [(b.count, b.accuracy) for b in bins] == [(2, 0.5), (2, 1.0)]
-    assert [b.confidence for b in bins] == pytest.approx([0.15, 0.975])
-    assert training.calibration_error(bins) == pytest.approx((2 * 0.35 + 2 * 0.025) / 4)
-    heads: dict[HeadName, tuple[training.ReliabilityBin, ...]] = {"aux1": bins}
-    (trace,) = drawn(training.calibration_figure(heads))["data"]
-    assert (trace["x"], trace["y"]) == ([b.confidence for b in bins], [0.5, 1.0])
-    assert trace["customdata"] == [[2], [2]]
-    assert trace["line"]["color"] == COLOURS["aux1"][0]
-    assert "aux1 is off by 18.8% on average" in training.calibration_words(heads)
-    with pytest.raises(ValueError, match="one verdict"):
-        training.reliability([0.5], [])
+def test_a_reliability_diagram_shows_a_head_without_and_with_its_temperature() -> None:
+    before = Reliability((ReliabilityBin(1, 0.2, 0.0), ReliabilityBin(3, 0.9, 0.5)), 1.5)
+    after = Reliability((ReliabilityBin(4, 0.4, 0.375),), 1.25)
+    found = HeadCalibration(1.75, before, after)
+    raw, calibrated = drawn(training.reliability_figure("aux1", found))["data"]
+    assert (raw["x"], raw["y"], raw["customdata"]) == ([0.2, 0.9], [0.0, 0.5], [[1], [3]])
+    assert (calibrated["x"], calibrated["y"]) == ([0.4], [0.375])
+    assert (raw["line"]["color"], calibrated["line"]["color"]) == (COLOURS["mut"][0], COLOURS["aux1"][0])
+    assert raw["line"]["dash"] != calibrated["line"]["dash"], "not told by colour alone"
+    words = training.reliability_words("aux1", found)
+    assert "off by 35.0% on average" in words, "(1 x 0.2 + 3 x 0.4) / 4"
+    assert "by 2.5% at temperature 1.750" in words
+    sure = training.calibration_words(Calibration("data", 20, 4, {"aux1": found}))
+    assert "aux1 is too sure and misses its accuracy by 35.0% on average, at temperature 1.75 by 2.5%" in sure
+    assert "fitted on 20 held-out training images, the misses measured on 4 validation images of data" in sure
+    shy = HeadCalibration(0.5, before, after)
+    assert "aux1 is not sure enough" in training.calibration_words(Calibration("data", 20, 4, {"aux1": shy}))
 
 
-def test_training_curves_are_the_held_out_lines_of_the_log() -> None:
-    log: list[dict[str, Any]] = [
-        {"step": 5, "size": 64, "loss": 3.0},
-        {"step": 10, "size": 64, "held_out": {"aux1": {"top1": 0.1, "top5": 0.3}, "main": {"top1": 0.2, "top5": 0.4}}},
-        {"step": 20, "size": 96, "held_out": {"aux1": {"top1": 0.3, "top5": 0.5}, "main": {"top1": 0.4, "top5": 0.6}}},
-    ]
-    curves = training.training_curves(log)
-    assert [(curve.head, curve.points) for curve in curves] == [
-        ("aux1", ((10, 0.1), (20, 0.3))),
-        ("main", ((10, 0.2), (20, 0.4))),
-    ]
-    data = drawn(training.training_figure(curves))["data"]
+def test_a_training_curve_is_a_line_per_head() -> None:
+    lines = (TrainingCurve("aux1", ((10, 0.1), (20, 0.3))), TrainingCurve("main", ((10, 0.2), (20, 0.4))))
+    data = drawn(training.training_figure(lines))["data"]
     assert [(t["name"], t["x"], t["y"], t["line"]["color"]) for t in data] == [
         ("aux1", [10, 20], [0.1, 0.3], COLOURS["aux1"][0]),
         ("main", [10, 20], [0.2, 0.4], COLOURS["main"][0]),
     ]
-    assert "main from 20.0% to 40.0% after 20 steps" in training.training_words(curves)
+    assert "main from 20.0% to 40.0% after 20 steps" in training.training_words(lines)
 
 
 def trust_curve(scores: tuple[float, ...] = (0.75, 0.5, 0.0)) -> Curve:

@@ -16,9 +16,11 @@ from tests.app.test_look import good
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+STUDIES = {"heads": {"study-auxiliary", "study-auxiliary-gradients"}}
+"""What comes from the project's own measurements, whatever the network and the photo."""
 CHARTS = {
     "module": {"channel-histogram", "channel-profiles"},
-    "heads": {"heads-charts", "heads-apart"},
+    "heads": {"heads-charts", "heads-apart"} | STUDIES["heads"],
     "cost": {"cost-modules", "cost-network", "cost-branches", "cost-lab"},
 }
 """What each page shows of the tiny network, which has no probes."""
@@ -83,5 +85,5 @@ def test_no_figure_is_made_for_a_place(page: Callable[..., AppTest], monkeypatch
 
 def test_two_photos_have_charts_of_their_own(page: Callable[..., AppTest]) -> None:
     app = page("heads")
-    assert len(places(app)) == 2 * len(CHARTS["heads"])
+    assert len(places(app)) == 2 * len(CHARTS["heads"] - STUDIES["heads"]) + len(STUDIES["heads"])
     assert len(set(places(app))) == len(places(app))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,19 +17,34 @@ from app.jobs.ablation import result_of, sweep_job
 from app.state import network
 from app.state.panel import Panel
 from inception_model.analysis.ablation import FILLS, Ablation, Fill
+from inception_model.checkpoints.store import load, save
 from inception_model.cli import main
 from inception_model.images.decode import Photo
-from inception_model.inference.classifier import Classifier
+from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.targets import Target
 from inception_model.report import Settings, collect
 from inception_model.serving.service import InferenceService
 from tests.compare import assert_close
 
 
+@pytest.fixture(scope="module")
+def file(tiny_classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that commands, page and report can open; the small network makes no answer another one."""
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    save(tiny_classifier.checkpoint, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def classifier(file: Path) -> Classifier:
+    """The network of that file."""
+    return build(load(file), "cpu")
+
+
 @pytest.fixture
-def panel(bundled_classifier: Classifier, cat: Photo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
-    """The cat's panel on the bundled network."""
-    service = InferenceService(bundled_classifier)
+def panel(classifier: Classifier, cat: Photo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
+    """The cat's panel on that network."""
+    service = InferenceService(classifier)
     monkeypatch.setattr(network, "service", lambda: service)
     yield Panel(cat)
     service.close()
@@ -43,32 +59,33 @@ def changes(heads: dict[str, list[dict[str, dict[str, float]]]]) -> torch.Tensor
 def test_command_page_and_report_say_the_same(
     fill: Fill,
     panel: Panel,
-    bundled_classifier: Classifier,
+    file: Path,
+    classifier: Classifier,
     cat: Photo,
     photo_paths: dict[str, Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = str(photo_paths["cat"])
-    assert main(["ablate", path, "--sweep", "--fill", fill, "--device", "cpu", "--json"]) == 0
+    assert (
+        main(["ablate", path, "--checkpoint", str(file), "--sweep", "--fill", fill, "--device", "cpu", "--json"]) == 0
+    )
     said = json.loads(capsys.readouterr().out)
-    swept = sweep_job(panel, fill).compute(bundled_classifier, lambda done, total: None, threading.Event())
-    facts = collect(bundled_classifier, cat, Settings(methods=(), steps=1, fill=fill)).facts
+    swept = sweep_job(panel, fill).compute(classifier, lambda done, total: None, threading.Event())
+    facts = collect(classifier, cat, Settings(methods=(), steps=1, fill=fill)).facts
     assert said["fill"] == swept.fill == facts["ablation"]["fill"] == facts["settings"]["fill"] == fill
-    target = Target.parse("auto", bundled_classifier.checkpoint.labels, panel.trace().logits("main"))
+    target = Target.parse("auto", classifier.checkpoint.labels, panel.trace().logits("main"))
     wanted = changes(said["sweep"])
     assert wanted.shape == (3, 9, 4)
     assert bool(wanted.any())
-    assert_close(changes(swept.as_dict(target, bundled_classifier.trained_heads)), wanted)
+    assert_close(changes(swept.as_dict(target, classifier.trained_heads)), wanted)
     assert_close(changes(facts["ablation"]["heads"]), wanted)
-    branch = result_of(panel, Ablation.parse(["4d:5x5"], bundled_classifier.network.spec, fill))
+    branch = result_of(panel, Ablation.parse(["4d:5x5"], classifier.network.spec, fill))
     size = float(panel.trace().logits("main").norm())
     assert_close(branch.delta("main")[0, target.index], swept.delta("main")[5, 2, 0, target.index], scale=size)
 
 
-def test_the_fills_differ(panel: Panel, bundled_classifier: Classifier) -> None:
-    found = [
-        result_of(panel, Ablation.parse(["4d:5x5"], bundled_classifier.network.spec, fill)).after.main for fill in FILLS
-    ]
+def test_the_fills_differ(panel: Panel, classifier: Classifier) -> None:
+    found = [result_of(panel, Ablation.parse(["4d:5x5"], classifier.network.spec, fill)).after.main for fill in FILLS]
     assert not torch.equal(found[0], found[1])
     assert not torch.equal(found[1], found[2])
     assert not torch.equal(found[0], found[2])
@@ -78,14 +95,15 @@ def test_the_fills_differ(panel: Panel, bundled_classifier: Classifier) -> None:
 def test_a_report_is_made_again_by_its_command(
     given: str,
     meant: Fill,
-    bundled_classifier: Classifier,
-    cat: Photo,
+    file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first = ["report", "cat", "--out", "first.html", "--steps", "1", "--method", "--fill", given, "--device", "cpu"]
+    shutil.copy(file, "tiny.safetensors")  # a command names the file, not the folder that it lay in
+    first = ["report", "cat", "--out", "first.html", "--checkpoint", "tiny.safetensors"]
+    first += ["--steps", "1", "--method", "--fill", given, "--device", "cpu"]
     assert main([*first, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["settings"]["fill"] == facts["ablation"]["fill"] == meant

@@ -26,10 +26,12 @@ from inception_model.architecture.spec import BRANCHES
 from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.store import save
 from inception_model.cost.report import compute_report
+from inception_model.drawing.colormaps import TABLES
 from inception_model.drawing.numbers import percent
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import Trace, capture
+from tests.app.asking import choose_file
 from tests.app.chart_data import ask_for_charts
 from tests.app.test_look import MAIN, drawn, good
 from tests.compare import assert_close
@@ -54,9 +56,7 @@ def drawings(app: AppTest) -> str:
 def heads_page(checkpoint: Path | None = None) -> AppTest:
     app = good(AppTest.from_file(MAIN, default_timeout=90).run())
     if checkpoint is not None:
-        app.selectbox(key="checkpoint").set_value("a file").run()
-        good(app.text_input(key="path").set_value(str(checkpoint)).run())
-        assert not app.error
+        assert not choose_file(app, checkpoint).error
     return good(ask_for_charts(app).switch_page("views/heads/page.py").run())
 
 
@@ -183,6 +183,19 @@ def test_signed_maps_are_blue_and_red_about_zero(tiny_classifier: Classifier, tr
     assert colours[:3] == [("5", "48", "97"), ("255", "255", "255"), ("103", "0", "31")]
     assert text.count("lies behind this head") == 2 * 32
     assert "3a 1×1: 4 channels, −2.00 logits of credit" in text
+
+
+def test_red_speaks_for_the_answer_whatever_the_number_says(tiny_classifier: Classifier, trace: Trace) -> None:
+    values = {name: dict.fromkeys(BRANCHES, -1.0) for name in tiny_classifier.checkpoint.spec.module_names}
+    sides, colours = dict.fromkeys(values, 7), {}
+    for name in ("credit", "effect"):
+        svg = network_map.map_svg(
+            tiny_classifier.checkpoint.spec, QUANTITIES[name], values, sides, [], thumbnails(trace), None, (-1.0, 1.0)
+        )
+        colours[name] = set(re.findall(r'fill="(rgb[^"]*)"', svg))
+    red, blue = (f"rgb({r},{g},{b})" for r, g, b in (TABLES["signed"][-1], TABLES["signed"][0]))
+    assert colours["credit"] == {blue}  # negative credit speaks against
+    assert colours["effect"] == {red}  # the score falls without it: it speaks for
 
 
 def test_thumbnails_show_the_strongest_channel(tiny_classifier: Classifier, trace: Trace) -> None:

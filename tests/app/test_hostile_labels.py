@@ -20,7 +20,7 @@ from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.store import load, save
 from inception_model.inference.classifier import build
 from inception_model.serving.service import InferenceService
-from tests.app.asking import PHOTO, VIEWS
+from tests.app.asking import PHOTO, VIEWS, choose_file, done
 from tests.app.chart_data import ask_for_charts
 from tests.app.test_look import MAIN, good
 from tests.random_networks import random_classifier
@@ -56,9 +56,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(hostile: Path) -> AppTest:
     """The app with that file chosen, which draws all its charts."""
     test = good(AppTest.from_file(MAIN, default_timeout=90).run())
-    test.selectbox(key="checkpoint").set_value("a file").run()
-    good(test.text_input(key="path").set_value(str(hostile)).run())
-    assert not test.error
+    assert not choose_file(test, hostile).error
     return ask_for_charts(test)
 
 
@@ -97,12 +95,12 @@ def inspect(test: AppTest) -> str:
     return " ".join(text for _, text in texts)
 
 
-@pytest.mark.parametrize("page", ["look", "module", "heads", "why", "cost", "model"])
+@pytest.mark.parametrize("page", ["look", "module", "heads", "why", "fool", "vote", "cost", "model"])
 def test_no_page_takes_a_label_for_markup(app: AppTest, page: str) -> None:
     app.session_state["scope.option.ablation.off"] = ("5b:3x3:1", "4d:5x5")
     app.session_state["scope.option.look.sheet"] = True
     app.session_state["scope.option.why.methods"] = ()
-    text = inspect(good(app.switch_page(f"views/{page}/page.py").run()))
+    text = inspect(done(good(app.switch_page(f"views/{page}/page.py").run()), "vote"))
     if page != "cost":
         assert "&lt;img src=x onerror=alert(1)&gt;" in text, "the label itself is there, as text"
 
@@ -126,7 +124,8 @@ def test_why_tells_ledger_sweep_and_contrast_of_hostile_classes(hostile: Path, m
 
 def test_what_is_escaped_stays_readable() -> None:
     assert render("say.html", text=HOSTILE) == '<div class="scope-say">&lt;img src=x onerror=alert(1)&gt;</div>'
-    assert as_text("a <b> [c](d) *e* f_g $h$") == r"a \<b> \[c\](d) \*e\* f_g \$h\$"
+    assert as_text("a <b> [c](d) *e* f_g $h$") == r"a \<b\> \[c\](d) \*e\* f\_g \$h\$"
+    assert as_text(":red[x] :smile: # a | b ![i](u)") == r"\:red\[x\] \:smile: \# a \| b \!\[i\](u)"
 
 
 def test_the_card_is_read_as_markdown_without_links_and_images(app: AppTest) -> None:

@@ -143,7 +143,7 @@ def test_positions_follow_the_photo_and_stay_on_the_map() -> None:
     selection.set_node("3x3_reduce")
     unit = channel.current_unit((PANEL,), PANEL)
     node = PANEL.trace().block("4c").node("3x3_reduce")[0]
-    assert unit.channel == int(node.mean(dim=(1, 2)).argmax())
+    assert unit.channel == int(node.amax(dim=(1, 2)).argmax())
     heatmap = node[unit.channel]
     assert heatmap[unit.row, unit.column] == heatmap.max()
     preprocessing = network.checkpoint().preprocessing
@@ -197,7 +197,7 @@ def test_pushes_name_only_trained_heads_and_say_what_is_exact() -> None:
 
 @pytest.mark.usefixtures("at_work")
 def test_downloads_are_what_the_trace_holds() -> None:
-    rows = list(csv.DictReader(io.StringIO(channel_facts.csv_text(PANEL, "4b", "5x5"))))
+    rows = list(csv.DictReader(io.StringIO(channel_facts.channels_csv(PANEL, "4b", "5x5"))))
     values = PANEL.trace().block("4b").node("5x5")[0]
     assert [float(row["mean"]) for row in rows] == pytest.approx(values.mean(dim=(1, 2)).tolist(), rel=1e-4)
     arrays = np.load(io.BytesIO(channel_facts.npz_bytes(PANEL, "4b")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.charts.timeline import timeline_words
 from app.views.heads import probes as probe_view
-from inception_model.analysis.probes import (
-    load_probes,
-    probes_path,
-    save_probes,
-)
+from inception_model.analysis.probes import load_probes, probes_path, save_probes
 from inception_model.analysis.timeline import Timeline, timeline
 from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.checkpoint import Checkpoint
@@ -24,6 +21,7 @@ from inception_model.inference.trace import capture
 from tests.app.test_heads import charts, heads_page
 from tests.app.test_look import drawn, good
 from tests.random_networks import noise_images, random_classifier, random_probes
+from tests.weight_files import MODULES
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +56,7 @@ def test_the_page_shows_nine_probes_beside_three_heads(bundled_checkpoint: Check
     app = heads_page()
     assert rings(app) == 4 * 9
     assert "A probe is a linear classifier" in drawn(app)
-    assert drawn(app).count('<th scope="row">') == 9
+    assert re.findall(r'<th scope="row">(\d[a-e])</th>', drawn(app)) == list(MODULES)
     probes = load_probes(probes_path("tiny-imagenet"), bundled_checkpoint)
     assert f"{probes.modules['4d'].accuracy.top5:.1%}" in drawn(app)
 

@@ -75,7 +75,7 @@ def test_the_report_of_why_has_its_head_target_and_method(small: InferenceServic
         steps=2,
         checkpoint="tiny-imagenet",
     )
-    found: Findings = small.recall((PHOTO.sha256, ("report", wanted, None)))
+    found: Findings = small.recall((PHOTO.sha256, ("report", wanted, None, None)))
     assert found.facts["settings"]["head"] == "aux2"
     assert found.facts["settings"]["target"] == {"index": 2, "minus": 5, "name": "thing 2 − thing 5"}
     assert [said["method"] for said in found.facts["maps"]] == ["saliency"]

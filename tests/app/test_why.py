@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import html
+import io
 import json
 import re
 import time
@@ -12,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.figures import attribution_map, trust_badge
@@ -22,12 +25,13 @@ from inception_model.analysis.ablation import FILLS, Ablation, Fill, ablate, fil
 from inception_model.analysis.conductance import credit_ledger, exact_split
 from inception_model.attribution import METHODS, Attribution, explain
 from inception_model.attribution.reading import PAPERS
+from inception_model.drawing.colormaps import FOR
 from inception_model.drawing.numbers import signed, signed_number
 from inception_model.images.baselines import baseline
 from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
 from inception_model.trust import CHECKS
-from tests.app.asking import FAST, PHOTO, PIXELS, best, done, good, opened, question, recalled, small, words
+from tests.app.asking import FAST, PHOTO, best, done, good, opened, question, recalled, small, words
 from tests.compare import assert_close
 
 __all__ = ["opened", "small"]  # fixtures
@@ -199,7 +203,7 @@ def test_what_is_known_is_not_calculated_again(opened: Callable[..., AppTest], m
 
 
 def test_the_badge_opens_into_evidence(small: InferenceService, opened: Callable[..., AppTest]) -> None:
-    page = done(opened("why", why__method="guided_backprop"), "why-map")
+    page = done(opened("why", why__method="guided_backprop", why__trust=True), "why-map")
     asked = question("guided_backprop", best(small))
     assert recalled(small, attribution.check_key(asked, "randomisation")) is None
     page.button(key="start-why-map-randomisation").click()
@@ -266,11 +270,18 @@ def test_the_map_lies_on_what_the_network_saw(
     x = small.classifier.prepare(PHOTO.image)
     known = explain(small.classifier, x, "saliency")
     red = dataclasses.replace(known, heatmap=torch.ones(224, 224))
-    image = np.asarray(attribution_map.picture(Panel(PHOTO), red, 1.0, 1.0, 640))
+    found = attribution_map.layers(Panel(PHOTO), red, 1.0, 640)
     view = small.classifier.preprocessing.view(PHOTO.size)
-    assert np.array_equal(image[:, : int(view.left) - 1], PIXELS[:, : int(view.left) - 1])
-    inside = image[int(view.top) + 3 : int(view.bottom) - 3, int(view.left) + 3 : int(view.right) - 3]
-    assert (inside == image[100, 160]).all()
+    width, height = found.size
+    assert found.size == PHOTO.size
+    wanted = (view.left / width, view.top / height, view.width / width, view.height / height)
+    assert_close(found.place, wanted, 1e-9)
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(found.map.partition(",")[2]))))
+    assert (drawn == (*FOR, 255)).all()
+    assert found.lines == ""  # nothing is stronger than the rest
+    positive = dataclasses.replace(known, heatmap=torch.arange(1.0, 50.0).reshape(7, 7), layer="5b")
+    assert attribution_map.layers(Panel(PHOTO), positive, 49.0, 640).lines.startswith("M")
+    assert "the weakest position 2% as much as the strongest" in attribution_map.facts(positive)["one sign"]
     negative = dataclasses.replace(known, heatmap=-torch.ones(7, 7), layer="5b")
     assert "Every position of this map is negative" in attribution_map.facts(negative)["all negative"]
     spiky = dataclasses.replace(known, heatmap=torch.ones(224, 224).index_fill(0, torch.tensor([0]), 50.0))

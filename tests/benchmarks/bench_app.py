@@ -65,6 +65,9 @@ def module(page: Page, url: str) -> dict[str, list[float]]:
     }
     channels = page.locator("[data-node='5x5']")
     channels.focus()
+    found["arrow key to a channel's first look"] = repeated(
+        page, lambda _: channels.press("ArrowRight"), ".head .scope-title"
+    )
 
     def pick(_: int) -> None:
         channels.press("ArrowRight")

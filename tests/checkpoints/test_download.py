@@ -6,6 +6,7 @@ import errno
 import hashlib
 import shutil
 import threading
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,22 @@ def test_two_browsers_that_ask_at_once(entry: Published) -> None:
 
     assert fetch(entry, progress=ask_again).read_bytes() == CONTENT
     assert len(refused) == 1
+
+
+def test_without_a_hash_nothing_is_fetched_unencrypted(entry: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download._OPENER, "open", lambda *_, **__: pytest.fail("a connection was opened"))
+    entry = replace(entry, url="http://example.org/weights.bin", digest=None)
+    with pytest.raises(CheckpointError, match="is not encrypted, and no hash of the file is known"):
+        fetch(entry)
+
+
+@pytest.mark.parametrize("url", ["http://example.org/weights.bin", "ftp://example.org/weights.bin"])
+def test_an_encrypted_download_is_not_led_to_a_plain_one(url: str) -> None:
+    redirect = download._StaysEncrypted().redirect_request
+    encrypted = urllib.request.Request("https://example.org/weights.bin")
+    with pytest.raises(CheckpointError, match=r"leads to .*, which is not encrypted"):
+        redirect(encrypted, None, 302, "Found", {}, url)
+    followed = redirect(encrypted, None, 302, "Found", {}, "https://example.com/weights.bin")
+    assert followed is not None
+    assert followed.full_url == "https://example.com/weights.bin"
+    assert any(isinstance(handler, download._StaysEncrypted) for handler in download._OPENER.handlers)

@@ -18,6 +18,7 @@ from inception_model.architecture.variants import get_spec, tiny
 from inception_model.checkpoints import safetensors_format
 from inception_model.checkpoints.checkpoint import Checkpoint
 from inception_model.checkpoints.formats import FORMATS, imagenet_labels, inception5h_labels, read
+from inception_model.checkpoints.metadata import spec_from_json
 from inception_model.checkpoints.store import save
 from inception_model.images.preprocessing import CAFFE, INCEPTION5H, TORCHVISION
 from tests.checkpoints.files import saved, tiny_checkpoint
@@ -61,7 +62,7 @@ def test_only_a_spec_that_is_no_published_one_is_written_out() -> None:
     }
     changed = replace(get_spec("inception5h"), dropout=0.1)
     for spec in (get_spec("torchvision", 7), changed, tiny(batch_norm=0.1)):
-        assert safetensors_format.spec_from_json(safetensors_format.spec_to_json(spec)) == spec
+        assert spec_from_json(safetensors_format.spec_to_json(spec)) == spec
 
 
 def test_torchvisions_published_file(published: dict[str, Tensor], tmp_path: Path) -> None:

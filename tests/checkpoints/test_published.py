@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def test_the_published_hashes_are_those_in_the_files_names_and_torchvision() -> 
     weights = GoogLeNet_Weights.IMAGENET1K_V1
     assert entry.url == weights.url
     assert entry.digest is not None
-    assert entry.file_name == f"googlenet-{entry.digest[1]}.pth" == weights.url.rsplit("/", 1)[1]
+    assert entry.file_name == f"googlenet-{entry.digest[1][:8]}.pth" == weights.url.rsplit("/", 1)[1]
     published = weights.meta["_metrics"]["ImageNet-1K"]
     assert entry.accuracy["main"] == pytest.approx({"top1": published["acc@1"] / 100, "top5": published["acc@5"] / 100})
     assert abs(entry.megabytes / (weights.meta["_file_size"] * 1.048576) - 1) < 0.05
@@ -95,3 +96,15 @@ def test_every_published_checkpoint_has_a_card_with_its_address_hash_and_limits(
     assert entry.digest is None or entry.digest[1] in entry.card
     assert "**Limits**" in entry.card
     assert "**Licence**" in entry.card
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_file_is_known_by_its_whole_sha256_or_comes_over_https(name: str) -> None:
+    entry = PUBLISHED[name]
+    if entry.digest is None:
+        assert entry.url.startswith("https://")
+        assert "none was ever published" in entry.card
+    else:
+        algorithm, digits = entry.digest
+        assert algorithm == "sha256"
+        assert re.fullmatch("[0-9a-f]{64}", digits)

@@ -17,9 +17,10 @@ from inception_model.architecture.spec import NetworkSpec
 from inception_model.architecture.variants import SPECS, get_spec
 from inception_model.cli import compute
 from inception_model.cost.layers import NAIVE, NaiveKind, unit_widths, with_widths
+from inception_model.cost.naive import NaiveBlock
 from inception_model.cost.paper_figures import DISAGREEMENTS, PRINTED
 from inception_model.cost.report import MIN_SIZE, ComputeReport, Cost, compute_report
-from inception_model.cost.timing import NaiveBlock, measure_module, measure_modules
+from inception_model.cost.timing import measure_module, measure_modules
 from inception_model.progress import Cancelled
 from tests.compare import assert_close
 

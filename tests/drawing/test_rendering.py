@@ -112,7 +112,7 @@ def test_a_unit_is_one_cell_on_the_photo() -> None:
 
 
 def test_the_colour_bar_is_svg_with_raw_values() -> None:
-    for kind, ends in (("magma", {"0", "6.12"}), ("signed", {"-6.12", "0", "6.12"})):
+    for kind, ends in (("magma", {"0", "6.12"}), ("signed", {"-6.12", "0", "6.12"}), ("layer", {"-6.12", "0", "6.12"})):
         bar = colormaps.colour_bar(6.1234, kind)
         texts = {node.text for node in ET.fromstring(bar).iter() if node.tag == "text"}
         assert ends <= texts
@@ -214,9 +214,10 @@ def test_photos_of_any_proportions_are_drawn(short: int, long: int, side: int) -
     for size in ((short, long), (long, short)):
         photo, preprocessing = Image.new("RGB", size, "black"), Preprocessing()
         small = overlay.fitted(photo, side)
-        drawn = overlay.map_on_photo(photo, heatmap, preprocessing, scale=1, alpha=1, side=side)
+        drawn = overlay.map_on_photo(photo, heatmap, preprocessing, scale=1, side=side)
         assert drawn.size == small.size
-        red = overlay.overlay_on_photo(small, heatmap, preprocessing.view(small.size), kind="signed", scale=1, alpha=1)
+        red = small.copy()
+        overlay.lay_over(red, heatmap, preprocessing.view(small.size), 1)
         assert (np.asarray(red)[..., 0] > np.asarray(red)[..., 2]).any()  # the map is seen, be it on one pixel
         overlay.draw_contour(small, np.eye(7), 0.5, preprocessing.view(small.size))
         grid = overlay.Grid.stretched(7, 224)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -24,19 +26,22 @@ class FirstVisit:
     """What the first visitor of a fresh server saw, who came by a link to the cost page."""
 
     url: str
+    cache: Path
+    """The folder in which this server keeps what it has made or fetched."""
     headings: list[str]
     status: list[str]
 
 
 @pytest.fixture(scope="session")
-def first_visit(browser: Browser) -> Iterator[FirstVisit]:
+def first_visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstVisit]:
     """A running app and its first visitor, the one who waits for torch and the network."""
-    with running_app() as url:
+    cache = tmp_path_factory.mktemp("cache")
+    with running_app(env={**os.environ, "INCEPTIONSCOPE_CACHE": str(cache)}) as url:
         page = browser.new_page()
         page.set_default_timeout(2 * PATIENCE)
         open_app(page, f"{url}/cost", seconds=120.0)
         visit = FirstVisit(
-            url, page.get_by_role("heading").all_inner_texts(), page.get_by_role("status").all_inner_texts()
+            url, cache, page.get_by_role("heading").all_inner_texts(), page.get_by_role("status").all_inner_texts()
         )
         page.close()
         yield visit
@@ -73,6 +78,7 @@ def new_page(browser: Browser) -> Iterator[OpenPage]:
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
         return page
 
     yield open_page

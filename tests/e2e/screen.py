@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from playwright.sync_api import BrowserContext, Download, Locator, Page, expect
 
 from inception_model.architecture.spec import HEADS
 
-READY = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
-PATIENCE = 180.0
-"""Seconds until a page must be at rest: computations give way to everything else on a busy machine."""
+from .rest import PATIENCE, READY
+from .rest import settle as settle
+
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 
 _OVERFLOW = """() => {
@@ -25,7 +26,8 @@ _OVERFLOW = """() => {
     }
     return false;
   };
-  const visible = (node) => node.getClientRects().length && getComputedStyle(node).visibility !== 'hidden'
+  // What a folded part holds is not laid out while nobody sees it: its place may be that of a window of before.
+  const visible = (node) => node.checkVisibility({ visibilityProperty: true }) && node.getClientRects().length
     && !node.closest('[aria-hidden="true"], [data-testid="stSidebar"]');
   return [...document.querySelectorAll('[data-testid="stMain"] *')].filter((node) => {
     const box = node.getBoundingClientRect();
@@ -33,66 +35,10 @@ _OVERFLOW = """() => {
   }).slice(0, 5).map((node) => `${node.tagName}.${node.className} right=${node.getBoundingClientRect().right}`);
 }"""
 
-# What is not at rest, in a few words, and the time without a change. A rerun that a widget has just asked for takes a
-# moment to begin, a component draws its frame after the script has ended, and Streamlit keeps what the last run drew
-# (marked as stale) beside the new until the run ends: at rest means that all of it has been still for a while.
-_STILL = """([ready, limit, done_too]) => new Promise((done, fail) => {
-  const begun = performance.now();
-  let since = begun, why = 'not looked at yet';
-  const watch = { subtree: true, childList: true, attributes: true, characterData: true };
-  const observer = new MutationObserver(() => { since = performance.now(); why = 'the page changes'; });
-  const watched = new WeakSet();
-  const roots = () => {
-    const found = [document];
-    for (const root of found)
-      for (const node of root.querySelectorAll('*')) if (node.shadowRoot) found.push(node.shadowRoot);
-    return found;
-  };
-  const busy = (found) => {
-    const has = (selector) => found.some((root) => root.querySelector(selector));
-    if (!has(ready)) return 'the script runs or the connection is lost';
-    if (has('[data-testid="stSkeleton"]')) return 'a skeleton is shown';
-    if (has('.later.near')) return 'a chart is on its way';
-    if (has('[data-stale="true"]')) return 'a stale element is shown';
-    if (done_too && has('[data-testid="stProgress"]')) return 'a computation is running';
-    if (document.fonts.status !== 'loaded') return 'a font is loading';
-    if (found.some((root) => [...root.querySelectorAll('img')].some((image) => image.src && !image.complete)))
-      return 'a picture is loading';
-    return '';
-  };
-  const end = (act, value) => { observer.disconnect(); act(value); };
-  const look = () => {
-    const found = roots();
-    for (const root of found) {
-      const main = root === document ? document.querySelector('[data-testid="stMain"]') : root;
-      if (main && !watched.has(main)) { watched.add(main); observer.observe(main, watch); since = performance.now(); }
-    }
-    const what = busy(found), now = performance.now();
-    if (what) { since = now; why = what; }
-    if (now - since >= 120) requestAnimationFrame(() => requestAnimationFrame(() => end(done)));
-    else if (now - begun > limit) end(fail, new Error('the app did not come to rest: ' + why));
-    else setTimeout(look, 20);
-  };
-  look();
-})"""
-
 _SIDEWAYS = """() => ['html', 'body', '[data-testid="stMain"]', '[data-testid="stAppViewContainer"]']
   .map((name) => [name, document.querySelector(name)])
   .filter(([, node]) => node && node.scrollWidth > node.clientWidth + 1)
   .map(([name, node]) => `${name}: ${node.scrollWidth} > ${node.clientWidth}`)"""
-
-
-def settle(page: Page, seconds: float = PATIENCE, *, done: bool = False) -> None:
-    """Waits until the app is at rest, and checks that no exception is on the page.
-
-    At rest: connected, no script running, no skeleton, nothing stale, pictures, fonts and the charts near the window
-    loaded, and nothing in the main area has changed for 120 ms. With `done`, computations whose progress is shown have
-    ended as well.
-    """
-    page.evaluate(_STILL, [READY, seconds * 1000, done])
-    problems = page.get_by_test_id("stException").all_inner_texts()
-    assert not problems, "an exception is on the page:\n" + "\n".join(problems)
-    expect(page.get_by_text("Page not found")).to_have_count(0)
 
 
 def chart(page: Page, key: str) -> Locator:
@@ -103,6 +49,12 @@ def chart(page: Page, key: str) -> Locator:
     expect(found.locator(".main-svg").first).to_be_attached(timeout=PATIENCE * 1000)
     settle(page)
     return found
+
+
+def charts_drawn(page: Page) -> None:
+    """Waits for the charts far below as well: the run that brings one may take back what a key has just changed."""
+    expect(page.locator(".later")).to_have_count(0)
+    settle(page)
 
 
 def click(
@@ -121,14 +73,55 @@ def click(
     settle(target.page, seconds, done=done)
 
 
+def click_quickly(target: Locator, times: int) -> None:
+    """So many clicks with no time between them for a busy machine to stretch; waits until the app has answered."""
+    target.evaluate("(node, times) => { for (let each = 0; each < times; each++) node.click(); }", times)
+    settle(target.page)
+
+
+def double_click(target: Locator) -> None:
+    """Clicks the target twice and waits until the app has answered."""
+    target.dblclick()
+    settle(target.page)
+
+
+def tap(target: Locator, *, at: tuple[float, float] | None = None) -> None:
+    """Taps the target with a finger (`at` as in `click`) and waits until the app has answered."""
+    target.tap(position=None if at is None else {"x": at[0], "y": at[1]})
+    settle(target.page)
+
+
+def focus(target: Locator) -> None:
+    """Gives the target the focus as soon as it can take it.
+
+    The browser ignores the wish for what it has not drawn yet, and the next key then goes to the page as a whole.
+    """
+    until = time.monotonic() + PATIENCE
+    while not target.evaluate("node => { node.focus(); return node.getRootNode().activeElement === node; }"):
+        assert time.monotonic() < until, f"{target} does not take the focus"
+        target.page.wait_for_timeout(20)
+
+
 def press(target: Locator | Page, *keys: str) -> None:
     """Presses keys, one after the other, on the target or on what has the focus; waits until the app has answered."""
     for key in keys:
         if isinstance(target, Page):
             target.keyboard.press(key)
         else:
-            target.press(key)
+            focus(target)
+            target.page.keyboard.press(key)
     settle(target if isinstance(target, Page) else target.page)
+
+
+def press_quickly(target: Locator, *keys: str) -> None:
+    """Presses keys with no time between them, as fast fingers on a busy machine; waits until the app has answered."""
+    target.evaluate(
+        """(node, keys) => {
+          for (const key of keys) node.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+        }""",
+        keys,
+    )
+    settle(target.page)
 
 
 def fill(target: Locator, text: str) -> None:
@@ -154,12 +147,53 @@ def go(page: Page, title: str) -> None:
     settle(page)
 
 
-def resize(page: Page, size: str, scheme: str | None = None) -> None:
-    """Another window size (a name of SIZES), and another colour scheme if asked for."""
-    width, height = SIZES[size]
+def reload(page: Page) -> None:
+    """The browser's reload, which is a new session; waits until the app has answered."""
+    page.reload(wait_until="domcontentloaded")
+    page.locator(READY).wait_for(state="attached", timeout=PATIENCE * 1000)
+    settle(page)
+
+
+def leave(page: Page, how: str) -> None:
+    """`close`s the page, `reload`s it or follows the link to `another page`, and waits for nothing."""
+    if how == "close":
+        page.context.close()
+    elif how == "reload":
+        page.reload(wait_until="commit")
+    else:
+        page.locator("header").get_by_role("link", name="Cost", exact=True).click()
+
+
+def travel(page: Page, by: int) -> None:
+    """So many presses of the browser's Forward at once, or of Back if negative; waits until the app has answered."""
+    page.evaluate(
+        """by => new Promise((done) => {
+          addEventListener("popstate", () => setTimeout(done, 20), { once: true });
+          history.go(by);
+        })""",
+        by,
+    )
+    settle(page)
+
+
+def resize(page: Page, size: str | tuple[int, int], scheme: str | None = None) -> None:
+    """Another window size (a name of SIZES, or width and height), and another colour scheme if asked for."""
+    width, height = SIZES[size] if isinstance(size, str) else size
     if scheme is not None:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": height})
+    settle(page)
+
+
+def let_move(page: Page) -> None:
+    """From now on the page is that of somebody who did not ask for stillness: what moves may move."""
+    page.emulate_media(reduced_motion="no-preference")
+    settle(page)
+
+
+def pass_time(page: Page, seconds: float) -> None:
+    """Waits for what must not happen."""
+    page.wait_for_timeout(seconds * 1000)
     settle(page)
 
 
@@ -193,9 +227,15 @@ def leave_tour(context: BrowserContext) -> None:
     context.add_init_script("localStorage.setItem('inceptionscope.tour', 'left')")
 
 
-def send(page: Page, *files: tuple[str, bytes]) -> None:
-    """Gives the uploader files (name, content), whatever they are, and waits until the app has answered."""
-    payload: list[Any] = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
+def send(page: Page, *files: tuple[str, bytes] | Path) -> None:
+    """Gives the uploader files (name, content), whatever they are, and waits until the app has answered.
+
+    Large ones as paths, and then all: a browser reads them from the disk, their content would be typed out to it.
+    """
+    payload: list[Any] = [
+        file if isinstance(file, Path) else {"name": file[0], "mimeType": "image/png", "buffer": file[1]}
+        for file in files
+    ]
     page.locator(".st-key-upload input[type=file]").set_input_files(payload)
     settle(page)
 
@@ -215,6 +255,14 @@ def upload(page: Page, name: str, data: bytes) -> None:
 def answers(page: Page) -> dict[str, str]:
     """What each head's card says."""
     return {head: page.get_by_role("region", name=head, exact=True).inner_text() for head in HEADS}
+
+
+def overlap(first: Locator, second: Locator) -> bool:
+    """Whether two parts of the page lie on each other anywhere in the window."""
+    boxes = [part.bounding_box() for part in (first, second)]
+    assert all(boxes)
+    a, b = ((box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) for box in boxes if box)
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def assert_fits(page: Page) -> None:

@@ -58,7 +58,9 @@ def serving(
 
 
 @contextmanager
-def running_app(script: str = "app/main.py", *, seconds: float = 120.0) -> Iterator[str]:
+def running_app(
+    script: str = "app/server.py", *, seconds: float = 120.0, env: dict[str, str] | None = None
+) -> Iterator[str]:
     """Starts Streamlit on a free port, yields the address, and ends the whole process group."""
     port = free_port()
     url = f"http://localhost:{port}"
@@ -72,7 +74,7 @@ def running_app(script: str = "app/main.py", *, seconds: float = 120.0) -> Itera
         "client.showErrorDetails": "full",
     }
     command += [f"--{name}={value}" for name, value in options.items()]
-    with serving(command, url, seconds=seconds):
+    with serving(command, url, seconds=seconds, env=env):
         yield url
 
 

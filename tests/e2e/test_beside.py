@@ -51,10 +51,11 @@ def test_two_photos_on_every_page_by_keyboard(new_page: OpenPage, app_url: str) 
     channels = page.locator("[data-node='5x5']")
     channels.nth(1).focus()
     screen.press(channels.nth(1), "Home", "ArrowRight", "Enter")
-    expect(page.locator(".scope-title")).to_contain_text("channel 1")
+    channel = channels.nth(1).get_attribute("aria-valuenow")
+    expect(page.locator(".st-key-channel-panel .scope-title")).to_have_text(f"4d · 5×5 · channel {channel}")
     # Both figures outline the picked channel, though nothing was sent to them again.
     expect(page.locator("[data-node='5x5'] .mark:visible")).to_have_count(2)
-    expect(page.get_by_role("img", name=re.compile(r"channel 1 on (cat|officer)"))).to_have_count(2)
+    expect(page.get_by_role("img", name=re.compile(rf"channel {channel} on (cat|officer)"))).to_have_count(2)
     assert_fits_everywhere(page)
 
     screen.go(page, "Heads")

@@ -14,7 +14,7 @@ KEYS = ("cost-modules", "cost-network", "cost-branches", "cost-lab")
 
 
 @pytest.mark.timeout(300)
-def test_all_charts_of_a_page_come_without_being_scrolled_to(page: Page, app_url: str) -> None:
+def test_charts_come_by_themselves_and_stay(page: Page, app_url: str) -> None:
     access.watch_shifts(page.context)
     screen.open_app(page, f"{app_url}/cost")
     first = page.locator(f".st-key-{KEYS[0]} .main-svg").first
@@ -28,10 +28,8 @@ def test_all_charts_of_a_page_come_without_being_scrolled_to(page: Page, app_url
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 0
     assert access.shifts(page)[before:] == [], "what is drawn stays where it is"
 
-
-@pytest.mark.timeout(300)
-def test_a_chart_comes_when_it_is_scrolled_to_and_stays(page: Page, app_url: str) -> None:
-    screen.open_app(page, f"{app_url}/module?module=4d")
+    # One that is scrolled to, and that is there again on the way back.
+    screen.go(page, "Module")
     text = screen.chart(page, "channel-profiles").get_attribute("aria-label")
     assert text
     screen.go(page, "Look")
@@ -44,7 +42,7 @@ def test_a_chart_comes_when_it_is_scrolled_to_and_stays(page: Page, app_url: str
 def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(new_page: OpenPage, app_url: str) -> None:
     page = new_page()  # once: what one page has asked for, the next one finds
     screen.open_app(page, f"{app_url}/module?module=3a")
-    screen.click(page.get_by_role("button", name="Show the gratings"), done=True)
+    screen.click(page.get_by_role("button", name="Show the pictures"), done=True)
     for key in ("orientation", "frequency", "colour"):
         expect(screen.chart(page, f"specialisation-{key}")).to_be_visible()
     dot = page.locator(".st-key-specialisation-colour .scatterlayer .trace").nth(1).locator("path.point").nth(40)
@@ -54,8 +52,20 @@ def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(new_page: O
     found = re.search(r"channel (\d+):", layer.text_content() or "")
     assert found
     screen.click(dot, below=True)
-    title = page.locator(".scope-title").first
+    title = page.locator(".st-key-channel-panel .scope-title")
     expect(title).to_contain_text(f"3a · 3×3 · channel {found[1]}")
     screen.choose(page, "most selective", "colour selectivity, pool: channel")
     expect(title).to_contain_text("3a · pool · channel")
+    expect(page.get_by_role("region", name="families of channels")).to_contain_text("curves")
+    # On along the circuit: to what reads the channel, and back by the browser.
+    screen.click(page.get_by_text("Show the circuit"))
+    card = page.locator(".st-key-circuit-cards").get_by_role("group", name="is read by").get_by_role("button").first
+    name = card.locator("b").inner_text()
+    before = title.inner_text()
+    screen.click(card)
+    expect(title).to_have_text(re.sub(r"^(\S+) (.+) (\d+)$", r"\1 · \2 · channel \3", name))
+    screen.click(page.get_by_role("button", name="Keep", exact=True))
+    expect(page.locator(".st-key-favourite-cards").get_by_role("button").first).to_contain_text(name)
+    screen.travel(page, -1)
+    expect(title).to_have_text(before)
     screen.assert_fits(page)

@@ -40,7 +40,7 @@ def test_what_a_narrower_reduction_would_cost(new_page: OpenPage, app_url: str) 
     lab = page.get_by_text(re.compile("Move a width of Table 1"))
     expect(lab).to_contain_text("1.582 G MACs")
     expect(lab).to_contain_text("over the paper's budget of 1.5 billion")
-    screen.settle(page)
+    screen.charts_drawn(page)
     slider = page.get_by_role("slider", name=re.compile("3×3 reduce")).first
     screen.press(slider, "Home")
     # One channel instead of 160 before 4e's 3x3: 14 * 14 * (528 + 9 * 320) * 159 multiply-adds fewer.

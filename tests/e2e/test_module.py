@@ -29,9 +29,10 @@ def test_into_a_module_and_onto_the_bench(new_page: OpenPage, app_url: str) -> N
     screen.upload(page, "launch.png", photo("rocket"))
     screen.click(page.locator("[data-go='4d/5x5']"))
     expect(page.get_by_role("heading", name="Inside 4d")).to_be_visible()
-    screen.click(page.locator("[data-node='5x5']"), at=(4, 4))
-    title = page.locator(".scope-title").first
-    expect(title).to_contain_text("4d · 5×5 · channel 0")
+    channels = page.locator("[data-node='5x5']")
+    screen.click(channels, at=(4, 4))
+    title = page.locator(".st-key-channel-panel .scope-title")
+    expect(title).to_have_text(f"4d · 5×5 · channel {channels.get_attribute('aria-valuenow')}")
 
     profile = screen.chart(page, "channel-profiles")
     before = profile.get_attribute("aria-label")

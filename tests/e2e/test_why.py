@@ -36,16 +36,19 @@ def test_a_map_its_badge_and_an_ablation(new_page: OpenPage, app_url: str) -> No
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text(re.compile(r"[+−]\d+\.\d\d logits for Egyptian cat − golden retriever at aux2"))
 
-    badge = page.locator(".st-key-trust-why-map button").first
+    evidence = page.locator(".st-key-trust-why-map")
+    badge = evidence.locator("summary")
     screen.click(badge)
-    evidence = page.get_by_test_id("stPopoverBody")
+    map_box, found_box = (part.bounding_box() for part in (seen, evidence))
+    assert map_box
+    assert found_box
+    assert map_box["x"] + map_box["width"] <= found_box["x"]  # it opens beside the map
     expect(evidence).to_contain_text("completeness: passes")
     expect(evidence).to_contain_text(re.compile(r"All values add up to [+-]\d.*: the sum closes"))
     for check in CHECKS.values():
         expect(evidence).to_contain_text(check.question)
     expect(evidence.get_by_role("button", name="Run randomisation")).to_be_visible()
     expect(badge).to_contain_text(re.compile("Trust: (passes|fails)"))
-    screen.press(page, "Escape")
     screen.assert_fits(page)
 
     screen.go(page, "Module")
@@ -73,6 +76,7 @@ def test_relevance_through_one_channel_and_its_sum(new_page: OpenPage, app_url: 
     screen.settle(page, SECONDS, done=True)
     screen.choose(page, "Only through", "4d")
     screen.choose(page, "^Branch", "5")
+    screen.settle(page, SECONDS, done=True)  # who types while a map is made may lose what is typed to its coming
     channel = page.get_by_label("Channel, 0 to 63")
     screen.fill(channel, "17")
     screen.press(channel, "Enter")

@@ -11,8 +11,7 @@ from PIL import Image
 from scipy import stats
 
 from inception_model.analysis import selectivity
-from inception_model.architecture.spec import BRANCHES
-from inception_model.architecture.variants import tiny
+from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
 from inception_model.images import stimuli
 from inception_model.images.geometry import Box
 from inception_model.images.preprocessing import Preprocessing
@@ -62,6 +61,27 @@ def test_dots_checkers_edges_and_patches_are_what_they_say() -> None:
     pixel = stimuli.Patch(200, 0.5, 0.4).image().getpixel((5, 5))
     # A pixel is a whole number of 255 grey levels.
     assert_close(np.asarray(pixel) / 255, colorsys.hls_to_rgb(200 / 360, 0.4, 0.5), 1 / 255, scale=1.0)
+
+
+@pytest.mark.parametrize("orientation", [0, 90, 225])
+def test_arcs_lie_on_their_circle(orientation: float) -> None:
+    """Their ink is length times width, and a circle fitted to it has their radius and lies behind their bulge."""
+    arc = stimuli.Arcs(orientation, radius=30, length=70, width=4, spacing=224)
+    inked = grey(arc.image())
+    inked = inked - inked[0, 0]  # of 255 grey levels none is the middle
+    rows, columns = np.nonzero(inked > 0.25)
+    # Round ends add a disc of the line's width.
+    assert (inked * 2).sum() == pytest.approx(70 * 4 + np.pi * 4, rel=0.02)
+    x, y = columns - 111.5, 111.5 - rows
+    fit, *_ = np.linalg.lstsq(np.stack([x, y, np.ones_like(x)], axis=1), x**2 + y**2, rcond=None)
+    centre = fit[:2] / 2
+    assert np.sqrt(fit[2] + (centre**2).sum()) == pytest.approx(30, rel=0.03)
+    assert_close(np.rad2deg(np.arctan2(*-centre[::-1])) % 360, float(orientation), 3 / 360, scale=360)
+    line = grey(stimuli.Arcs(orientation, radius=1024, length=70, width=4, spacing=224).image()) > 0.25
+    across = np.stack(np.nonzero(line)) - 111.5
+    assert np.linalg.svd(across, compute_uv=False)[1] / np.sqrt(line.sum()) < 2
+    assert np.array_equal(grey(stimuli.Arcs(orientation, contrast=-1).image()) < -0.4,
+                          grey(stimuli.Arcs(orientation).image()) > 0.4)  # fmt: skip
 
 
 def test_everything_shown_in_the_gallery_is_square_and_varied() -> None:
@@ -133,7 +153,9 @@ def test_selectivity_finds_what_analytic_filters_prefer() -> None:
     pictures = np.stack([np.asarray(p, float) for p in selectivity.grating_set(64)]).transpose(0, 3, 1, 2) / 255 - 0.5
     answers = [np.sqrt((np.tensordot(pictures, pair, axes=([1, 2, 3], [1, 2, 3])) ** 2).sum(axis=1)) for pair in bank]
     blind = np.zeros(len(pictures))
-    found = selectivity.selectivity_from(np.stack([*answers, blind], axis=1))
+    # The last two: one that sees nothing, and one that gives plain grey more than any grating.
+    shown = np.stack([*answers, blind, answers[0]], axis=1)
+    found = selectivity.selectivity_from(shown, np.append(np.zeros(len(bank) + 1), 2 * answers[0].max()))
     assert_close(found.preferred_orientation[:5], [p[0] for p in tuned], 3 / 180, scale=180)
     assert found.preferred_frequency[:5].tolist() == [p[1] for p in tuned]
     assert (found.orientation[:5] > 0.5).all()
@@ -141,7 +163,9 @@ def test_selectivity_finds_what_analytic_filters_prefer() -> None:
     assert (found.colour[:5] < 0.1).all()
     assert found.colour[5] > 0.9
     assert found.silent == 1
-    assert np.isnan(found.colour[-1])
+    assert found.not_selective.tolist() == [False] * (len(bank) + 1) + [True]
+    for each in (found.orientation, found.preferred_orientation, found.preferred_frequency, found.colour):
+        assert np.isnan(each[-2:]).all()
 
 
 def test_indices_at_their_ends() -> None:
@@ -157,14 +181,14 @@ def test_indices_at_their_ends() -> None:
 def test_responses_are_the_means_of_a_captured_trace(tiny_classifier: Classifier) -> None:
     pictures = [stimulus.image() for _, stimulus in stimuli.stimulus_set("grating", "orientation", 3)]
     steps: list[tuple[int, int]] = []
-    found = selectivity.module_responses(
+    found = selectivity.node_responses(
         tiny_classifier, "4b", pictures, batch=2, progress=lambda done, total: steps.append((done, total))
     )
     x = torch.cat([tiny_classifier.preprocessing(p, Box(0, 0, 224, 224)) for p in pictures])
     trace = capture(tiny_classifier, x).block("4b")
     for kind in BRANCHES:
         theirs = trace.branches[kind].output.mean(dim=(2, 3)).numpy()
-        assert_close(found[kind], theirs)
+        assert_close(found[BRANCH_UNIT[kind]], theirs)
     assert steps == [(0, 3), (2, 3)]
     curve = selectivity.tuning_curve(tiny_classifier, "4b", "3x3", 1, "grating", "orientation", 3)
     assert_close(curve.responses, found["3x3"][:, 1])
@@ -215,16 +239,6 @@ def test_rank_effects_at_their_ends() -> None:
     assert selectivity.rank_effect([np.zeros(9), np.ones(9)]).share == pytest.approx(1)
     for nothing in ([low], [low, np.full(3, np.nan)], [np.zeros(3), np.zeros(3)], []):
         assert np.isnan(selectivity.rank_effect(nothing).share)
-
-
-def test_every_branch_gets_a_summary(tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selectivity, "ORIENTATIONS", (0, 90))
-    monkeypatch.setattr(selectivity, "FREQUENCIES", (4.0, 16.0))
-    summary = selectivity.branch_selectivity(tiny_classifier, "3a")
-    assert set(selectivity.branch_differences(summary)) == set(selectivity.COMPARED)
-    for kind in BRANCHES:
-        assert summary[kind].orientation.shape == (tiny().block("3a").width(kind),)
-        assert np.nanmax(summary[kind].orientation, initial=0) <= 1 * (1 + 1e-9)
 
 
 def test_channels_that_answer_all_alike_prefer_nothing() -> None:

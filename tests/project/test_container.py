@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 import tomllib
+import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from streamlit import config
@@ -133,8 +138,76 @@ def test_the_command_starts_the_app_as_the_command_line_does() -> None:
         config.get_option(flag.removeprefix("--").partition("=")[0])  # an unknown one is an error
 
 
-def test_the_health_check_tells_a_running_app_from_none() -> None:
-    """The Dockerfile's own command and check, on a port that is free here."""
+def build_in(folder: Path, home: Path) -> list[str]:
+    """Does what the Dockerfile's steps do in an empty folder, as the build sees it; returns what pip was asked for.
+
+    What only the image's own system has (pip's index, users) is played: each call of these programs is written down.
+    """
+    tools, asked = home / "tools", home / "asked"
+    tools.mkdir(parents=True)
+    for name in ("pip", "groupadd", "useradd", "chmod"):
+        (tools / name).write_text(f'#!/bin/sh\necho "{name} $*" >> "{asked}"\n')
+        (tools / name).chmod(0o755)
+    given = dict(rest.split("=", 1) for name, rest in steps(DOCKERFILE) if name == "ARG")
+    for name, rest in steps(DOCKERFILE):
+        if name == "COPY":
+            sources = sources_of(rest)
+            for file in NAMES:
+                if let_in(file) and ("." in sources or file in sources):
+                    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(ROOT / file, folder / file)
+        elif name == "RUN":
+            env = {**given, "PATH": f"{tools}:{os.environ['PATH']}"}
+            subprocess.run(["/bin/sh", "-ec", rest], cwd=folder, env=env, check=True)
+    return asked.read_text().splitlines()
+
+
+def read_when_ready(address: str) -> bytes:
+    """What stands there once the server doesn't answer 503 any more."""
+    until = time.monotonic() + 100
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+# Runs in the server's process before anything else, and writes down which files are opened for writing.
+WRITES = """
+import contextlib, os, sys
+sink = os.open(os.environ["WRITES"], os.O_WRONLY | os.O_APPEND)
+def seen(event, args):
+    writing = event == "open" and isinstance(args[0], str) and (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    if writing or event in ("os.mkdir", "watching"):
+        os.write(sink, (os.path.abspath(args[0]) + "\\n").encode())
+sys.addaudithook(seen)
+sys.audit("watching", "/dev/watching")
+"""
+
+
+def test_the_health_check_tells_a_running_app_from_none(tmp_path: Path) -> None:
+    """The Dockerfile's own steps, command and check, in an empty folder and on a port that is free here.
+
+    The app writes nowhere but where deploy/ mounts memory: the home, and the folder for temporary files.
+    """
+    folder, home, temporary, watch = (tmp_path / name for name in ("image", "home", "temporary", "watch"))
+    for made in (folder, home, temporary, watch):
+        made.mkdir()
+    asked = build_in(folder, home)
+    assert [line.split()[:2] for line in asked if line.startswith("pip ")] == [["pip", "install"]] * 2
+    assert any(f"--uid {only('USER').partition(':')[0]} " in line for line in asked)
+    assert not (folder / "torch.txt").exists()
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    (watch / "sitecustomize.py").write_text(WRITES)
+    (watch / "writes").write_text("")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "INCEPTIONSCOPE_"))}
+    env = kept | {
+        "HOME": str(home), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": f"{watch}:{os.environ.get('PYTHONPATH', '')}", "WRITES": str(watch / "writes"),
+    }  # fmt: skip
     inside, outside = only("EXPOSE"), str(free_port())
     python, *starting = [word.replace(inside, outside) for word in exec_form(only("CMD"))]
     same_python, *checking = [word.replace(f":{inside}/", f":{outside}/") for word in exec_form(only("HEALTHCHECK"))]
@@ -142,10 +215,15 @@ def test_the_health_check_tells_a_running_app_from_none() -> None:
     [address] = re.findall(r"http://[^'\"]+", " ".join(checking))
     assert f":{outside}/" in address
     starting = [word.replace("0.0.0.0", "127.0.0.1") for word in starting]  # nobody else is to reach it
-    with serving([sys.executable, *starting], f"http://127.0.0.1:{outside}", seconds=100):
-        with urllib.request.urlopen(address, timeout=30) as answer:
-            assert answer.read() == b"ok"  # an address that the server does not know gets the first page, and no error
+    with serving([sys.executable, *starting], f"http://127.0.0.1:{outside}", seconds=100, cwd=folder, env=env):
+        # An address that the server does not know gets the first page, and no error.
+        assert json.loads(read_when_ready(address)) == {"state": "ready"}
         assert subprocess.run([sys.executable, *checking], timeout=60, check=False).returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    allowed = (f"{home}/", f"{temporary}/", "/dev/", "/proc/")
+    written = (watch / "writes").read_text().splitlines()
+    assert "/dev/watching" in written
+    assert [path for path in written if not f"{path}/".startswith(allowed)] == []
     ended = subprocess.run([sys.executable, *checking], timeout=60, check=False, capture_output=True, text=True)
     assert ended.returncode != 0
     assert "URLError" in ended.stderr

@@ -107,4 +107,5 @@ def test_a_widget_that_the_address_fills_names_its_default() -> None:
 
 def test_a_session_begins_with_what_the_sidebar_offers_first() -> None:
     """Selection boxes start with their first entry."""
-    assert (sidebar.checkpoints()[0], DEFAULT_DEVICE, network.precisions(DEFAULT_DEVICE)[0]) == network.settings()
+    first = next(iter(sidebar.checkpoints().values()))
+    assert (first, DEFAULT_DEVICE, network.precisions(DEFAULT_DEVICE)[0]) == network.settings()

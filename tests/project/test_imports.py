@@ -18,11 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the ground up: a file may import from its own room and from those before it. The name `inception_model` stands
 # for the package's own file, which offers what lies below it.
 LIBRARY = (
-    "_version", "progress", "architecture", "images", "drawing", "cost", "training", "checkpoints", "inference",
-    "analysis", "attribution", "serving", "trust", "report", "inception_model", "cli", "__main__",
+    "_version", "progress", "whole_file", "architecture", "images", "drawing", "cost", "training", "checkpoints",
+    "studies", "inference", "analysis", "robustness", "circuits", "visualization", "examples", "attribution",
+    "serving", "trust", "report", "inception_model", "cli", "__main__",
 )  # fmt: skip
 APP = (
-    "app", "static", "templates", "theme", "state", "jobs", "widgets", "charts", "figures", "views", "sidebar", "main",
+    "app", "web", "static", "templates", "theme", "state", "jobs", "widgets", "charts", "figures", "views", "sidebar",
+    "main", "api", "server",
 )  # fmt: skip
 ORDER = {("inception_model", room): place for place, room in enumerate(LIBRARY)} | {
     ("app", room): len(LIBRARY) + place for place, room in enumerate(APP)
@@ -113,7 +115,10 @@ def test_templates_are_read_with_one_set_of_rules() -> None:
     makers = {module for module, found in IMPORTED.items() if ("jinja2", "FileSystemLoader") in found}
     assert makers == {"inception_model.drawing.markup"}
     readers = {module for module, found in IMPORTED.items() if ("inception_model.drawing.markup", "markup") in found}
-    assert readers == {"inception_model.drawing.notebook", "inception_model.report.page", "app.templates"}
+    assert readers == {
+        "inception_model.drawing.notebook", "inception_model.report.page", "inception_model.report.site.writing",
+        "app.templates",
+    }  # fmt: skip
     named = {module for module in FILES if "Environment(" in FILES[module].read_text(encoding="utf-8")}
     assert named == makers
 
@@ -166,9 +171,10 @@ def test_pages_receive_results_never_a_network() -> None:
 
 
 def test_every_package_that_is_imported_is_a_requirement() -> None:
-    # onnx is an extra: the one command that needs it says what to install.
-    wanted = "".join((ROOT / name).read_text().lower() for name in ("requirements.txt", "requirements-export.txt"))
-    names = {"PIL": "pillow", "skimage": "scikit-image"}
+    # Extras: the one command that needs one of them says what to install.
+    files = ("requirements.txt", *(f"requirements-{extra}.txt" for extra in ("export", "ray", "umap")))
+    wanted = "".join((ROOT / name).read_text().lower() for name in files)
+    names = {"PIL": "pillow", "skimage": "scikit-image", "umap": "umap-learn"}
     packages = {source.split(".")[0] for found in USES.values() for source in found}
     foreign = packages - {"inception_model", "app"} - set(sys.stdlib_module_names)
     missing = {name for name in foreign if f"\n{names.get(name, name).lower().replace('_', '-')}>=" not in wanted}

@@ -109,7 +109,7 @@ def test_files_that_the_readme_shows_are_there() -> None:
 def test_commands_in_the_readme_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
     from inception_model.cli import COMMANDS, build_parser
 
-    named = set(re.findall(r"python -m inception_model ([a-z]+)", README))
+    named = set(re.findall(r"python -m inception_model ([a-z]+(?:-[a-z]+)*)", README))
     assert named
     assert named <= set(COMMANDS)
     for command in COMMANDS:

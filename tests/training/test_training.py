@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,11 @@ from inception_model.cli import main
 from inception_model.images.preprocessing import Preprocessing
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import evaluate_network
-from inception_model.training.recipe import Stage
-from inception_model.training.trainer import losses
-from tests.compare import assert_close
+from inception_model.training.objective import losses
+from inception_model.training.recipe import RECIPES, Stage
+from inception_model.training.run_folder import TrainingError
+from inception_model.training.trainer import Trainer
+from tests.compare import assert_close, relative_norm
 from tests.training.runs import config, trainer_for
 
 
@@ -32,8 +35,8 @@ def test_the_loss_is_main_plus_three_tenths_of_each_auxiliary() -> None:
     labels = torch.tensor([0, 2])
     heads = Heads(torch.randn(2, 3), torch.randn(2, 3), torch.randn(2, 3))
     parts = [F.cross_entropy(x, labels) for x in (heads.aux1, heads.aux2, heads.main)]
-    assert_close(losses(heads, labels, 0.0), parts[2] + 0.3 * (parts[0] + parts[1]), 1e-6)
-    assert_close(losses(Heads(None, None, heads.main), labels, 0.0), parts[2], 1e-6)
+    assert_close(losses(heads, labels, 0.0, 0.3), parts[2] + 0.3 * (parts[0] + parts[1]), 1e-6)
+    assert_close(losses(Heads(None, None, heads.main), labels, 0.0, 0.3), parts[2], 1e-6)
 
 
 def test_a_network_learns(parquet: Path, tmp_path: Path) -> None:
@@ -43,7 +46,9 @@ def test_a_network_learns(parquet: Path, tmp_path: Path) -> None:
     averaged = trainer.run()
     assert trainer.step == trainer.total_steps == 45
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["size"] for line in lines if "held_out" in line] == [64, 96, 96]
+    measured = [(line["step"], line["size"]) for line in lines if "held_out" in line]
+    # Six steps an epoch; a stage that ends within one is measured as well.
+    assert measured == [(6, 64), (12, 64), (18, 64), (24, 96), (30, 96), (36, 96), (42, 96), (45, 96)]
     assert {"train_aux1", "train_aux2", "train_main", "loss", "lr"} <= lines[0].keys()
     accuracy = evaluate_network(averaged, validation, Preprocessing(size=96, resize=96))
     assert accuracy["main"].top1 > 0.6  # chance is a third
@@ -115,10 +120,16 @@ def test_train_and_evaluate_from_the_command_line(
     answer = json.loads(capsys.readouterr().out)
     first = load(file)
     assert set(first.accuracy) == {"aux1", "aux2", "main"}
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    for curve in first.curve:
+        assert curve.points == tuple((r["step"], r["held_out"][curve.head]["top1"]) for r in log if "held_out" in r)
+        assert curve.points[-1] == (32, first.accuracy[curve.head]["top1"])
+        assert [step for step, _ in curve.points] == [5, 10, 15, 20, 25, 30, 32], "every epoch, and the end"
+    assert [curve.head for curve in first.curve] == ["aux1", "aux2", "main"]
     handler = signal.getsignal(signal.SIGTERM)
     assert main(run + options) == 0  # nothing is left to do, and nothing that was measured is lost
     assert signal.getsignal(signal.SIGTERM) is handler
-    assert load(file).accuracy == first.accuracy
+    assert (load(file).accuracy, load(file).curve) == (first.accuracy, first.curve)
     capsys.readouterr()
     assert answer["images"] == 24
     assert set(answer["heads"]) == {"aux1", "aux2", "main"}
@@ -127,28 +138,33 @@ def test_train_and_evaluate_from_the_command_line(
     assert "are not among the 200" in capsys.readouterr().err
 
 
-def test_two_processes_share_their_gradients(parquet: Path, tmp_path: Path) -> None:
-    """A run of two processes with half batches ends with the same weights in both."""
+TWO = """
+import sys, torch, torch.distributed as dist
+from pathlib import Path
+from tests.training.test_training import alone
+torch.set_num_threads(1)
+dist.init_process_group('gloo')
+out = Path(sys.argv[2]) / str(dist.get_rank())
+trainer = alone(Path(sys.argv[1]), out)
+trainer.run()
+torch.save([p.detach() for p in trainer.network.parameters()], out / 'weights.pt')
+"""
+
+
+def alone(parquet: Path, out: Path) -> Trainer[GoogLeNet]:
+    """A run of the paper's recipe on a network that sees every image by itself: no dropout, no batch norm. At its own
+    rate so small a network amplifies the rounding of a sum tenfold at every step."""
+    spec = variants.tiny(3)
+    spec = replace(spec, dropout=0.0, aux=tuple(replace(aux, dropout=0.0) for aux in spec.aux))
+    settings = replace(RECIPES["paper"], stages=(Stage(32, 1.5),), batch=8, lr=1e-3)
+    network = init_weights(GoogLeNet(spec), 0, settings.initialisation)
+    return Trainer(network, open_dataset(parquet, "train"), None, out, settings, torch.device("cpu"))
+
+
+def test_two_processes_train_as_one_with_the_same_batches(parquet: Path, tmp_path: Path) -> None:
+    """Each sees half of every batch: losses and weights are those of one process that sees all of it."""
     script = tmp_path / "two.py"
-    script.write_text(
-        "import sys, torch, torch.distributed as dist\n"
-        "from pathlib import Path\n"
-        "from inception_model.architecture import variants\n"
-        "from inception_model.training.data import open_dataset\n"
-        "from inception_model.architecture.network import GoogLeNet\n"
-        "from inception_model.architecture.weights import init_weights\n"
-        "from inception_model.training.recipe import Stage, TrainingConfig\n"
-        "from inception_model.training.trainer import Trainer\n"
-        "torch.set_num_threads(1)\n"
-        "dist.init_process_group('gloo')\n"
-        "config = TrainingConfig(stages=(Stage(64, 0.5),), batch=8)\n"
-        "images = open_dataset(Path(sys.argv[1]), 'train')\n"
-        "out = Path(sys.argv[2]) / str(dist.get_rank())\n"
-        "network = init_weights(GoogLeNet(variants.tiny(3, batch_norm=1e-5)))\n"
-        "trainer = Trainer(network, images, None, out, config, torch.device('cpu'))\n"
-        "trainer.run()\n"
-        "torch.save([p.detach() for p in trainer.network.parameters()], out / 'weights.pt')\n"
-    )
+    script.write_text(TWO)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
     result = subprocess.run(
         [*command, str(parquet), str(tmp_path)],
@@ -160,8 +176,26 @@ def test_two_processes_share_their_gradients(parquet: Path, tmp_path: Path) -> N
         check=False,
     )
     assert result.returncode == 0, result.stderr[-2000:]
+    one = alone(parquet, tmp_path / "one")
+    start = [p.detach().clone() for p in one.network.parameters()]
+    one.run()
     first, second = (torch.load(tmp_path / str(rank) / "weights.pt", weights_only=True) for rank in (0, 1))
-    start = list(init_weights(GoogLeNet(variants.tiny(3, batch_norm=1e-5))).parameters())
-    assert any(not torch.equal(a, b) for a, b in zip(first, start, strict=True))
-    for a, b in zip(first, second, strict=True):
+    for a, b, whole, before in zip(first, second, one.network.parameters(), start, strict=True):
         assert torch.equal(a, b)
+        assert relative_norm(a - before, whole.detach() - before) < 1e-4
+    told = [
+        [json.loads(line)["loss"] for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
+        for name in ("0", "one")
+    ]
+    assert len(told[0]) == 2
+    assert told[0] == pytest.approx(told[1], rel=1e-3)  # four digits are logged
+
+
+def test_a_batch_that_processes_can_t_share_evenly_is_refused(
+    parquet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
+    with pytest.raises(TrainingError, match="batch of 8 can't be shared evenly by 3 processes"):
+        alone(parquet, tmp_path)

@@ -172,12 +172,12 @@ def test_another_checkpoint_other_settings_and_other_data_are_refused(
     chosen = plan(tiny_classifier, (), ("main",), protocol=QUICK)
     run(tiny_classifier, images, folder, chosen, tmp_path / "out")
     other = replace(tiny_classifier, checkpoint=replace(tiny_classifier.checkpoint, sha256="f" * 64, name="other"))
-    with pytest.raises(BenchmarkError, match=r"checkpoint other \(ffffffffffff\) instead of random"):
+    with pytest.raises(BenchmarkError, match=r"differs: checkpoint random .* instead of other \(ffffffffffff\)"):
         run(other, images, folder, chosen, tmp_path / "out")
     finer = plan(tiny_classifier, (), ("main",), protocol=Protocol(steps=3, removed=(0.5,)))
-    with pytest.raises(BenchmarkError, match=r"steps 3 instead of 2\. Name another folder"):
+    with pytest.raises(BenchmarkError, match=r"steps 2 instead of 3\. Name another folder"):
         run(tiny_classifier, images, folder, finer, tmp_path / "out")
-    with pytest.raises(BenchmarkError, match=r"another list of images \(4 instead of 5\)"):
+    with pytest.raises(BenchmarkError, match=r"another list of images \(5 instead of 4\)"):
         run(tiny_classifier, images.first(4), folder, chosen, tmp_path / "out")
     (tmp_path / "out" / MANIFEST).unlink()
     with pytest.raises(BenchmarkError, match="no manifest"):

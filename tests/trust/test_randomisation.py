@@ -112,7 +112,7 @@ def test_adebayos_verdicts_on_a_real_photo(
     bundled_classifier: Classifier, cat: Photo, method: str, passes: bool
 ) -> None:
     before = weights_hash(bundled_classifier.network)
-    found = randomisation(case_of(bundled_classifier, bundled_classifier.prepare(cat.image), method))
+    found = randomisation(case_of(bundled_classifier, bundled_classifier.prepare(cat.image), method), seeds=(0, 1))
     assert found.passed is passes, found.sentence
     assert len(found.parts) == 11
     assert weights_hash(bundled_classifier.network) == before

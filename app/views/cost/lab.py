@@ -10,8 +10,8 @@ from app.theme import heading
 from app.views.cost.bars import show_bars
 from app.views.cost.tables import UNIT_OF, Quantity, network_panel, row_bar, signed_percent, typeset
 from app.widgets import teach
-from inception_model.architecture.spec import NetworkSpec
-from inception_model.cost.layers import STEM_UNITS, NaiveKind, unit_widths, with_widths
+from inception_model.architecture.spec import STEM_UNITS, NetworkSpec
+from inception_model.cost.layers import NaiveKind, unit_widths, with_widths
 from inception_model.cost.paper_figures import BUDGET_MACS
 from inception_model.cost.report import ComputeReport, compute_report
 from inception_model.drawing.numbers import amount

@@ -10,10 +10,10 @@ from app.jobs.timing import RUNS
 from app.state import network, selection
 from app.templates import render
 from app.theme import heading
-from app.views.cost import lab, tables
+from app.views.cost import lab, measured, tables
 from app.views.cost.bars import show_bars
 from app.views.cost.tables import DEFAULT_QUANTITY, UNIT_OF, Quantity, of, times, typeset
-from app.widgets import teach
+from app.widgets import present, teach
 from inception_model.architecture.spec import DEFAULT_SIZE, NetworkSpec
 from inception_model.architecture.variants import get_spec
 from inception_model.cost.layers import DEFAULT_NAIVE, NAIVE, NaiveKind
@@ -187,13 +187,17 @@ def _measure(report: ComputeReport) -> None:
 def main() -> None:
     """The page."""
     network_line.show("cost")
-    choice, spec, size, kind, quantity = choices()
+    with st.container(key="cost-choices"):
+        choice, spec, size, kind, quantity = choices()
     report = compute_report(spec, size, kind)
     show_savings(report, quantity, timing.measured(report))
     show_network(report, quantity)
+    if present.on():
+        return
     module = show_module(report, quantity)
     lab.show(choice, spec, size, kind, quantity, module)
     show_measurement(report)
+    measured.show()
     show_table_1(report)
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from app.figures import attribution_map
 from app.jobs.attribution import Question, attribution_job, words_of
 from app.state.panel import Panel, Panels
+from app.templates import render
 from app.widgets import progress
 from app.widgets.halves import Title, halves
 from inception_model.architecture.spec import HeadName
@@ -58,4 +59,4 @@ def _head_map(panel: Panel, question: Question, attribution: Attribution, scale:
         side=380,
     )
     if attribution.note:
-        st.caption(attribution.note)
+        st.html(render("quiet.html", text=attribution.note))

@@ -9,16 +9,16 @@ import streamlit as st
 
 from app import theme
 from app.charts import timeline as timeline_charts
-from app.figures import head_cards, network_line
+from app.figures import doubt, head_cards, network_line
 from app.jobs.attribution import Question, ask
 from app.jobs.timeline import line_of
-from app.state import network, options
+from app.state import network, options, session
 from app.state.panel import Panel, Panels, panels
 from app.templates import render
-from app.views.heads import maps
+from app.views.heads import auxiliary, maps
 from app.views.heads import probes as probe_view
 from app.views.heads import timeline as timeline_view
-from app.widgets import chart, filmstrip, teach
+from app.widgets import chart, filmstrip, present, teach
 from app.widgets.halves import Title, halves
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.analysis.probes import Probes
@@ -51,6 +51,7 @@ def followed(panel: Panel) -> int | None:
 
 def show_answers(panel: Panel, line: Timeline) -> None:
     """The cards, and the story in words."""
+    doubt.show(panel)
     st.html(head_cards.cards_html(head_cards.head_views(panel), timeline_view.followed_html(line)))
     st.html(render("say.html", text=timeline_view.in_words(line)))
 
@@ -135,27 +136,33 @@ def main() -> None:
     """The page."""
     filmstrip.strip("heads-film")
     network_line.show("heads")
-    theme.heading(
-        "Three heads, three depths",
-        "The network answers three times on its way: two auxiliary classifiers hang on the modules in the middle, the "
-        "main one on the last. What a head says is what can be read off at that depth. (Paper, section 5, Figure 3.)",
-    )
+    if not present.on():
+        theme.heading(
+            "Three heads, three depths",
+            "The network answers three times on its way: two auxiliary classifiers hang on the modules in the middle, "
+            "the main one on the last. What a head says is what can be read off at that depth. (Paper, section 5, "
+            "Figure 3.)",
+        )
     shown = panels()
     first = shown[0]
     if not network.trained_heads():
         st.html(head_cards.cards_html(head_cards.head_views(first)))
         return
     probes = probe_view.found()
-    index = followed(first)
+    chosen = session.option(options.HEADS_CLASS)
+    index = followed(first) if not present.on() else None if isinstance(chosen, str) else chosen
     if index is None and len(shown) > 1:
         index = line_of(first, None, probes).index  # two photos are compared by one class: the first one's answer
 
     def line(panel: Panel) -> Timeline:
         return line_of(panel, index, probes)
 
-    halves(shown, lambda panel, _: show_answers(panel, line(panel)))
+    if not present.on():
+        halves(shown, lambda panel, _: show_answers(panel, line(panel)))
     teach.note("heads")
     halves(shown, lambda panel, above: show_charts(panel, line(panel), probes, above))
+    if present.on():
+        return
     teach.note("timeline")
     if probes is not None:
         teach.note("probes")
@@ -164,6 +171,7 @@ def main() -> None:
         teach.note("divergence")
     show_maps(shown, line)
     teach.note("head-maps")
+    auxiliary.show()
 
 
 main()

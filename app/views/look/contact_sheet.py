@@ -6,8 +6,6 @@ Only these few answers are kept of each photo, not its maps.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from app.static import script, style
 from app.templates import render
 from app.widgets import filmstrip, progress, teach
 from inception_model.architecture.spec import HeadName
+from inception_model.drawing.csv_table import csv_text
 from inception_model.drawing.numbers import percent, short
 from inception_model.images.decode import Photo
 from inception_model.inference.classifier import Answer
@@ -70,7 +69,7 @@ def rows() -> list[Row]:
 
     The visitor's own photos, as soon as there are any: counts speak of them and of no sample.
     """
-    film = photos.uploads() or photos.photos()
+    film = [photos.aimed(photo) for photo in photos.uploads() or photos.photos()]
     jobs = [first_answers_job(photo) for photo in film]
     found = progress.answers(None, "sheet", jobs, "Contact sheet")
     return [Row(photo, found[job.key]) for photo, job in zip(film, jobs, strict=True) if job.key in found]
@@ -99,7 +98,7 @@ def show(key: str = "sheet") -> None:
         _SHEET(key=key, data=data, on_look_change=clicked)
         teach.note("contact-sheet")
         st.download_button(
-            "CSV", lambda: csv_text(found), "contact-sheet.csv", "text/csv", key="sheet-csv", on_click="ignore",
+            "CSV", lambda: sheet_csv(found), "contact-sheet.csv", "text/csv", key="sheet-csv", on_click="ignore",
             help="Every head's first answer for every photo",
         )  # fmt: skip
 
@@ -132,13 +131,12 @@ def _row_data(place: int, row: Row) -> dict[str, Any]:
     }
 
 
-def csv_text(found: Sequence[Row]) -> str:
+def sheet_csv(found: Sequence[Row]) -> str:
     """One line per photo: hash, every head's first answer, and how many heads share the commonest."""
-    out, heads = io.StringIO(), list(found[0].says)
-    writer = csv.writer(out, lineterminator="\n")
+    heads = list(found[0].says)
     columns = [f"{head}_{what}" for head in heads for what in ("label", "wnid", "probability")]
-    writer.writerow(["photo", "sha256", *columns, "agreeing"])
+    rows: list[list[object]] = []
     for row in found:
         says = [(a.label, a.wnid, f"{a.probability:.6g}") for a in row.says.values()]
-        writer.writerow([row.photo.name, row.photo.sha256, *(cell for cells in says for cell in cells), row.agreeing])
-    return out.getvalue()
+        rows.append([row.photo.name, row.photo.sha256, *(cell for cells in says for cell in cells), row.agreeing])
+    return csv_text(["photo", "sha256", *columns, "agreeing"], rows)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import streamlit as st
 
 from app import theme
+from app.state import operator
 from app.templates import as_text, render
 from app.views.model.card import without_links
 from app.widgets import teach
@@ -18,6 +21,8 @@ def facts(checkpoint: Checkpoint) -> None:
     heads = ", ".join(checkpoint.heads_trained) or "none"
     if untrained:
         heads += f"; {', '.join(untrained)} exist but were never trained, so they are never shown as predictions"
+    if checkpoint.fitted is not None or checkpoint.fitted_refused:
+        heads += f". {checkpoint.fitted_refused if checkpoint.fitted is None else checkpoint.fitted.words}"
     five = checkpoint.spec.blocks[0].five_kernel
     kernel = "5×5 branches use true 5×5 convolutions" if five == 5 else f"5×5 branches really use {five}×{five}"
     theme.key_values(
@@ -36,11 +41,17 @@ def facts(checkpoint: Checkpoint) -> None:
 def accuracy(checkpoint: Checkpoint) -> None:
     """Top-1 and top-5 per trained head, where the checkpoint carries them."""
     theme.heading("Accuracy of the heads", "One centre view per image, on the validation images named in the card.")
-    measured = {head: checkpoint.accuracy[head] for head in checkpoint.heads_trained if head in checkpoint.accuracy}
+    fitted = {} if checkpoint.fitted is None else checkpoint.fitted.accuracy
+    known = dict(checkpoint.accuracy)
+    known |= {head: asdict(right) for head, right in fitted.items()}
+    measured = {head: known[head] for head in checkpoint.heads_trained if head in known}
     if not measured:
         st.html(render("caption.html", text="This file carries no measured accuracy."))
         return
     st.html(render("model_accuracy.html", measured=measured))
+    if checkpoint.fitted is not None:
+        words = f"{' and '.join(fitted)}: on the {checkpoint.fitted.held_out:,} held-out images of their own fit."
+        st.html(render("caption.html", text=words))
     teach.note("accuracy")
 
 
@@ -63,10 +74,13 @@ def published() -> None:
 def _published(entry: Published) -> None:
     words, action = st.columns([5, 1], vertical_alignment="center")
     here = local_file(entry).is_file()
-    place = f"On this machine: {local_file(entry)}" if here else entry.by_hand
+    # Where files lie is a matter of whoever runs the server, not of its visitors.
+    place = entry.by_hand if operator.may_fetch() and not here else f"File: {entry.file_name}"
     words.html(render("model_published.html", entry=entry, place=place))
     if here:
         action.html(render("quiet.html", text="choose it in the sidebar"))
+    elif not operator.may_fetch():
+        action.html(render("quiet.html", text="fetching is off on this server"))
     elif action.button("Fetch", key=f"fetch-{entry.name}"):
         _fetch(entry)
 

@@ -13,8 +13,9 @@ from app.jobs.credit_order import Asked, credits_of
 from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
 from app.static import script, style
+from app.views.module import figure_tiles, preview
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind
-from inception_model.drawing.atlas import DEFAULT_SCALE, DEFAULT_SORT, Atlas, ChannelStats, Scale, Sort, make_atlas
+from inception_model.drawing.atlas import Atlas, ChannelStats, Scale, Sort, make_atlas
 from inception_model.drawing.encoding import data_url
 from inception_model.drawing.numbers import number, signed
 from inception_model.drawing.palette import BRANCH_NAMES, node_name
@@ -29,7 +30,7 @@ _FIGURE = st.components.v2.component(
     "scope_module",
     html='<div class="figure" role="group" aria-label="the module, branch by branch"></div>\n',
     css=style("atlas"),
-    js=script("atlas"),
+    js=script("channel_map") + script("atlas_node") + script("atlas"),
 )
 
 
@@ -38,12 +39,14 @@ class View:
     """How a module is shown: the order of channels, the scale of colours, and which wide nodes are unfolded.
 
     `credit`: the head and target for whose score channels are ordered by their credit; it comes before `sort`.
+    `tiles`: which atlas (`tiles.version`) is shown in place of the maps; empty for the maps.
     """
 
-    sort: Sort = DEFAULT_SORT
-    scale: Scale = DEFAULT_SCALE
+    sort: Sort = options.DEFAULT_ORDER
+    scale: Scale = options.MODULE_SCALE.default
     opened: tuple[str, ...] = ()
     credit: Asked | None = None
+    tiles: str = ""
 
 
 def columns_for(counts: dict[BranchKind, int], total: int = WIDE, least: int = _LEAST) -> dict[BranchKind, int]:
@@ -107,6 +110,8 @@ def _node_data(panels: Panels, panel: Panel, module: str, node: str, view: View,
         "max": [number(float(v)) for v in stats.max],
         "active": [round(100 * float(v)) for v in stats.active],
         "credit": [signed(float(v), 3) for v in credit],
+        "grid": preview.grid_of(module, node),
+        "share": preview.shares(panels, panel, module, node) if view.scale == "channel" else [],
     }
 
 
@@ -129,11 +134,6 @@ def _wide_data(
     summary = _summary(stats_of(panel, module, node))
     summary["text"] += f" of {high} × {wide} positions"
     return {"node": node, "title": title, **summary, "shares": shares, "open": node in view.opened}
-
-
-@st.cache_data(max_entries=24, show_spinner=False)
-def _figure(stamp: str, module: str, _panels: Panels, _panel: Panel, _view: View) -> dict[str, Any]:
-    return {"stamp": stamp, **figure_data(_panels, _panel, module, _view)}
 
 
 def figure_data(panels: Panels, panel: Panel, module: str, view: View) -> dict[str, Any]:
@@ -162,7 +162,10 @@ def figure_data(panels: Panels, panel: Panel, module: str, view: View) -> dict[s
     before = f"from {names[names.index(module) - 1]}" if names.index(module) else "from the stem"
     whole = [{"channels": block.in_channels, "text": f"{before}  {block.in_channels}", "title": before}]
     return {
+        "module": module,
+        "preview": preview.of_photo(panel),
         "nodes": nodes,
+        "tiles": figure_tiles.data_of(module, nodes) if view.tiles else {},
         "branches": [_branch_data(panel, block, kind, columns[kind]) for kind in BRANCHES],
         "output": _wide_data(panel, module, "output", "concatenation", shares, view),
         "input": _wide_data(panel, module, "input", "input", whole, view),
@@ -182,8 +185,8 @@ def show(panels: Panels, panel: Panel, view: View, chosen: tuple[str, int], key:
     what is sent stays the same too, so that a pick costs no second transfer of the pictures.
     """
     module, key, kept = selection.module(), panel.widget_key(key), options.MODULE_FIGURE.beside(panel.key)
-    compared = [each.photo.sha256 for each in panels]
-    stamp = repr((panel.photo.sha256, compared, network.classifier_key(), module, view))
+    compared = [each.photo.key for each in panels]
+    stamp = repr((panel.photo.key, compared, network.classifier_key(), module, view))
     drawn = session.option(kept)
     if drawn is None or drawn[0] != stamp:
         drawn = (stamp, chosen)
@@ -204,9 +207,10 @@ def show(panels: Panels, panel: Panel, view: View, chosen: tuple[str, int], key:
             opened = set(session.option(options.MODULE_OPENED)) ^ {node}
             session.set_option(options.MODULE_OPENED, tuple(sorted(opened)))
 
+    figure = panel.remember(("module-figure", stamp), lambda: figure_data(panels, panel, module, view))
     _FIGURE(
         key=key,
-        data={**_figure(stamp, module, panels, panel, view), "chosen": {"node": drawn[1][0], "channel": drawn[1][1]}},
+        data={"stamp": stamp, **figure, "chosen": {"node": drawn[1][0], "channel": drawn[1][1]}},
         on_pick_change=picked,
         on_open_change=unfolded,
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app import theme
 from app.charts.histogram import HEIGHT, histogram_figure, histogram_words
@@ -18,7 +17,7 @@ from app.state.panel import Panel, Panels
 from app.state.selection import Unit
 from app.static import script, style
 from app.templates import render, style_tag
-from app.views.module import channel_facts
+from app.views.module import channel_facts, computation_panel, favourites, looks_for, strongest
 from app.views.module.atlas import View, shared_scale
 from app.widgets import chart, teach
 from app.widgets.halves import Title, halves
@@ -32,27 +31,30 @@ from inception_model.drawing.palette import node_name
 LAYERS = ("map", "cells", "receptive field", "measured support")
 """What may be drawn on the photo; `cells` shows the map's positions as squares instead of blending them."""
 
-_CSS = style("channel")
-
-_JS = script("channel")
+_TITLE = st.components.v2.component(
+    "scope_channel_title",
+    html=render("module_title.html"),
+    css=style("channel_title"),
+    js=script("channel_title"),
+)
 
 _SPOT = st.components.v2.component(
     "scope_spot",
     html=render("module_spot.html"),
-    css=_CSS,
-    js=_JS,
+    css=style("channel"),
+    js=script("channel"),
 )
 
 
 def current_unit(panels: Panels, panel: Panel) -> Unit:
-    """The picked channel at the picked position: without a pick, the strongest channel at its peak.
+    """The picked channel at the picked position: without a pick, the channel of the highest peak.
 
-    Two photos are compared by one channel: the strongest one of the first.
+    Two photos are compared by one channel: that of the first.
     """
     module, node = selection.module(), selection.node()
-    channel = selection.channel(default=int(stats_of(panels[0], module, node).mean.argmax()))
+    channel = selection.channel(default=int(stats_of(panels[0], module, node).max.argmax()))
     spot = session.option(options.MODULE_SPOT.beside(panel.key))
-    if spot is None or spot[0] != (panel.photo.sha256, module):
+    if spot is None or spot[0] != (panel.photo.key, module):
         return channel_facts.peak_unit(panel, module, node, channel)
     rows, columns = panel.trace().block(module).node(node).shape[2:]
     return Unit(module, node, channel, min(spot[1], rows - 1), min(spot[2], columns - 1))
@@ -62,7 +64,7 @@ def go_to_spot(panel: Panel, unit: Unit, x: float, y: float) -> None:
     """Looks at the position of the map nearest to a point of the photo (fractions of its width and height)."""
     preprocessing, field = network.checkpoint().preprocessing, field_of(unit)
     width, height = panel.photo.size
-    view = preprocessing.view((width, height))
+    view = preprocessing.view((width, height), panel.photo.square)
     across = (x * width - view.left) / view.width * preprocessing.size - 0.5
     down = (y * height - view.top) / view.height * preprocessing.size - 0.5
     row, column = ((pixel - field.start) / field.jump for pixel in (down, across))
@@ -72,7 +74,7 @@ def go_to_spot(panel: Panel, unit: Unit, x: float, y: float) -> None:
 def set_spot(panel: Panel, module: str, node: str, row: int, column: int) -> None:
     """Looks at a position of the module's maps; beyond the border it stays at the border."""
     rows, columns = panel.trace().block(module).node(node).shape[2:]
-    spot = (panel.photo.sha256, module), min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
+    spot = (panel.photo.key, module), min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
     session.set_option(options.MODULE_SPOT.beside(panel.key), spot)
 
 
@@ -84,48 +86,55 @@ def scale_of(panels: Panels, unit: Unit, view: View) -> float:
 
 
 def show(panels: Panels, view: View) -> None:
-    """The card of the picked channel, on one scale for two photos; then the branches at the position looked at."""
+    """The panel of the picked channel: on the photo, and what is known of it; on one scale for two photos."""
     unit = current_unit(panels, panels[0])
     scale = scale_of(panels, unit, view)
-    with card():
-        if len(panels) == 1:
-            left, right = st.columns([5, 7], gap="medium")
-            with left:
-                layers = layers_choice()
-                picture_part(panels[0], unit, scale, layers)
-            with right:
-                title(unit)
-                facts_part(panels[0], unit, scale, layers)
-        else:
-            title(unit)
+    st.html(style_tag("channel_panel"))
+    with st.container(key="channel-panel"):
+        title(unit)
+        with st.container(key="channel-body"):
             layers = layers_choice()
+            if len(panels) > 1:
+                scale_part(scale)
+                computation_panel.switch()
             halves(panels, lambda panel, _: _picture_and_facts(panels, panel, scale, layers))
-        teach.note("channel")
-    halves(panels, lambda panel, above: position_part(panels, panel, above))
-    teach.note("profiles")
+            teach.note("channel")
 
 
 def _picture_and_facts(panels: Panels, panel: Panel, scale: float, layers: tuple[str, ...]) -> None:
     unit = current_unit(panels, panel)
-    picture_part(panel, unit, scale, layers)
-    facts_part(panel, unit, scale, layers)
+    _photo(panel, unit, scale, layers)
+    if len(panels) == 1:
+        scale_part(scale)
+        computation_panel.switch()
+    with st.container(key=panel.widget_key("channel-facts")):
+        computation_panel.show(panel, unit)
+        facts_part(panel, unit, scale, layers)
 
 
-def card() -> DeltaGenerator:
-    """The frame around everything about the channel."""
-    st.html(style_tag("channel_card"))
-    return st.container(key="channel-card")
+def show_position(panels: Panels) -> None:
+    """The four branches at the position that is looked at."""
+    halves(panels, lambda panel, above: position_part(panels, panel, above))
+    teach.note("profiles")
 
 
 def title(unit: Unit) -> None:
-    """Which channel this is."""
-    st.html(render("title.html", text=unit.title))
+    """Which channel this is; the browser writes another one's name there as long as it is looked at."""
+    _TITLE(
+        key="channel-title",
+        data={
+            "title": unit.title,
+            "line": "pinned; hover, arrow keys or a finger show others",
+            "module": unit.module,
+            "node": unit.node,
+            "channel": unit.channel,
+        },
+    )
 
 
-def picture_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
-    """The channel on the photo, with its colour bar."""
-    _photo(panel, unit, scale, layers)
-    draw(colour_bar(scale, unit="activation, raw"), panel.widget_key("channel-bar"))
+def scale_part(scale: float) -> None:
+    """The colours of the picture, of both photos."""
+    draw(colour_bar(scale, unit="activation, raw"), "channel-bar")
 
 
 def facts_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
@@ -145,6 +154,9 @@ def facts_part(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) 
     # Last, because it may have to run the network backwards: the picture is there before.
     theme.key_values({**channel_facts.pushes(panel, unit), "read by": channel_facts.readers(unit)})
     _downloads(panel, unit, scale, layers)
+    if panel.first:
+        strongest.show(unit)
+        looks_for.show(unit)
 
 
 def layers_choice(key: str = "channel-layers") -> tuple[str, ...]:
@@ -165,20 +177,25 @@ def _photo(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> N
 
     def moved() -> None:
         value: Any = (st.session_state.get(key) or {}).get("spot") or {}
-        if "step" in value:
-            down, right = value["step"]
-            set_spot(panel, unit.module, unit.node, unit.row + int(down), unit.column + int(right))
+        if "at" in value:
+            row, column = value["at"]
+            set_spot(panel, unit.module, unit.node, int(row), int(column))
         elif "x" in value:
             go_to_spot(panel, unit, float(value["x"]), float(value["y"]))
 
     source = data_url(jpeg_bytes(image, quality=88), "image/jpeg")
-    data = {"src": source, "alt": alt, "width": image.width, "height": image.height}
+    shown = {"photo": panel.key, "module": unit.module, "node": unit.node, "channel": unit.channel}
+    rows, columns = panel.trace().block(unit.module).node(unit.node).shape[2:]
+    place = {"at": [unit.row, unit.column], "end": [rows - 1, columns - 1]}
+    data = {"src": source, "alt": alt, "width": image.width, "height": image.height, "unit": shown, **place}
     _SPOT(key=key, data=data, on_spot_change=moved)
 
 
 def _downloads(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> None:
     stem, key = f"{unit.module}-{unit.node}", panel.widget_key("channel")
     with st.container(horizontal=True, key=f"{key}-downloads"):
+        if panel.first:
+            favourites.button(unit)
         st.download_button(
             "PNG",
             lambda: png_bytes(channel_facts.picture(panel, unit, scale, layers), level=6),
@@ -199,7 +216,7 @@ def _downloads(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) 
         )
         st.download_button(
             "CSV",
-            lambda: channel_facts.csv_text(panel, unit.module, unit.node),
+            lambda: channel_facts.channels_csv(panel, unit.module, unit.node),
             f"{stem}.csv",
             "text/csv",
             key=f"{key}-csv",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import Any
 
@@ -10,19 +9,23 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from app.jobs.channels import box_of, effects_of, field_of, stats_of, support_of, values_of
-from app.state import network
+from app.jobs.examples import among
+from app.state import examples, network
 from app.state.panel import Panel
 from app.state.selection import Unit
 from inception_model.analysis.channel_effects import strongest_readers
 from inception_model.architecture.address import reaches
 from inception_model.architecture.spec import BRANCH_UNIT
 from inception_model.drawing import overlay
+from inception_model.drawing.csv_table import csv_text
 from inception_model.drawing.numbers import number, short
 from inception_model.drawing.overlay import Grid
 from inception_model.drawing.palette import node_name
 from inception_model.images.geometry import Box
 
 PHOTO_SIDE = 560
+MAP_ALPHA = 0.62
+"""Share of the map's colour on the photo."""
 SUPPORT_SHARE = 0.9
 """Share of the absolute gradient that the drawn contour encloses."""
 
@@ -44,24 +47,25 @@ def picture(panel: Panel, unit: Unit, scale: float, layers: tuple[str, ...]) -> 
     """The channel on the whole photo, undistorted: the map, the frame of what the network sees, and what was asked."""
     preprocessing = network.checkpoint().preprocessing
     photo = overlay.fitted(panel.photo.image, PHOTO_SIDE)
-    view, field = preprocessing.view(photo.size), field_of(unit)
+    square = panel.photo.square_on(photo.size)
+    view, field = preprocessing.view(photo.size, square), field_of(unit)
     grid = Grid(field.start, field.jump, preprocessing.size)
     if "map" in layers:
         heatmap = values_of(panel.trace().block(unit.module), unit.node)[unit.channel]
         photo = overlay.overlay_on_photo(
-            photo, heatmap, view, scale=scale, alpha=0.62, smooth="cells" not in layers, grid=grid
+            photo, heatmap, view, scale=scale, alpha=MAP_ALPHA, smooth="cells" not in layers, grid=grid
         )
     else:
         photo = photo.copy()
     overlay.draw_box(photo, _inside(view, photo.size), colour="#ffffffb0", width=1)
     if "receptive field" in layers:
         box = field.box(unit.row, unit.column, preprocessing.size)
-        overlay.draw_box(photo, _inside(preprocessing.box_to_photo(photo.size, box), photo.size), width=2)
+        overlay.draw_box(photo, _inside(preprocessing.box_to_photo(photo.size, box, square), photo.size), width=2)
     support = support_of(panel, unit) if "measured support" in layers else None
     if support is not None and support.any():
         smooth = np.asarray(_blurred(support))
         overlay.draw_contour(photo, smooth, _contour_level(smooth), view)
-    place = overlay.unit_on_photo(preprocessing, photo.size, grid, unit.row, unit.column)
+    place = overlay.unit_on_photo(preprocessing, photo.size, grid, unit.row, unit.column, square)
     overlay.draw_cross(photo, (place.left + place.right) / 2, (place.top + place.bottom) / 2)
     return photo
 
@@ -94,8 +98,11 @@ def facts(panel: Panel, unit: Unit) -> dict[str, str]:
     seen = f"{field.size} px, one unit every {field.jump} px"
     if field.size > side:
         seen += f"; wider than the {side} px that the network gets, so the box ends at their edge"
+    index = examples.usable()
+    strength = among(index, panel, unit) if index is not None else ""
     return {
         "peak": peak,
+        **({"among images": strength} if strength else {}),
         "mean": f"{number(float(stats.mean[unit.channel]))}; rank {stats.rank(unit.channel)} of {len(stats.mean)} "
         f"in {node_name(unit.node)}",
         "active": f"{float(stats.active[unit.channel]):.0%} of {rows * columns} positions",
@@ -147,15 +154,14 @@ def readers(unit: Unit) -> str:
     return ", ".join(f"{name(r.unit, r.channel)} {r.weight:+.2f}" for r in found)
 
 
-def csv_text(panel: Panel, module: str, node: str) -> str:
+def channels_csv(panel: Panel, module: str, node: str) -> str:
     """One line per channel of the node: statistics on a panel's photo."""
-    stats, out = stats_of(panel, module, node), io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["module", "node", "channel", "mean", "max", "spread", "active"])
-    for c in range(len(stats.mean)):
-        numbers = (stats.mean[c], stats.max[c], stats.spread[c], stats.active[c])
-        writer.writerow([module, node, c, *(f"{float(v):.6g}" for v in numbers)])
-    return out.getvalue()
+    stats = stats_of(panel, module, node)
+    columns = {"mean": stats.mean, "max": stats.max, "spread": stats.spread, "active": stats.active}
+    rows = [
+        [module, node, c, *(f"{float(values[c]):.6g}" for values in columns.values())] for c in range(len(stats.mean))
+    ]
+    return csv_text(["module", "node", "channel", *columns], rows)
 
 
 def npz_bytes(panel: Panel, module: str) -> bytes:

@@ -5,17 +5,28 @@ import streamlit as st
 from app import theme
 from app.figures import network_line
 from app.jobs import credit_order
-from app.state import network, options, selection, session
+from app.state import links, network, options, selection, session, tiles
 from app.state.panel import Panel, Panels, panels
-from app.templates import style_tag
-from app.views.module import ablation_panel, atlas, channel, specialisation, stimulus_bench
+from app.templates import as_text, render, style_tag
+from app.views.module import (
+    ablation_panel,
+    atlas,
+    channel,
+    circuit,
+    class_search,
+    concepts,
+    favourites,
+    specialisation,
+    stimulus_bench,
+)
 from app.views.module.atlas import View
-from app.widgets import filmstrip, halves, teach
+from app.widgets import filmstrip, halves, present, teach
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.drawing.numbers import number
 from inception_model.serving.service import BusyError
 
 SORT_NAMES = {"index": "index", "mean": "mean", "max": "maximum", "spread": "spread", "credit": "credit"}
+SHOW_NAMES = {"photo": "activation on this photo", "tiles": "what it looks for"}
 SCALE_NAMES = {"shared": "shared", "channel": "per channel"}
 
 
@@ -33,6 +44,14 @@ def module_strip() -> None:
 def sentence(shown: Panels, module: str, view: View) -> str:
     """What one sees, with this photo's numbers."""
     block = network.spec().block(module)
+    if view.tiles:
+        made, whole = tiles.made_in(module)
+        so_far = f" {made} of {whole} are made so far; {tiles.maker()} makes the rest." if made < whole else ""
+        return (
+            f"What the channels of Figure 2(b) look for: {block.in_channels} come in, the four branches make "
+            f"{block.out_channels} of them.{so_far} Each picture is noise, changed until its channel answers strongly; "
+            "it is shown large under the pointer and in the panel. (Olah et al. 2017; paper, section 4.)"
+        )
     if view.scale == "channel":
         scale = "Every channel has its own scale, from 0 to its own maximum."
     else:
@@ -51,6 +70,7 @@ def sentence(shown: Panels, module: str, view: View) -> str:
 
 def view_choices(panel: Panel, module: str) -> View:
     """Order and scale of the atlases; credit is offered where a trained head lies behind the module."""
+    shown = tiles.version() if session.option(options.MODULE_SHOW) == "tiles" else ""
     about = credit_order.asked(panel, module)
     sorts = [name for name in SORT_NAMES if about or name != "credit"]
     sort = persistent_choice(
@@ -63,46 +83,72 @@ def view_choices(panel: Panel, module: str) -> View:
     )  # fmt: skip
     opened = session.option(options.MODULE_OPENED)
     if sort != "credit":
-        return View(sort, scale, opened)
+        return View(sort, scale, opened, tiles=shown)
     if about is None:
-        return View(scale=scale, opened=opened)
+        return View(scale=scale, opened=opened, tiles=shown)
     try:
         credit_order.credits_of(panel, module, about)
     except BusyError as error:
         st.warning(str(error))
-        return View(scale=scale, opened=opened)
-    return View(scale=scale, opened=opened, credit=about)
+        return View(scale=scale, opened=opened, tiles=shown)
+    return View(scale=scale, opened=opened, credit=about, tiles=shown)
+
+
+def figure_switch() -> None:
+    """What cells show; where there are no tiles, why."""
+    show = persistent_choice(
+        st.segmented_control, "Cells show", options.MODULE_SHOW, SHOW_NAMES, options=list(SHOW_NAMES),
+        format_func=SHOW_NAMES.get, required=True, wrap=True, label_visibility="collapsed",
+    )  # fmt: skip
+    if show == "tiles" and (missing := tiles.missing()):
+        st.html(render("say.html", text=missing))
 
 
 @st.fragment
 def microscope() -> None:
     """Draws everything below the filmstrip: the line of the network, the choices of module, order and scale, a heading
-    and a sentence, the module's atlases, the picked channel's card with the branches at its position, what switching
-    parts off changes, the stimulus bench, and how the module's branches specialise.
+    and a sentence, the module's atlases, the picked channel's card with the branches at its position, the kept
+    channels, the circuit, the search by class, the concepts, what switching parts off changes, the stimulus bench,
+    and how the module's branches specialise.
 
     A Streamlit fragment: a pick or a choice in it runs this function alone again, not the filmstrip, the sidebar or
     the navigation. The open bench and the card's charts, which come later, are fragments of their own within it. The
     whole page runs again when the line of the network leads to another page, when a picture of the bench becomes the
     photo, and when work whose progress is shown has ended.
     """
-    network_line.show("module")
     shown, module = panels(), selection.module()
     first = shown[0]
-    st.html(style_tag("module_strip"))
-    with st.container(horizontal=True, key="module-choices", gap="medium"):
-        module_strip()
-        view = view_choices(first, module)
-    theme.heading(f"Inside {module}", sentence(shown, module, view))
-    unit = channel.current_unit(shown, first)
-    halves.halves(shown, lambda panel, _: atlas.show(shown, panel, view, (unit.node, unit.channel)))
-    teach.note("module")
-    channel.show(shown, view)
-    halves.alone(shown)
-    ablation_panel.show(first, unit)
-    stimulus_bench.show(unit)
-    specialisation.show(unit)
+    with st.container(key="module-split"):
+        left, right = st.columns([7, 3], gap="medium")
+    with left:
+        network_line.show("module")
+        st.html(style_tag("module_strip"))
+        with st.container(horizontal=True, key="module-choices", gap="medium"):
+            module_strip()
+            view = view_choices(first, module)
+        theme.heading(f"Inside {module}", sentence(shown, module, view))
+        figure_switch()
+        unit = channel.current_unit(shown, first)
+        halves.halves(shown, lambda panel, _: atlas.show(shown, panel, view, (unit.node, unit.channel)))
+        teach.note("module")
+    with right:
+        channel.show(shown, view)
+    if present.on():
+        return
+    with left:
+        channel.show_position(shown)
+        halves.alone(shown)
+        favourites.show(first)
+        circuit.show(first, unit)
+        class_search.show(first)
+        concepts.show(first, unit)
+        ablation_panel.show(first, unit)
+        stimulus_bench.show(unit)
+        specialisation.show(unit)
 
 
+if unknown := links.unknown_unit(st.query_params.to_dict(), network.checkpoint()):
+    st.warning(as_text(unknown))
 filmstrip.strip("module-film")  # noqa: B005 - the filmstrip
 atlas.forget_figure()
 microscope()

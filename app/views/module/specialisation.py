@@ -10,11 +10,11 @@ import streamlit as st
 
 from app import theme
 from app.charts.specialisation import Preferred, Row, dots_figure, dots_words, median
-from app.jobs.stimuli import selectivity_job
+from app.jobs.stimuli import summary_job
 from app.state import selection
 from app.state.selection import Unit
 from app.templates import render
-from app.views.module import atlas
+from app.views.module import atlas, families
 from app.widgets import chart, progress, teach
 from inception_model.analysis.selectivity import (
     AXES,
@@ -26,6 +26,7 @@ from inception_model.analysis.selectivity import (
     branch_differences,
 )
 from inception_model.architecture.spec import BRANCH_UNIT, BranchKind
+from inception_model.circuits.families import ModuleSummary
 from inception_model.drawing.numbers import number
 from inception_model.drawing.palette import BRANCH_NAMES
 
@@ -51,11 +52,12 @@ def show(unit: Unit, key: str = "specialisation") -> None:
     """The summary of the picked channel's module, on request; a click on a dot picks that channel."""
     title = st.empty()
     with st.container(key=f"{key}-work"):
-        job = selectivity_job(unit.module)
-        summary: Summary | None = progress.answer(None, "module-summary", job, "Gratings", ask="Show the gratings")
+        job = summary_job(unit.module)
+        found: ModuleSummary | None = progress.answer(None, "module-summary", job, "Pictures", ask="Show the pictures")
+        summary = None if found is None else found.selectivity
     with title.container():
         theme.heading(f"Do the branches of {unit.module} specialise?", sentence(unit.module, summary))
-    if summary is None:
+    if found is None or summary is None:
         return
 
     picked_kind = next((kind for kind, node in BRANCH_UNIT.items() if node == unit.node), None)
@@ -67,6 +69,7 @@ def show(unit: Unit, key: str = "specialisation") -> None:
     _strongest(summary, f"{key}-strongest")
     st.html(render("say.html", text=verdict(unit.module, summary)))
     teach.note("branches")
+    families.show(unit, found)
 
 
 def sentence(module: str, summary: Summary | None) -> str:
@@ -80,14 +83,19 @@ def sentence(module: str, summary: Summary | None) -> str:
             f"{shown} shown to {module}: does a branch with larger filters prefer other orientations, frequencies or "
             "colours than its neighbours? Takes some seconds. (Paper, section 2: filters of several sizes.)"
         )
-    silent = ", ".join(
-        f"{found.silent} of {len(found.colour)} in {BRANCH_NAMES[kind]}"
-        for kind, found in summary.items()
-        if found.silent
+    silent, dull = (
+        ", ".join(
+            f"{many} of {len(summary[kind].colour)} in {BRANCH_NAMES[kind]}" for kind, many in counts.items() if many
+        )
+        for counts in (
+            {kind: found.silent for kind, found in summary.items()},
+            {kind: int(found.not_selective.sum()) for kind, found in summary.items()},
+        )
     )
     return (
         f"{shown}; one dot per channel, the line is the branch's median. Channels that answer none of them: "
-        f"{silent or 'none'}. Click a dot to pick the channel. (Paper, section 2: filters of several sizes.)"
+        f"{silent or 'none'}; not selective, because plain grey gets more than any of them: {dull or 'none'}. Click a "
+        "dot to pick the channel. (Paper, section 2: filters of several sizes.)"
     )
 
 

@@ -33,6 +33,7 @@ FAMILY_NAMES = {
     "grating": "grating",
     "edge": "edge",
     "dots": "dots",
+    "arcs": "arcs",
     "patch": "colour patch",
     "checkerboard": "checkers",
 }
@@ -74,8 +75,15 @@ def _bench(unit: Unit) -> None:
         family = _family()
         pictures = st.container()
         if st.button("Look at this picture", help="It joins the filmstrip and becomes the photo of every page"):
-            photos.add_photo(as_photo(make(family, **_chosen(family)), network.checkpoint().preprocessing))
-            st.rerun()
+            picture = as_photo(make(family, **_chosen(family)), network.checkpoint().preprocessing)
+            if why := photos.no_room_for(picture):
+                st.warning(
+                    f"This picture was not taken, because {why} and none is dropped for another. Take your photos away "
+                    "on the page Look to begin again."
+                )
+            else:
+                photos.add_photo(picture)
+                st.rerun()
     with right:
         chosen = _sliders(family)
     stimulus = make(family, **chosen)

@@ -85,7 +85,7 @@ def _target(panel: Panel, head: HeadName) -> Target:
     logits, labels = panel.trace().logits(head)[0], network.checkpoint().labels
     best = Target.parse("auto", labels, logits)
     if kind == "auto":
-        probability = float(logits.softmax(0)[best.index])
+        probability = float(panel.trace().probabilities(head)[0, best.index])
         st.html(render("quiet.html", text=f"{head} says {words_of(best)} ({percent(probability)})."))
         return best
     ranking = [str(index) for index in logits.argsort(descending=True).tolist()]

@@ -42,11 +42,11 @@ def title_and_sentence(panels: Panels, question: Question) -> tuple[str, str]:
 
 def _known(panel: Panel, question: Question) -> str:
     """The target's score on the photo, and its probability where it is one class."""
-    logits = panel.trace().logits(question.head)
-    score = float(question.target.score(logits)[0])
+    trace = panel.trace()
+    score = float(question.target.score(trace.logits(question.head))[0])
     if question.target.minus is not None:
         return f"{score:+.2f} logits between the two"
-    return f"{score:+.2f} logits, {percent(float(logits[0].softmax(0)[question.target.index]))}"
+    return f"{score:+.2f} logits, {percent(float(trace.probabilities(question.head)[0, question.target.index]))}"
 
 
 def answer(panel: Panel, question: Question) -> Attribution | None:
@@ -77,16 +77,17 @@ def _alone(panel: Panel, question: Question) -> None:
     found = answer(panel, question)
     if found is None:
         return
-    left, right = st.columns([560, 316], gap="medium")
+    shape = "tall" if panel.photo.size[1] > panel.photo.size[0] else "wide"
+    with st.container(key=f"why-map-{shape}"):  # the map is as wide as it is drawn, words take the rest
+        left, right = st.columns([560, 316], gap="medium")
     with left:
         _figure(panel, question, found, attribution_map.scale_of(found, session.option(options.WHY_ENDS)))
-    with right:
-        with st.container(key="why-drawn-as", horizontal=True, gap="small"):
-            badge = trust_badge.show(panel, question, found, "why-map", auto=True)
-            colours()
+    with right, st.container(key="why-beside-map"):
+        badge = trust_badge.beside(panel, question, found, "why-map")
         if badge.words:
             st.html(render("why_badge.html", state=badge.state, words=badge.words))
         theme.key_values(attribution_map.facts(found))
+        colours()
     if found.conservation is not None:
         _sums(found.conservation)
 
@@ -127,29 +128,23 @@ def _beside(panels: Panels, question: Question) -> None:
             st.html(render("quiet.html", text="The map is on its way."))
             return
         _figure(panel, question, attribution, max(scales.values()) if shared else scales[panel.key])
-        trust_badge.show(panel, question, attribution, "why-map", auto=True)
+        trust_badge.beside(panel, question, attribution, "why-map")
         theme.key_values(attribution_map.facts(attribution))
 
     halves(panels, part)
 
 
 def _figure(panel: Panel, question: Question, attribution: Attribution, scale: float) -> None:
-    strength = session.option(options.WHY_STRENGTH) / 100
-    attribution_map.show(
-        panel, attribution, choices.in_words(question), "why-map-figure", scale=scale, strength=strength
-    )
+    attribution_map.show(panel, attribution, choices.in_words(question), "why-map-figure", scale=scale)
 
 
 def colours() -> None:
-    """How the map is drawn: where its colours end, and how strong they are."""
+    """How the map is drawn: where its colours end."""
     with st.popover("Colours", key="why-colours"):
         persistent_choice(
             st.segmented_control, "Colours end at the", options.WHY_ENDS, attribution_map.ENDS,
             options=list(attribution_map.ENDS), format_func=attribution_map.ENDS.get, required=True,
         )  # fmt: skip
-        persistent_choice(
-            st.slider, "Share of the map's colour, %", options.WHY_STRENGTH, min_value=10, max_value=100, step=10
-        )
 
 
 def gallery(panel: Panel, question: Question) -> None:
@@ -219,7 +214,6 @@ def _compare(panel: Panel, questions: list[Question], shared: bool) -> None:
                     choices.in_words(question),
                     f"{slot}-figure",
                     scale=max(scales.values()) if shared else scales[question.key],
-                    strength=session.option(options.WHY_STRENGTH) / 100,
                     side=GALLERY_SIDE,
                 )
                 trust_badge.show(panel, question, known[question.key], slot)

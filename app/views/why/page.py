@@ -6,14 +6,15 @@ from app import theme
 from app.figures import network_line
 from app.state.panel import panels
 from app.views.why import choices, ledger_panel, map, patching_panel, sweep_panel
-from app.widgets import filmstrip, halves, report_button
+from app.widgets import filmstrip, halves, present, report_button
 
 filmstrip.strip("why-film")
 network_line.show("why")
 shown = panels()
 first = shown[0]
 title = st.container()
-left, right = st.columns([300, 896], gap="medium")
+with st.container(key="why-map-and-choices"):  # on narrow screens the map comes first
+    left, right = st.columns([300, 896], gap="medium")
 with left:
     question = choices.show(first)
 if question is None:
@@ -24,9 +25,10 @@ else:
         theme.heading(*map.title_and_sentence(shown, question))
     with right:
         map.show(shown, question)
-    patching_panel.show(shown, question.head, question.target)
-    halves.alone(shown)
-    map.gallery(first, question)
-    ledger_panel.show(first, question)
-    sweep_panel.show(first, question.head, question.target)
-    report_button.show(first, question)
+    if not present.on():
+        patching_panel.show(shown, question.head, question.target)
+        halves.alone(shown)
+        map.gallery(first, question)
+        ledger_panel.show(first, question)
+        sweep_panel.show(first, question.head, question.target)
+        report_button.show(first, question)

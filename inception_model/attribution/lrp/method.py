@@ -26,7 +26,8 @@ def propagate(task: Task) -> Tensor:
     part = THROUGH.part(task.options["through"], network.spec, task.head)
     task.clock.tick(len(task.x))
     tape = Tape(network, task.x, task.head, task.target, pixel_box(task.classifier.preprocessing, task.x))
-    task.clock.tick(0)  # the way back takes longest: a last chance to stop before it
-    found = tape.relevance(COMPOSITES[task.options["composite"]], () if part is None else (part,))
+    through = () if part is None else (part,)
+    # The way back takes longest: it can be stopped at every layer.
+    found = tape.relevance(COMPOSITES[task.options["composite"]], through, lambda: task.clock.tick(0))
     task.conservation.extend(found.conservation)
     return found.values

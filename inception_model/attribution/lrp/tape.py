@@ -8,7 +8,7 @@ normalisation passes it on too, as if it were not there.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -59,17 +59,21 @@ class Tape:
         """The module on which the head hangs."""
         return self.spec.module_names[-1] if self.head == "main" else self._network.aux_head(self.head).spec.after
 
-    def relevance(self, composite: Composite, through: Sequence[Part] = ()) -> Relevance:
+    def relevance(
+        self, composite: Composite, through: Sequence[Part] = (), check: Callable[[], object] = lambda: None
+    ) -> Relevance:
         """The score shared out over the pixels. With `through`, what doesn't pass these parts of their modules is set
-        aside there (Achtibat et al. 2023): parts of one module together, of several modules one after the other."""
+        aside there (Achtibat et al. 2023): parts of one module together, of several modules one after the other.
+        `check` is called before every layer, and may raise."""
         masks: dict[str, Tensor] = {}
         for part in through:
             width = self.spec.block(part.module).out_channels
             masks.setdefault(part.module, torch.zeros(width, dtype=torch.bool))[part.channels(self.spec)] = True
-        run = _Pass(composite, masks, len(self.score))
+        run = _Pass(composite, masks, len(self.score), check)
         with torch.no_grad():
             r = self.score
             for step in reversed(self._steps):
+                run.check()
                 r = step.back(r, run)
         named = " and ".join(str(part) for part in through) or None
         lrn = () if self.spec.stem.lrn is None else ("lrn1", "lrn2")
@@ -142,8 +146,10 @@ class Tape:
 class _Pass:
     """What one way back gathers, per image."""
 
-    def __init__(self, composite: Composite, masks: dict[str, Tensor], images: int) -> None:
-        self.composite, self.masks = composite, masks
+    def __init__(
+        self, composite: Composite, masks: dict[str, Tensor], images: int, check: Callable[[], object]
+    ) -> None:
+        self.composite, self.masks, self.check = composite, masks, check
         self.layers: list[tuple[str, Rule, Tensor, Tensor]] = []
         self.modules: list[tuple[BlockSpec, Tensor, Tensor, Tensor]] = []
         self.set_aside = torch.zeros(images, dtype=torch.float64)
@@ -219,6 +225,7 @@ class _Branches(_Step):
         for kind, chain in zip(BRANCHES, self.chains, strict=True):
             part = r[:, self.spec.channels(kind)]
             for step in reversed(chain):
+                run.check()
                 part = step.back(part, run)
             inputs.append(part)
         left = torch.stack([totals(part) for part in inputs], dim=1)

@@ -7,7 +7,6 @@ refused, so that a table never mixes two things.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...training.data import LabelledImages
+from ...training.fingerprint import run_difference
+from ...whole_file import whole
 from .metrics import Mark
 
 FORMAT = 1
@@ -40,24 +40,6 @@ class Manifest:
     settings: dict[str, Any]
     format: int = FORMAT
 
-    def difference(self, other: Manifest) -> str:
-        """In words, what differs; empty where nothing does (the checkpoint's name alone may)."""
-        found: list[str] = []
-        if self.format != other.format:
-            found.append(f"format {other.format} instead of {self.format}")
-        if self.checkpoint != other.checkpoint:
-            found.append(
-                f"checkpoint {other.name} ({other.checkpoint[:12]}) instead of {self.name} ({self.checkpoint[:12]})"
-            )
-        if self.data != other.data:
-            found.append(f"another list of images ({other.images} instead of {self.images})")
-        found += [
-            f"{name} {other.settings.get(name)} instead of {self.settings.get(name)}"
-            for name in sorted({*self.settings, *other.settings})
-            if self.settings.get(name) != other.settings.get(name)
-        ]
-        return "; ".join(found)
-
 
 @dataclass(frozen=True)
 class ImageRecord:
@@ -74,22 +56,6 @@ class ImageRecord:
     error: str | None = None
 
 
-def data_hash(images: LabelledImages, root: Path) -> str:
-    """SHA-256 over every image's label and content: its bytes, or, for files, path below `root` and size."""
-    digest = hashlib.sha256()
-    for source, label in zip(images.encoded, images.labels.tolist(), strict=True):
-        digest.update(f"{label}\0{image_name(source, 0, root)}\0".encode())
-        digest.update(str(source.stat().st_size).encode() if isinstance(source, Path) else source)
-    return digest.hexdigest()
-
-
-def image_name(source: bytes | Path, index: int, root: Path) -> str:
-    """The path below `root` of a file; `image N` for bytes."""
-    if not isinstance(source, Path):
-        return f"image {index}"
-    return source.relative_to(root).as_posix() if source.is_relative_to(root) else source.name
-
-
 class Store:
     """The folder of one benchmark, opened for appending."""
 
@@ -100,7 +66,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / MANIFEST
         if file.is_file():
-            if found := _read_manifest(file).difference(manifest):
+            if found := run_difference(manifest, _read_manifest(file)):
                 raise BenchmarkError(
                     f"{folder} holds a benchmark that differs: {found}. Name another folder, or remove this one to "
                     "start again."
@@ -157,12 +123,10 @@ def full(folder: Path, error: OSError) -> Exception:
 
 def write_whole(file: Path, text: str) -> None:
     """Writes a file so that it is there completely or not at all."""
-    part = file.with_name(f"{file.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+        with whole(file) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise full(file.parent, error) from None
 
 

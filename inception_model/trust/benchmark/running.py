@@ -22,9 +22,10 @@ from ...inference.classifier import Classifier
 from ...progress import Progress, report
 from ...training.data import DatasetError, LabelledImages
 from ...training.evaluation import BATCH
+from ...training.fingerprint import data_hash, image_name
 from ..curves import BASELINE
 from .metrics import Mark, Protocol, Score, Subject, measure
-from .records import ImageRecord, Manifest, Store, data_hash, image_name
+from .records import ImageRecord, Manifest, Store
 from .rivals import RIVALS
 
 CHUNK = 8
@@ -203,6 +204,7 @@ def scorer(classifier: Classifier, targets: dict[HeadName, int], batch: int) -> 
         same: list[Tensor] = []
         for part in torch.split(images, batch):
             by_head = list(zip(logits_of(part), targets.values(), strict=True))
+            # As in the papers of the measures: at no temperature, so that a table stays true when heads are calibrated.
             scores.append(torch.stack([logits.softmax(1)[:, target] for logits, target in by_head], 1))
             same.append(torch.stack([logits.argmax(1) == target for logits, target in by_head], 1))
         return torch.cat(scores), torch.cat(same)

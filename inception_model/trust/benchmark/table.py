@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from ...attribution import METHODS
-from ...checkpoints.checkpoint import ASSETS, BUNDLED, Checkpoint
+from ...checkpoints.checkpoint import Checkpoint
+from ...checkpoints.messages import shown
+from ...checkpoints.store import beside
 from ..intervals import bootstrap_interval
 from .metrics import METRICS, Mark
 from .records import FORMAT, BenchmarkError, ImageRecord, Manifest
@@ -133,39 +134,9 @@ def to_json(table: Table) -> str:
     return json.dumps({"format": FORMAT, **asdict(table)}, indent=1) + "\n"
 
 
-def read_table(file: Path) -> Table:
-    """A table that `to_json` wrote; raises BenchmarkError for anything else."""
-    try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-        if raw["format"] != FORMAT:
-            raise BenchmarkError(f"{file} has format {raw['format']}; this version reads {FORMAT}")
-        rows = tuple(_parsed(row) for row in raw["rows"])
-        manifest = Manifest(**raw["manifest"])
-        table = Table(manifest, rows, int(raw["images"]), tuple(raw["broken"]), float(raw["measures"]))
-        if {row.head for row in rows} != set(table.heads):
-            raise BenchmarkError(f"{file} has rows of other heads than it says")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, BenchmarkError):
-            raise
-        raise BenchmarkError(f"{file} is no table of a benchmark ({type(error).__name__}: {error})") from None
-    return table
-
-
-def _parsed(raw: Mapping[str, Any]) -> Row:
-    cells = {
-        metric: Cell(float(c["mean"]), float(c["low"]), float(c["high"]), tuple(c["beats"]))
-        for metric, c in raw["cells"].items()
-        if metric in METRICS
-    }
-    curves = {name: tuple(map(float, points)) for name, points in raw["curves"].items()}
-    seconds = None if raw["seconds"] is None else float(raw["seconds"])
-    return Row(str(raw["method"]), str(raw["head"]), cells, int(raw["images"]), int(raw["empty"]), seconds, curves)
-
-
 def table_path(name_or_path: str | Path) -> Path:
     """Where a checkpoint's table lies: `NAME.benchmark.json` beside its file, which may be named as for `load`."""
-    file = ASSETS / "checkpoints" / f"{BUNDLED}.safetensors" if str(name_or_path) == BUNDLED else Path(name_or_path)
-    return file.expanduser().with_name(f"{file.stem}.benchmark.json")
+    return beside(name_or_path, "benchmark.json")
 
 
 def require_same_network(table: Table, checkpoint: Checkpoint) -> None:
@@ -173,5 +144,5 @@ def require_same_network(table: Table, checkpoint: Checkpoint) -> None:
     if table.manifest.checkpoint != checkpoint.sha256:
         raise BenchmarkError(
             f"the benchmark beside {checkpoint.name} was measured on other weights "
-            f"({table.manifest.checkpoint[:12]} instead of {checkpoint.sha256[:12]}): measure it again"
+            f"({shown(table.manifest.checkpoint[:12])} instead of {checkpoint.sha256[:12]}): measure it again"
         )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
+from ...drawing.csv_table import csv_text
 from .metrics import METRICS
 from .records import write_whole
 from .table import Cell, Row, Table, to_json
@@ -93,14 +92,11 @@ def text(table: Table) -> list[str]:
 
 def as_csv(table: Table) -> str:
     """A line per method, head and metric."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["method", "head", "metric", "mean", "low", "high", "beats", "images", "empty", "seconds_per_map"])
+    columns = ["method", "head", "metric", "mean", "low", "high", "beats", "images", "empty", "seconds_per_map"]
+    rows: list[list[object]] = []
     for row in table.rows:
         for name, cell in row.cells.items():
             numbers = [f"{value:.6f}" for value in (cell.mean, cell.low, cell.high)]
             seconds = "" if row.seconds is None else f"{row.seconds:.4f}"
-            writer.writerow(
-                [row.method, row.head, name, *numbers, " ".join(cell.beats), row.images, row.empty, seconds]
-            )
-    return out.getvalue()
+            rows.append([row.method, row.head, name, *numbers, " ".join(cell.beats), row.images, row.empty, seconds])
+    return csv_text(columns, rows)

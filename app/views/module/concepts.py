@@ -1,0 +1,102 @@
+"""Concepts of the module on the photo: each as a map with its share of the credit and its strongest channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import theme
+from app.jobs.attribution import words_of
+from app.jobs.channels import field_of
+from app.jobs.concepts import Told, concepts_of
+from app.state import network, options
+from app.state.panel import Panel
+from app.state.selection import Unit
+from app.templates import render
+from app.views.module import unit_cards
+from app.widgets.persistent_choice import persistent_choice
+from inception_model.circuits.concepts import MOST_CONCEPTS
+from inception_model.circuits.connections import unit_of
+from inception_model.circuits.pictures import name_of
+from inception_model.drawing import overlay
+from inception_model.drawing.encoding import data_url, jpeg_bytes
+from inception_model.drawing.numbers import percent, signed
+from inception_model.drawing.overlay import Grid
+from inception_model.serving.service import BusyError
+
+SIDE = 240
+CHANNELS = 3
+"""The strongest channels that are named for each concept."""
+ALPHA = 0.75
+
+
+def show(panel: Panel, unit: Unit) -> None:
+    """The concepts behind their switch: closed, they cost nothing."""
+    theme.heading(
+        f"Concepts of {unit.module} on this photo",
+        "All channels of the module, put together from a few groups that light up together: non-negative matrix "
+        "factorisation, positions by channels. (Olah et al. 2018, neuron groups.)",
+    )
+    if not persistent_choice(st.toggle, "Show the concepts", options.MODULE_CONCEPTS):
+        return
+    count = persistent_choice(
+        st.slider, "How many", options.CONCEPT_COUNT, range(1, MOST_CONCEPTS + 1),
+        min_value=1, max_value=MOST_CONCEPTS, width=420,
+    )  # fmt: skip
+    try:
+        told = concepts_of(panel, unit.module, count)
+    except BusyError as error:
+        st.warning(str(error))
+        return
+    html = render("module_concepts.html", concepts=rows(panel, unit.module, told), note=note(unit.module, told))
+    unit_cards.draw_html(html, "concept-cards")
+
+
+def rows(panel: Panel, module: str, told: Told) -> list[dict[str, Any]]:
+    """Each concept's picture, credit and channels."""
+    checkpoint, found = network.checkpoint(), told.found
+    spec, preprocessing = checkpoint.spec, checkpoint.preprocessing
+    photo = overlay.fitted(panel.photo.image, SIDE)
+    view = preprocessing.view(photo.size, panel.photo.square_on(photo.size))
+    field = field_of(Unit(module, "output", 0, 0, 0))
+    grid = Grid(field.start, field.jump, preprocessing.size)
+    listed = []
+    for place, heatmap in enumerate(found.maps):
+        drawn = overlay.overlay_on_photo(
+            photo, heatmap.astype(np.float32), view, scale=float(heatmap.max()), alpha=ALPHA, smooth=True, grid=grid
+        )
+        strongest = np.argsort(-found.directions[place], kind="stable")[:CHANNELS]
+        units = [unit_of(spec, module, int(channel)) for channel in strongest]
+        listed.append(
+            {
+                "title": f"concept {place + 1}",
+                "picture": data_url(jpeg_bytes(drawn, quality=85), "image/jpeg"),
+                "credit": _credit(told, place),
+                "channels": [(name_of(checkpoint, unit).removeprefix(f"{module} "), str(unit)) for unit in units],
+            }
+        )
+    return listed
+
+
+def _credit(told: Told, place: int) -> str:
+    if told.credit is None:
+        return ""
+    size = float(np.abs(told.credit).sum()) + abs(told.rest)
+    share = f", {abs(told.credit[place]) / size:.0%} of the credit by size" if size else ""
+    return f"{signed(float(told.credit[place]))} logits{share}"
+
+
+def note(module: str, told: Told) -> str:
+    """What they leave over of the activations and of the credit."""
+    left = f"They leave over {percent(told.found.left)} of {module}'s squared activations"
+    if told.about is None or told.credit is None:
+        return f"{left}. No trained head reads {module}, so nothing is said of credit."
+    head, target = told.about
+    whole = float(told.credit.sum()) + told.rest
+    return (
+        f"{left}, and {signed(told.rest)} of the {signed(whole)} logits of credit (gradient times activation) that the "
+        f"module's channels have for {words_of(target)} at {head}. Each map is on its own scale; a "
+        "channel's name picks it."
+    )

@@ -1,0 +1,59 @@
+"""What a widget says of itself is no choice: a default that follows another choice, and one that is on its way."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.widgets import persistent_choice as widgets
+
+
+def page() -> AppTest:
+    """Two choices: the default of the second is the last of as many letters as the first one says."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from app.state.options import Option
+        from app.widgets.persistent_choice import persistent_choice
+
+        many = persistent_choice(st.selectbox, "many", Option("test.many", 2), options=[2, 3, 4])
+        letters = list("abcd"[:many])
+        asked = Option("test.letter", "a").otherwise(letters[-1])
+        persistent_choice(st.selectbox, "letter", asked, letters, options=letters)
+        st.text(repr(st.session_state.get("scope.option.test.letter")))
+
+    return AppTest.from_function(script, default_timeout=60).run()
+
+
+def kept(app: AppTest) -> str:
+    assert not app.exception
+    return str(app.text[0].value)
+
+
+def test_a_default_follows_and_is_not_kept() -> None:
+    app = page()
+    app.selectbox(key="test-many").select(4).run()
+    assert app.selectbox(key="test-letter").value == "d"
+    assert kept(app) == "None"
+
+
+def test_the_browser_that_still_says_the_old_default_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(widgets.time, "monotonic", lambda: now)
+    app = page()
+    app.selectbox(key="test-many").select(4).run()
+    app.selectbox(key="test-letter").select("b").run()  # what was shown before, in a message that crossed the answer
+    assert (app.selectbox(key="test-letter").value, kept(app)) == ("d", "None")
+    app.selectbox(key="test-letter").select("c").run()
+    assert (app.selectbox(key="test-letter").value, kept(app)) == ("c", "'c'")
+
+
+def test_somebody_who_chooses_the_old_default_later_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(widgets.time, "monotonic", lambda: now[0])
+    app = page()
+    app.selectbox(key="test-many").select(4).run()
+    now[0] += widgets.STALE + 0.1
+    app.selectbox(key="test-letter").select("b").run()
+    assert (app.selectbox(key="test-letter").value, kept(app)) == ("b", "'b'")

@@ -1,0 +1,83 @@
+"""SIGTERM on the running server: what runs is finished, new work is refused, and it is over within ten seconds."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from inception_model.images.samples import SAMPLES
+from tests.app.api_server import Answer, Server, api_server
+
+SECONDS = 10.0
+FINISHED = 2.5
+"""Seconds that the work which is to be finished takes about, on this machine as busy as it is."""
+CAT = next(sample.path for sample in SAMPLES if sample.name == "cat" and sample.path is not None)
+
+
+def asked(server: Server, steps: int) -> tuple[threading.Thread, list[Answer | OSError]]:
+    """An explanation under way, on a thread of its own, and where its answer will be."""
+    found: list[Answer | OSError] = []
+
+    def ask() -> None:
+        try:
+            found.append(server.post("explain", CAT.read_bytes(), ("option", f"steps={steps}")))
+        except OSError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until = time.monotonic() + 30
+    while server.ask("/api/load").json["running"] == 0:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return thread, found
+
+
+def events(server: Server) -> dict[str, dict]:
+    return {line["event"]: line for line in server.lines()}
+
+
+def test_what_runs_is_finished_and_nothing_new_begins(tmp_path: Path) -> None:
+    with api_server(tmp_path) as server:
+        assert server.post("explain", CAT.read_bytes(), ("option", "steps=9")).status == 200  # all is loaded
+        pace = server.post("explain", CAT.read_bytes(), ("option", "steps=10")).json["seconds"] / 10
+        thread, found = asked(server, max(4, int(FINISHED / pace)))
+        started = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        until = started + 5
+        while server.ask("/api/ready").status == 200:
+            assert time.monotonic() < until
+        assert server.ask("/api/ready").json == {"state": "stopping"}
+        refused = server.post("predict", CAT.read_bytes())
+        assert refused.status == 503
+        assert "being stopped" in refused.json["error"]
+        assert not found, "the work was to be under way"
+        thread.join(SECONDS)
+        server.process.wait(SECONDS)
+        assert time.monotonic() - started < SECONDS
+        [answer] = found
+        assert isinstance(answer, Answer)
+        assert answer.status == 200
+        assert answer.json["method"] == "integrated_gradients"
+        assert (events(server)["stopping"]["inside"], events(server)["stopped"]["unfinished"]) == (1, 0)
+
+
+@pytest.mark.parametrize("steps", [0, 1000])
+def test_it_is_over_in_time_whatever_it_does(tmp_path: Path, steps: int) -> None:
+    """Without anything to do at once; with work of half a minute before ten seconds have passed."""
+    with api_server(tmp_path) as server:
+        thread, found = asked(server, steps) if steps else (None, [])
+        started = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(SECONDS + 5)
+        assert time.monotonic() - started < (SECONDS if steps else 3)
+        assert server.process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM, 0)
+        if thread is not None:
+            thread.join()
+            [answer] = found
+            assert isinstance(answer, OSError) or answer.status == 503
+            assert events(server)["stopped"]["unfinished"] == 1

@@ -1,0 +1,138 @@
+"""The atlas on the Module page: tiles in place of maps, the picked channel's own, and what is said without any."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app.jobs import looks_for as jobs
+from app.state import network, tiles
+from app.state.selection import Unit
+from app.views.module import figure_tiles, looks_for
+from inception_model.architecture.spec import BRANCHES
+from inception_model.architecture.variants import tiny
+from inception_model.checkpoints.checkpoint import CheckpointError
+from inception_model.cost.layers import node_widths
+from inception_model.inference.trace import NODES
+from inception_model.serving.service import InferenceService
+from inception_model.visualization.atlas_building import build_atlas, named_places
+from inception_model.visualization.tiles import Recipe, cached_folder
+from tests.app.asking import opened, words
+from tests.random_networks import random_classifier
+
+__all__ = ["opened"]  # a fixture
+
+RECIPE = Recipe("cpu", "float32", steps=0, size=32, side=16, batch=32)
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[InferenceService]:
+    """The tiny network as if it came from a file."""
+    made = random_classifier(tiny(), trained=("main",))
+    service = InferenceService(replace(made, checkpoint=replace(made.checkpoint, sha256="ab" * 32)))
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def cache(small: InferenceService, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with an atlas of 4c, 4d and conv2."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INCEPTIONSCOPE_CACHE", str(folder))
+        place = cached_folder(small.classifier.checkpoint)
+    spec = small.classifier.checkpoint.spec
+    build_atlas(small.classifier, place, RECIPE, named_places(["4c", "4d", "conv2"], spec), photos=())
+    return folder
+
+
+@pytest.fixture
+def at_work(small: InferenceService, cache: Path, monkeypatch: pytest.MonkeyPatch) -> InferenceService:
+    monkeypatch.setattr(network, "service", lambda: small)
+    monkeypatch.setenv("INCEPTIONSCOPE_CACHE", str(cache))
+    return small
+
+
+def test_every_channel_of_every_node_gets_its_own_tile(at_work: InferenceService) -> None:
+    spec, atlas = network.spec(), tiles.atlas()
+    assert atlas is not None
+    data = figure_tiles.data_of("4d", NODES)
+    widths = node_widths(spec.block("4d"))
+    for node in NODES:
+        found = data["nodes"][node]
+        assert sum(part["count"] for part in found) == widths[node]
+        for channel in (0, widths[node] - 1):
+            objective = jobs.objective_of(Unit("4d", node, channel, 0, 0))
+            (term,) = objective.terms
+            left = channel
+            for part in found:  # as the browser looks it up
+                if left < part["count"]:
+                    break
+                left -= part["count"]
+            assert f"{part['sheet']}:{left}" == objective.name
+            sheet = data["sheets"][part["sheet"]]
+            encoded = sheet["src"].removeprefix("data:image/webp;base64,")
+            side, columns = sheet["side"], sheet["columns"]
+            with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+                corner = (left % columns * side, left // columns * side)
+                cut = image.convert("RGB").crop((*corner, corner[0] + side, corner[1] + side))
+            assert np.array_equal(np.asarray(cut), np.asarray(atlas.picture(term.place, left)))
+            assert sheet["missing"] == []
+    first = figure_tiles.data_of("3a", ("input", "1x1"))
+    assert list(first["sheets"]) == ["conv2"], "there are no tiles of 3a"
+    assert [part["sheet"] for part in first["nodes"]["1x1"]] == ["3a:1x1"]
+    assert (
+        tiles.made_in("4d")[0]
+        == tiles.made_in("4d")[1]
+        == sum(spec.block("4d").width(kind) + (spec.block("4d").reduce_width(kind) or 0) for kind in BRANCHES)
+    )
+    assert tiles.made_in("3a")[0] == 0
+
+
+def test_without_an_atlas_the_command_is_told(
+    at_work: InferenceService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tiles.missing() == ""
+    assert tiles.version()
+    monkeypatch.setenv("INCEPTIONSCOPE_CACHE", str(tmp_path))
+    assert "There is no atlas of this checkpoint yet: `inceptionscope atlas build`" in tiles.missing()
+    assert tiles.version() == ""
+    assert figure_tiles.data_of("4d", NODES) == {}
+    assert jobs.tile_of(Unit("4d", "5x5", 0, 0, 0)) is None
+    monkeypatch.setattr(network, "settings", lambda: ("/secret/weights one.pth", "cpu", "float32"))
+    assert "atlas build --checkpoint 'weights one.pth'`" in tiles.missing()
+
+
+def test_an_atlas_of_other_weights_is_refused_by_name(
+    at_work: InferenceService, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "atlas" / ("cd" * 8)
+    shutil.copytree(cache / "atlas" / ("ab" * 8), folder)
+    monkeypatch.setenv("INCEPTIONSCOPE_CACHE", str(tmp_path))
+    other = replace(at_work.classifier.checkpoint, sha256="cd" * 32)
+    monkeypatch.setattr(network, "checkpoint", lambda: other)
+    with pytest.raises(CheckpointError, match="made for a checkpoint with sha256 abababab"):
+        tiles.atlas()
+    assert tiles.usable() is None
+    assert "sha256 abababab" in tiles.missing()
+
+
+def test_the_page_shows_tiles_and_the_picked_channels_own(
+    at_work: InferenceService, opened: Callable[..., AppTest]
+) -> None:
+    page = opened("module", module__show="tiles")
+    assert "Each picture is noise" in words(page)
+    assert "There is no atlas" not in words(page)
+    button = next(found for found in page.button if found.key == "start-looks-for")
+    assert button.label == looks_for.LARGER
+    shown = [found.proto for found in page.get("bidi_component") if "looks-for-tile" in found.proto.id]
+    assert len(shown) == 1

@@ -1,0 +1,63 @@
+"""A story to click through, and the presentation: on one page, by mouse and keys."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from . import screen
+from .conftest import OpenPage
+
+
+def test_a_story_and_then_the_presentation(new_page: OpenPage, app_url: str) -> None:
+    page = new_page()
+    screen.leave_tour(page.context)
+    screen.open_app(page, f"{app_url}/?teach=off")
+    expect(page.locator(".look-formation")).to_have_text(
+        "At 4a it looks like a golden retriever; by 5b, an Egyptian cat."
+    )
+    screen.click(page.get_by_role("button", name="Heads that disagree"))
+    told(page, "Heads that disagree", "aux1 says golden retriever (32%)")
+    screen.press(page.get_by_role("button", name="Next", exact=True), "Enter")
+    told(page, "Egyptian cat on its way", "hollow ones are probes")
+    screen.resize(page, "phone")
+    screen.press(page.get_by_role("button", name="Next", exact=True), "Enter")
+    expect(page.get_by_role("heading", name="What speaks for Egyptian cat − golden retriever")).to_be_visible()
+    told(page, "Why Egyptian cat and not golden retriever", "Red speaks for Egyptian cat")
+    expect(page).to_have_url(re.compile("explain=contrast"))
+    screen.click(page.get_by_role("button", name="Done", exact=True))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+    screen.resize(page, (1920, 1080))
+    size = text_size(page)
+    screen.press(page, "p")
+    expect(page).to_have_url(re.compile("present=on"))
+    expect(page.locator("header.stAppHeader")).to_be_hidden()
+    assert text_size(page) > 1.5 * size
+    screen.press(page, "1")
+    network = page.locator(".st-key-map svg").bounding_box()
+    assert network
+    assert network["width"] > 0.95 * 1920
+    assert network["y"] + network["height"] <= 1080  # photo, heads and network without scrolling
+    expect(page.get_by_role("button", name="Upload")).to_have_count(0)
+    assert not screen.serious_findings(page)
+    screen.press(page, "Escape")
+    expect(page.locator("header.stAppHeader")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("present"))
+
+
+def told(page: Page, title: str, text: str) -> None:
+    """The card says so, and lies beside the part of the page that it marks."""
+    card, marked = page.get_by_role("dialog", name=title), page.locator("[data-tour=here]")
+    expect(card).to_contain_text(text)
+    expect(marked).to_have_count(1)
+    screen.settle(page)
+    assert not screen.overlap(card, marked)
+
+
+def text_size(page: Page) -> float:
+    """How high a heading's line is on the screen."""
+    box = page.get_by_role("heading", name=re.compile("What speaks for")).first.bounding_box()
+    assert box
+    return float(box["height"])

@@ -1,0 +1,1 @@
+"""What only long or crowded runs show: `make soak`, `make attack`, `make crowd`; their short forms are tests."""
