@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +61,9 @@ def browser() -> Iterator[Browser]:
         yield chromium
 
 
-@pytest.fixture
-def new_page(browser: Browser) -> Iterator[OpenPage]:
-    """`new_page(size="desktop", scheme="light")` opens a page of another person: a browser profile of its own."""
+@contextmanager
+def _pages(browser: Browser) -> Iterator[OpenPage]:
+    """Opens pages, each in a browser profile of its own; in the end none of their scripts may have raised."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
@@ -85,6 +86,20 @@ def new_page(browser: Browser) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert not errors, f"the page's scripts raised: {errors}"
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[OpenPage]:
+    """`new_page(size="desktop", scheme="light")` opens a page of another person: a browser profile of its own."""
+    with _pages(browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def kept_page(browser: Browser) -> Iterator[OpenPage]:
+    """As `new_page`, but the page stays open for all tests of a file: to load one costs seconds of processor time."""
+    with _pages(browser) as open_page:
+        yield open_page
 
 
 @pytest.fixture(params=list(SIZES))
