@@ -1,0 +1,124 @@
+"""A trained network becomes the bundled checkpoint: `python scripts/bundle.py RUN/checkpoint.safetensors DATA`.
+
+Measures it on all validation images, and stops where it is not better than the bundled one; else puts it in its place,
+calibrates it, makes anew what belongs to one file (confusions, what the classes look like, probes) and writes the new
+tables into the card. What is left to do by hand is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import re
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from inception_model.analysis.confusions import confusions_path, load_confusions, markdown
+from inception_model.analysis.ood_file import known_path, load_known
+from inception_model.analysis.probes import load_probes, probes_path
+from inception_model.architecture.spec import HEADS, HeadName
+from inception_model.checkpoints.checkpoint import BUNDLED, Checkpoint
+from inception_model.checkpoints.store import file_of, load, save
+from inception_model.cli import main as command
+from inception_model.cli.ood import table as ood_table
+from inception_model.inference.classifier import build
+from inception_model.training.data import open_dataset
+from inception_model.training.evaluation import HeadAccuracy, evaluate_network
+
+KNOWN_IMAGES, PROBE_IMAGES = "1600", "100"
+"""Training images that `ood` looks at, and images of a class that the probes learn from."""
+PLACES = {"aux1": "4a", "aux2": "4d", "main": "5b"}
+
+
+def measured(checkpoint: Checkpoint, data: Path) -> dict[HeadName, HeadAccuracy]:
+    """Accuracy by head on all validation images, centre views, float32."""
+    images = open_dataset(data, "validation", checkpoint.labels)
+    with tqdm(total=len(images), unit="img", desc="measure", dynamic_ncols=True) as bar:
+        return evaluate_network(
+            build(checkpoint).network,
+            images,
+            checkpoint.preprocessing,
+            progress=lambda seen, _: bar.update(seen - bar.n),
+        )
+
+
+def in_its_place(trained: Checkpoint, found: dict[HeadName, HeadAccuracy]) -> Checkpoint:
+    """Writes the file under the bundled one's name, with what was measured."""
+    accuracy = {head: dataclasses.asdict(each) for head, each in found.items()}
+    return save(
+        dataclasses.replace(trained, name=BUNDLED, accuracy=accuracy, source=load(BUNDLED).source), file_of(BUNDLED)
+    )
+
+
+def replaced(card: str, heading: str, rows: list[str]) -> str:
+    """The card with the first tables below that heading (as many as `rows` has) changed to `rows`."""
+    start = card.index(f"## {heading}\n")
+    end = card.find("\n## ", start + 1)
+    section = card[start:end]
+    new = [list(lines) for table, lines in itertools.groupby(rows, lambda line: line.startswith("|")) if table]
+    old = list(re.finditer(r"(?:^\|.*\n)+", section, re.MULTILINE))[: len(new)]
+    for found, lines in reversed(list(zip(old, new, strict=True))):
+        section = section[: found.start()] + "".join(line + "\n" for line in lines) + section[found.end() :]
+    return card[:start] + section + card[end:]
+
+
+def tables(checkpoint: Checkpoint) -> dict[str, list[str]]:
+    """The card's tables that this script measures, by their heading."""
+    probes = load_probes(probes_path(BUNDLED), checkpoint).modules
+    head = ["| head | after | top-1 | top-5 |", "| --- | --- | --- | --- |"]
+    probe = ["| probe at | top-1 | top-5 |", "| --- | --- | --- |"]
+    accuracy = {name: checkpoint.accuracy[name] for name in HEADS}
+    return {
+        "Accuracy": head
+        + [f"| {name} | {PLACES[name]} | {each['top1']:.1%} | {each['top5']:.1%} |" for name, each in accuracy.items()],
+        "Which classes it takes for which": markdown(load_confusions(confusions_path(BUNDLED), checkpoint), checkpoint),
+        "Does it know this at all?": ood_table(load_known(known_path(BUNDLED), checkpoint)),
+        "Linear probes": probe
+        + [f"| {name} | {each.accuracy.top1:.1%} | {each.accuracy.top5:.1%} |" for name, each in probes.items()],
+    }
+
+
+def main() -> int:
+    """Measures, replaces, measures what belongs to the file, writes the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("data", type=Path)
+    args = parser.parse_args()
+    before, trained = load(BUNDLED).accuracy, load(args.checkpoint)
+    found = measured(trained, args.data)
+    for head, accuracy in found.items():
+        print(f"{head}: {accuracy.top1:.2%} / {accuracy.top5:.2%}, bundled {before[head]['top1']:.2%}", flush=True)
+    if found["main"].top1 <= before["main"]["top1"]:
+        print("not better than the bundled network: nothing was changed")
+        return 1
+    print(f"bundled now: {in_its_place(trained, found).sha256}", flush=True)
+    data = str(args.data)
+    for words in (
+        ("calibrate", data),
+        ("evaluate", data, "--confusions"),
+        ("ood", data, "--limit", KNOWN_IMAGES),
+        ("probe", "--data", data, "--limit-per-class", PROBE_IMAGES, "--out", str(probes_path(BUNDLED))),
+    ):
+        print(f"\n$ {' '.join(words[:1])}", flush=True)
+        if command(list(words)):
+            return 1
+    checkpoint = load(BUNDLED)
+    card = file_of(BUNDLED).with_suffix(".md")
+    text = card.read_text(encoding="utf-8")
+    for heading, rows in tables(checkpoint).items():
+        text = replaced(text, heading, rows)
+    card.write_text(text, encoding="utf-8")
+    print(
+        "\nBy hand: the card's words (recipe, calibration, scores, what it answers to the photos that come"
+        "\nwith the app), README's table, `benchmark` and `localize`, screenshots."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
