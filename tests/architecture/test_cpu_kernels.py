@@ -111,6 +111,22 @@ def test_the_model_itself_is_plain_and_installing_changes_no_name_and_no_number(
     }
 
 
+def test_bfloat16_is_packed_where_the_processor_has_it(bundled_checkpoint: Checkpoint) -> None:
+    rough, x = build(bundled_checkpoint, "cpu", "bfloat16"), image(224)
+    packed = all(type(unit) is cpu_kernels.PackedConvUnit for _, unit in rough.network.conv_units())
+    assert packed == cpu_kernels.available(torch.bfloat16)
+    plain = bundled_checkpoint.network().to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        wanted = plain.forward_heads(x)
+    for head, logits in rough.heads_of(x)._asdict().items():
+        assert relative_norm(logits, wanted.of(head)) < 2e-2
+    unit = rough.network.block("4d").unit("3x3")
+    with torch.inference_mode():
+        own = torch.ones(1, unit.conv.in_channels, 7, 7).contiguous(memory_format=torch.channels_last)
+        assert cpu_kernels.packs(own.bfloat16(), unit.conv, unit.relu) == packed
+        assert not cpu_kernels.packs(own, unit.conv, unit.relu), "another type than the weights'"
+
+
 def test_networks_that_train_keep_their_batch_norm() -> None:
     net = GoogLeNet(variants.tiny(5, batch_norm=1e-3)).eval()
     x = image()
