@@ -83,8 +83,9 @@ extras-check: $(VENV)/.dev  ## installs the extras ray and umap, and tests what 
 	@$(PIP) -r requirements.txt -r requirements-ray.txt -r requirements-umap.txt $(EXACT)
 	@$(PY) -m pytest tests/examples/test_extras.py
 
-screenshots: $(VENV)/.dev browser  ## docs/screenshots anew, from the running app
+screenshots: $(VENV)/.dev browser  ## docs/screenshots anew, from the running app, and README's moving picture
 	@$(PY) scripts/screenshots.py
+	@$(PY) scripts/animation.py
 
 browser: $(VENV)/.dev
 	@$(PY) -m tests.e2e.browser --install
