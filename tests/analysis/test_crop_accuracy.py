@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +27,7 @@ from inception_model.images.crops import first_crops, views
 from inception_model.inference.classifier import Classifier, build
 from inception_model.training.data import DatasetError, LabelledImages
 from inception_model.training.evaluation import evaluate_network
+from tests.processes import exit_code
 from tests.random_networks import random_classifier
 
 CLASSES = tiny().classes
@@ -72,15 +71,16 @@ def test_one_crop_is_today_s_evaluation(tiny_classifier: Classifier, images: Lab
 
 
 def loop(members: list[Classifier], image: Image.Image, crops: int) -> list[dict[str, torch.Tensor]]:
-    """Every member's mean probabilities by head: one crop after the other, softmax, sum."""
+    """Every member's mean probabilities by head: every crop a picture, softmax, sum."""
     found = []
     for member in members:
         sums = {head: torch.zeros(CLASSES, dtype=torch.float64) for head in HEADS}
         seen = views(image, first_crops(crops), member.preprocessing)
-        for place in seen.place:
-            heads = member.heads_of(member.preprocessing.tensor(Image.fromarray(seen.pictures[place])))
+        pictures = [member.preprocessing.tensor(Image.fromarray(seen.pictures[place])) for place in seen.place]
+        for part in torch.cat(pictures).split(16):
+            heads = member.heads_of(part)
             for head in HEADS:
-                sums[head] += heads.of(head)[0].double().softmax(0)
+                sums[head] += heads.of(head).double().softmax(1).sum(0)
         found.append({head: total / crops for head, total in sums.items()})
     return found
 
@@ -112,22 +112,23 @@ def test_crops_and_models_are_a_plain_loop(
 def test_a_run_that_is_broken_off_ends_as_one_that_is_not(
     members: list[Classifier], images: LabelledImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    images = images.first(6)
     whole = crop_accuracy(members, images, "hash", 10)
     file = tmp_path / "deep" / "state.json"
     monkeypatch.setattr(module, "SAVE_SECONDS", 0.0)
 
     class Broken(LabelledImages):
         def __getitem__(self, index: int) -> tuple[Image.Image, int]:  # type: ignore[override]
-            if index == 5:
+            if index == 2:
                 raise KeyboardInterrupt
             return super().__getitem__(index)
 
     with pytest.raises(KeyboardInterrupt):
         crop_accuracy(members, Broken(images.encoded, images.labels), "hash", 10, file=file)
-    assert json.loads(file.read_text())["done"] == 5
+    assert json.loads(file.read_text())["done"] == 2
     told: list[int] = []
     found = crop_accuracy(members, images, "hash", 10, file=file, progress=lambda done, _: told.append(done))
-    assert told[0] == 5
+    assert told[0] == 2
     assert found.places == whole.places
     assert found.rows() == whole.rows()
     assert not list(file.parent.glob("*.part"))
@@ -236,21 +237,27 @@ def test_bad_questions_get_a_sentence(folder: Path, ask: Ask) -> None:
     assert "only for train: ask for that one" in said
 
 
+def saves_and_dies(words: list[str], after: int) -> None:
+    """The command, killed as soon as the results of so many images lie in its file."""
+    module.SAVE_SECONDS = 0.0
+    save = CropAccuracy.save
+
+    def save_and_die(self: CropAccuracy) -> None:
+        save(self)
+        if self.done == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    CropAccuracy.save = save_and_die  # type: ignore[method-assign]
+    main(words)
+
+
 def test_a_killed_command_goes_on_with_the_same_result(folder: Path, ask: Ask) -> None:
-    file, one = folder / "killed.json", ("--checkpoint", str(folder / "0.safetensors"), "--crops", "144", "--json")
-    code = "import sys; from inception_model.analysis import crop_accuracy as m; m.SAVE_SECONDS = 0; "
-    code += "from inception_model.cli import main; sys.exit(main(sys.argv[1:]))"
+    # A batch of fewer than ten: one image after the other.
+    one = ("--checkpoint", str(folder / "0.safetensors"), "--crops", "10", "--batch", "8", "--json")
+    file = folder / "killed.json"
     words = ["evaluate", str(folder / "data"), "--device", "cpu", *one, "--out", str(file)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 120
-    while not file.is_file() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=30)
-    done = json.loads(file.read_text())["done"]
-    assert 0 < done < CLASSES - 1, "killed in between"
+    assert exit_code(saves_and_dies, words, 2) == -signal.SIGKILL
+    assert json.loads(file.read_text())["done"] == 2 < CLASSES - 1, "killed in between"
     gone_on = json.loads(ask(*one, "--out", str(file)))
     whole = json.loads(ask(*one))
     assert gone_on["rows"] == whole["rows"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,45 +13,32 @@ import torch
 from inception_model.training.recipe import Stage
 from inception_model.training.run_folder import LAST, TrainingError
 from inception_model.training.trainer import StoppedError
+from tests.processes import exit_code
 from tests.training.runs import config, trainer_for
 
-RUN_TO_THE_END = """
-import sys, os, signal, torch
-from pathlib import Path
-from tests.training.runs import config, trainer_for
-from inception_model.training.recipe import Stage
-from tests.compare import assert_close
-torch.set_num_threads(1)
-out, kill_at = Path(sys.argv[2]), int(sys.argv[3])
-settings = config(stages=(Stage(32, 1.0), Stage(32, 0.5, tune=True)), trivial_augment=True, erasing=0.5)
-trainer = trainer_for(Path(sys.argv[1]), out, settings, save_seconds=0.0)
-trainer.resume()
-save = trainer._save
-def save_and_die():
-    save()
-    if trainer.step == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-trainer._save = save_and_die
-torch.save(trainer.run().state_dict(), out / "end.pt")
-"""
 
+def run_to_the_end(parquet: Path, out: Path, kill_at: int | None) -> None:
+    """Goes on from what lies there; killed after it has saved that step."""
+    settings = config(stages=(Stage(32, 1.0), Stage(32, 0.5, tune=True)), trivial_augment=True, erasing=0.5)
+    trainer = trainer_for(parquet, out, settings, save_seconds=0.0)
+    trainer.resume()
+    save = trainer._save
 
-def _python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    command = [sys.executable, "-c", script, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, cwd=root, check=False)
+    def save_and_die() -> None:
+        save()
+        if trainer.step == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    trainer._save = save_and_die  # type: ignore[method-assign]
+    torch.save(trainer.run().state_dict(), out / "end.pt")
 
 
 def test_a_run_that_is_killed_twice_ends_as_one_that_was_never_interrupted(parquet: Path, tmp_path: Path) -> None:
     """Killed in the middle of the first stage, and in the stage that tunes: equal to the last bit."""
-    through = _python(RUN_TO_THE_END, str(parquet), str(tmp_path / "through"), "-1")
-    assert through.returncode == 0, through.stderr[-2000:]
-    for kill_at in ("3", "8"):
-        killed = _python(RUN_TO_THE_END, str(parquet), str(tmp_path / "killed"), kill_at)
-        assert killed.returncode == -signal.SIGKILL
-    again = _python(RUN_TO_THE_END, str(parquet), str(tmp_path / "killed"), "-1")
-    assert again.returncode == 0, again.stderr[-2000:]
+    assert exit_code(run_to_the_end, parquet, tmp_path / "through", None) == 0
+    for kill_at in (3, 8):
+        assert exit_code(run_to_the_end, parquet, tmp_path / "killed", kill_at) == -signal.SIGKILL
+    assert exit_code(run_to_the_end, parquet, tmp_path / "killed", None) == 0
     ends = [torch.load(tmp_path / name / "end.pt", weights_only=True) for name in ("through", "killed")]
     last = [torch.load(tmp_path / name / LAST, weights_only=True) for name in ("through", "killed")]
     for name, value in ends[0].items():

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 
 from inception_model.architecture import variants
@@ -28,6 +26,7 @@ from inception_model.training.recipe import RECIPES, Stage
 from inception_model.training.run_folder import TrainingError
 from inception_model.training.trainer import Trainer
 from tests.compare import assert_close, relative_norm
+from tests.processes import exit_codes
 from tests.training.runs import config, trainer_for
 
 
@@ -138,17 +137,13 @@ def test_train_and_evaluate_from_the_command_line(
     assert "are not among the 200" in capsys.readouterr().err
 
 
-TWO = """
-import sys, torch, torch.distributed as dist
-from pathlib import Path
-from tests.training.test_training import alone
-torch.set_num_threads(1)
-dist.init_process_group('gloo')
-out = Path(sys.argv[2]) / str(dist.get_rank())
-trainer = alone(Path(sys.argv[1]), out)
-trainer.run()
-torch.save([p.detach() for p in trainer.network.parameters()], out / 'weights.pt')
-"""
+def one_of_two(rank: int, parquet: Path, folder: Path) -> None:
+    """One process of the two that train together."""
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2)
+    trainer = alone(parquet, folder / str(rank))
+    trainer.run()
+    torch.save([p.detach() for p in trainer.network.parameters()], folder / str(rank) / "weights.pt")
+    dist.destroy_process_group()
 
 
 def alone(parquet: Path, out: Path) -> Trainer[GoogLeNet]:
@@ -163,19 +158,7 @@ def alone(parquet: Path, out: Path) -> Trainer[GoogLeNet]:
 
 def test_two_processes_train_as_one_with_the_same_batches(parquet: Path, tmp_path: Path) -> None:
     """Each sees half of every batch: losses and weights are those of one process that sees all of it."""
-    script = tmp_path / "two.py"
-    script.write_text(TWO)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    result = subprocess.run(
-        [*command, str(parquet), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=Path(__file__).resolve().parents[2],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-2000:]
+    assert exit_codes(one_of_two, [(rank, parquet, tmp_path) for rank in (0, 1)]) == [0, 0]
     one = alone(parquet, tmp_path / "one")
     start = [p.detach().clone() for p in one.network.parameters()]
     one.run()
