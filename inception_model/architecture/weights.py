@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from .network import GoogLeNet
 
@@ -58,12 +58,17 @@ def fold_batch_norm(network: GoogLeNet) -> GoogLeNet:
     folded = GoogLeNet(network.spec.folded()).eval()
     state = {k: v.detach().clone() for k, v in network.state_dict().items() if ".bn." not in k}
     for name, unit in network.conv_units():
-        if unit.bn is None:
+        conv, bn = unit.conv, unit.bn
+        if bn is None:
             continue
-        fused = fuse_conv_bn_eval(copy.deepcopy(unit.conv).double().eval(), copy.deepcopy(unit.bn).double().eval())
-        assert fused.bias is not None
-        state[f"{name}.conv.weight"] = fused.weight.detach().to(unit.conv.weight.dtype)
-        state[f"{name}.conv.bias"] = fused.bias.detach().to(unit.conv.weight.dtype)
+        assert bn.running_mean is not None
+        assert bn.running_var is not None
+        mean, variance = bn.running_mean.double(), bn.running_var.double()
+        weight, bias = fuse_conv_bn_weights(
+            conv.weight.double(), None, mean, variance, bn.eps, bn.weight.double(), bn.bias.double()
+        )
+        state[f"{name}.conv.weight"] = weight.detach().to(conv.weight.dtype)
+        state[f"{name}.conv.bias"] = bias.detach().to(conv.weight.dtype)
     folded.load_state_dict(state)
     return folded
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 from ..architecture.network import GoogLeNet
@@ -14,12 +16,18 @@ from .limits import MAX_MACS, MAX_VALUES
 def require_fitting_layers(spec: NetworkSpec, size: int) -> None:
     """Refuses a network whose layers don't fit one another, or an image of that side."""
     try:
-        with torch.device("meta"):  # shapes only: costs no memory, however large the spec says it is
-            GoogLeNet(spec).eval().forward_heads(torch.empty(1, 3, size, size))
+        _tried(spec.folded(), size)  # batch norm changes no shape, and on `meta` costs more than all the rest
     except Exception as error:
         raise CheckpointError(
             f"its layers don't fit one another on {size} x {size} pixels ({type(error).__name__})"
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _tried(spec: NetworkSpec, size: int) -> None:
+    """Raises what torch raises; what went well once is not tried again."""
+    with torch.device("meta"):  # shapes only: costs no memory, however large the spec says it is
+        GoogLeNet(spec).eval().forward_heads(torch.empty(1, 3, size, size))
 
 
 def require_affordable(spec: NetworkSpec, size: int) -> None:

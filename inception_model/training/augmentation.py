@@ -16,6 +16,7 @@ from torchvision.transforms import InterpolationMode, v2
 from .data import DatasetError, LabelledImages
 from .recipe import Stage, TrainingConfig
 
+CPU = torch.device("cpu")
 Place = tuple[int, int]
 """An optimizer step and the index of an image in that step's batch."""
 
@@ -94,8 +95,20 @@ class RandomViews(Dataset[tuple[Tensor, int]]):
         except (OSError, ValueError) as error:
             raise DatasetError(f"image {index} of the training images can't be decoded ({error}): remove it") from None
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(view_seed(self.seed, step, index))
+            seed_default(view_seed(self.seed, step, index), CPU)
             return self.view(image), label
+
+
+def seed_default(seed: int, device: torch.device) -> None:
+    """Seeds the numbers that torch draws by itself on that device.
+
+    `torch.manual_seed` seeds those of every kind of accelerator too: with none in use, it writes the call stack into
+    a list for each, which costs more than a small view of an image.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 def view_seed(seed: int, step: int, index: int) -> int:

@@ -19,7 +19,7 @@ from ..architecture.network import AuxHead, GoogLeNet
 from ..architecture.spec import HeadName, NetworkSpec
 from ..architecture.weights import init_weights
 from ..progress import Progress
-from .augmentation import view_seed
+from .augmentation import seed_default, view_seed
 from .evaluation import HeadAccuracy, accuracy_of
 from .recipe import TrainingConfig, learning_rate
 from .run_folder import TrainingError
@@ -89,7 +89,7 @@ def fit_head(
             places = torch.tensor(chosen)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, images, config)
-            torch.manual_seed(view_seed(config.seed, step, images))  # dropout
+            seed_default(view_seed(config.seed, step, images), device)  # dropout
             optimizer.zero_grad(set_to_none=True)
             logits = head.classify(maps[places].to(device).float())
             loss = F.cross_entropy(logits, labels[places].to(device), label_smoothing=config.label_smoothing)

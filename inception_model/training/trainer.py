@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from ..architecture.network import Heads
 from ..images.preprocessing import CAFFE, Preprocessing
-from .augmentation import RandomViews, View, collate, view_seed
+from .augmentation import RandomViews, View, collate, seed_default, view_seed
 from .averaging import averaging, newest_weight
 from .data import LabelledImages
 from .evaluation import evaluate_network
@@ -185,7 +185,7 @@ class Trainer(Generic[N]):
             pixels, labels = pixels.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.step, images, config)
-            torch.manual_seed(view_seed(config.seed, self.step, images + self.rank))  # dropout
+            seed_default(view_seed(config.seed, self.step, images + self.rank), self.device)  # dropout
             self.optimizer.zero_grad(set_to_none=True)
             loss, heads = self._loss_and_heads(every, pixels, labels)
             torch.autograd.backward(loss)
