@@ -1,4 +1,4 @@
-"""Options and output that several commands share."""
+"""Options and output that several commands share. Nothing here loads what explains: most commands do without."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from ..images.decode import WORKING_SIDE, Photo
 from ..images.geometry import LEAST_SQUARE
 from ..inference.classifier import DEFAULT_DEVICE, DEFAULT_PRECISION, DEVICES, DTYPES, Classifier, build
 from ..training.evaluation import BATCH
-from ..trust.checks import CHECKS, named_checks
-from ..trust.spread import SEEDS
 
 
 def add_network_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
@@ -38,20 +36,6 @@ def add_network_options(parser: argparse.ArgumentParser, *, several: bool = Fals
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
-
-
-def check_argument(parser: argparse.ArgumentParser, default: str) -> None:
-    """--check NAME, repeatable: how far to test a map."""
-    parser.add_argument(
-        "--check", action="append", default=[], metavar="NAME",
-        help=f"how far can the map be believed: all, or one of: {', '.join(CHECKS)}; may be repeated; chance enters "
-        f"with {len(SEEDS)} seeds (default: {default})",
-    )  # fmt: skip
-
-
-def checks_from(args: argparse.Namespace, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Names of the asked-for checks; raises KeyError that lists the allowed ones."""
-    return named_checks(args.check) or default
 
 
 def add_raw_option(parser: argparse.ArgumentParser) -> None:

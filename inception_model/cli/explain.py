@@ -23,10 +23,9 @@ from ..inference.plain import describe
 from ..inference.targets import AUTO, FORMS
 from ..trust import CHECKS, Badge, evidence
 from ..trust.explanation import explanation, overlay
+from .checking import check_argument, checks_from
 from .common import (
     aimed,
-    check_argument,
-    checks_from,
     classifier_from,
     finish,
     image_argument,

@@ -22,13 +22,12 @@ from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
 from ..report.saving import require_place
 from ..report.settings import FORMER_FILLS
 from ..trust import QUICK
+from .checking import check_argument, checks_from
 from .common import (
     add_fill_option,
     add_path_options,
     add_raw_option,
     aimed,
-    check_argument,
-    checks_from,
     classifier_from,
     finish,
     known_from,

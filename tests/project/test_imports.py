@@ -110,6 +110,19 @@ def test_captum_has_one_room() -> None:
     assert {_room(module) for module in _users("captum")} == {("inception_model", "attribution")}
 
 
+@pytest.mark.parametrize("command", ["predict", "train", "fit_heads", "checkpoints", "export"])
+def test_a_command_that_explains_nothing_does_not_load_what_explains(command: str) -> None:
+    """captum brings matplotlib and scipy along: half of what a command loads beside torch."""
+    loaded, pending = set[str](), {f"inception_model.cli.{command}"}
+    while pending:
+        module = pending.pop()
+        loaded.add(module)
+        packages = {module.rsplit(".", count)[0] for count in range(1, module.count("."))}
+        pending |= (OWN[module] | (packages & set(FILES))) - loaded
+    assert "torch" in {source for module in loaded for source in USES[module]}
+    assert not {module for module in loaded if _room(module)[1] in ("attribution", "trust")}
+
+
 def test_templates_are_read_with_one_set_of_rules() -> None:
     """Escaping and what becomes of a missing value are decided once: whoever wants templates asks that file."""
     makers = {module for module, found in IMPORTED.items() if ("jinja2", "FileSystemLoader") in found}
