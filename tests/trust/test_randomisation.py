@@ -94,7 +94,7 @@ def test_randomisation_leaves_the_weights_alone_and_follows_its_seed(tiny_classi
 def test_a_changed_original_is_noticed(tiny_classifier: Classifier, x: Tensor) -> None:
     own = replace(tiny_classifier, network=GoogLeNet(tiny_classifier.network.spec).eval())
     with pytest.raises(RuntimeError, match="weights changed"):
-        randomisation(Vandal(own, x, explain(tiny_classifier, x, "saliency")))
+        randomisation(Vandal(own, x, explain(tiny_classifier, x, "saliency")), seeds=(0,))
 
 
 def test_the_hash_sees_one_bit(tiny_classifier: Classifier) -> None:
@@ -112,7 +112,7 @@ def test_adebayos_verdicts_on_a_real_photo(
     bundled_classifier: Classifier, cat: Photo, method: str, passes: bool
 ) -> None:
     before = weights_hash(bundled_classifier.network)
-    found = randomisation(case_of(bundled_classifier, bundled_classifier.prepare(cat.image), method), seeds=(0, 1))
+    found = randomisation(case_of(bundled_classifier, bundled_classifier.prepare(cat.image), method), seeds=(0,))
     assert found.passed is passes, found.sentence
     assert len(found.parts) == 11
     assert weights_hash(bundled_classifier.network) == before
