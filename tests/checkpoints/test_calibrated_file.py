@@ -55,11 +55,20 @@ def with_metadata(path: Path, **changes: str | None) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What a small checkpoint without temperatures holds."""
+    path = tmp_path_factory.mktemp("made") / "t.safetensors"
+    save(tiny_checkpoint(), path)
+    return path.read_bytes()
+
+
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(made: bytes, tmp_path: Path) -> Path:
     """A small checkpoint without temperatures."""
-    save(tiny_checkpoint(), tmp_path / "t.safetensors")
-    return tmp_path / "t.safetensors"
+    path = tmp_path / "t.safetensors"
+    path.write_bytes(made)
+    return path
 
 
 def test_a_calibration_and_a_curve_come_back_as_they_were_saved(tmp_path: Path) -> None:

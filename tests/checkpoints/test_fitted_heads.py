@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,19 +25,25 @@ from tests.checkpoints.hostile.safetensors_files import safetensors
 from tests.random_networks import random_classifier
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> Checkpoint:
-    """A network with batch norm of whose heads only main was trained, in a file."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where both files lie as they were made."""
+    return tmp_path_factory.mktemp("made")
+
+
+@pytest.fixture(scope="module")
+def bare(folder: Path) -> Checkpoint:
+    """A network with batch norm of whose heads only main was trained, as it was read back from its file."""
     made = random_classifier(tiny(batch_norm=1e-5), trained=("main",)).checkpoint
-    return save(replace(made, card="# A card"), tmp_path / "bare.safetensors").with_name("bare")
+    found = save(replace(made, card="# A card"), folder / "bare.safetensors").with_name("bare")
+    save_fitted_heads(heads_for(found), heads_path(folder / "bare.safetensors"))
+    return found
 
 
 @pytest.fixture
-def path(bare: Checkpoint, tmp_path: Path) -> Path:
-    """Heads for it, beside it."""
-    found = heads_path(tmp_path / "bare.safetensors")
-    save_fitted_heads(heads_for(bare), found)
-    return found
+def path(bare: Checkpoint, folder: Path, tmp_path: Path) -> Path:
+    """Heads for it, beside it: copies for one test."""
+    return heads_path(shutil.copytree(folder, tmp_path / "copies") / "bare.safetensors")
 
 
 def heads_for(checkpoint: Checkpoint) -> FittedHeads:
