@@ -275,15 +275,17 @@ def network(tmp_path: Path) -> Path:
 
 
 def test_the_command_writes_beside_the_weights_what_it_prints(
-    network: Path, coloured: Path, capsys: pytest.CaptureFixture[str]
+    network: Path, coloured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    some = ood.generated()[::6]
+    monkeypatch.setattr(ood, "generated", lambda: some)
     options = ["ood", str(coloured), "--checkpoint", str(network), "--device", "cpu", "--batch", "5"]
     assert main([*options, "--limit", "18", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["out"] == str(known_path(network)) == str(network.with_name("small.ood.safetensors"))
     known = load_known(known_path(network), load(network))
     assert told["images"] == known.counts
-    assert (known.counts["training"], known.counts["chosen_with"], known.counts["new"]) == (18, 6, 6)
+    assert known.counts == {"training": 18, "chosen_with": 6, "new": 6, "pictures": len(some)}
     assert told["kept"] == known.kept
     for name, row in told["scores"].items():
         assert row["pictures"] == known.marks[name].pictures

@@ -9,8 +9,9 @@ import torch
 
 from inception_model.architecture.spec import NetworkSpec
 from inception_model.architecture.variants import SPECS, paper, tiny
-from inception_model.attribution import METHODS, explain
-from inception_model.inference.classifier import DTYPES, build
+from inception_model.attribution import METHODS
+from inception_model.inference.classifier import DTYPES, Classifier, build
+from tests.attribution.asking import ask
 from tests.compare import assert_close
 from tests.random_networks import noise_images, random_classifier
 
@@ -23,22 +24,30 @@ def with_lrn() -> NetworkSpec:
     return replace(tiny(), stem=replace(tiny().stem, lrn=paper().stem.lrn))
 
 
+@pytest.fixture(scope="module", params=list(SPECS))
+def exact(request: pytest.FixtureRequest) -> Classifier:
+    """Every variant in float32, one after the other."""
+    return random_classifier(SPECS[request.param](7))
+
+
+@pytest.fixture(scope="module", params=["bfloat16", "float16"])
+def half(request: pytest.FixtureRequest) -> Classifier:
+    """The small network with LRN in half precision."""
+    return build(random_classifier(with_lrn()).checkpoint, "cpu", request.param)
+
+
 @pytest.mark.parametrize("precision", list(DTYPES))
-@pytest.mark.parametrize("name", list(SPECS))
-def test_every_variant_answers_in_every_precision(name: str, precision: str) -> None:
-    exact = random_classifier(SPECS[name](7))
+def test_every_variant_answers_in_every_precision(exact: Classifier, precision: str) -> None:
     x = noise_images(1, seed=2)
     found, wanted = build(exact.checkpoint, "cpu", precision).heads_of(x), exact.heads_of(x)
     for head in wanted.present:
         assert_close(found.of(head), wanted.of(head), OFF[precision])
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 @pytest.mark.parametrize("method", list(METHODS))
-def test_every_method_explains_a_network_with_lrn_in_half_precision(method: str, precision: str) -> None:
-    classifier = build(random_classifier(with_lrn()).checkpoint, "cpu", precision)
+def test_every_method_explains_a_network_with_lrn_in_half_precision(method: str, half: Classifier) -> None:
     patches = noise_images(1, seed=2)[:, :, ::16, ::16].repeat_interleave(16, 2).repeat_interleave(16, 3)
-    found = explain(classifier, classifier.to_input(patches), method)
+    found = ask(half, half.to_input(patches), method)
     assert bool(found.heatmap.isfinite().all())
     assert not found.empty
 

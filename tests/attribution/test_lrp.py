@@ -172,15 +172,15 @@ def check_every_part(sums: Conservation) -> None:
             assert_close(sum(row.left), below.total, 1e-4, scale=size)
 
 
-@pytest.mark.parametrize("composite", ["epsilon-plus-flat", "gamma"])
-def test_the_maps_of_all_channels_make_the_whole_map(composite: str, exact: Classifier, x: Tensor) -> None:
+@pytest.mark.parametrize(("composite", "module"), [("epsilon-plus-flat", "4d"), ("gamma", "3a")])
+def test_the_maps_of_all_channels_make_the_whole_map(composite: str, module: str, exact: Classifier, x: Tensor) -> None:
     tape, rules, spec = tape_of(exact, x), COMPOSITES[composite], exact.network.spec
     whole = tape.relevance(rules)
-    block = spec.block("4d")
+    block = spec.block(module)
     for kind in BRANCHES:
-        parts = [Part("4d", kind, channel) for channel in range(block.width(kind))]
+        parts = [Part(module, kind, channel) for channel in range(block.width(kind))]
         singles = [tape.relevance(rules, (part,)) for part in parts]
-        together = tape.relevance(rules, (Part("4d", kind),))
+        together = tape.relevance(rules, (Part(module, kind),))
         assert_close(sum(one.values for one in singles), together.values, 1e-8)  # type: ignore[arg-type]
         assert_close(tape.relevance(rules, parts).values, together.values, 1e-9)
         for part, one in zip(parts, singles, strict=True):
@@ -188,10 +188,10 @@ def test_the_maps_of_all_channels_make_the_whole_map(composite: str, exact: Clas
             assert closed_by_hand(one, sums.score) < 1e-9
             assert sums.through == str(part)
             check_every_part(sums)
-    branches = [tape.relevance(rules, (Part("4d", kind),)).values for kind in BRANCHES]
+    branches = [tape.relevance(rules, (Part(module, kind),)).values for kind in BRANCHES]
     assert_close(sum(branches), whole.values, 1e-8)  # type: ignore[arg-type]
     assert max(relative_norm(one, whole.values) for one in branches) > 0.1
-    assert_close(tape.relevance(rules, (Part("4d"),)).values, whole.values, 1e-12)
+    assert_close(tape.relevance(rules, (Part(module),)).values, whole.values, 1e-12)
 
 
 def test_a_conditional_map_is_zennits_with_all_other_channels_masked(exact: Classifier, x: Tensor) -> None:
