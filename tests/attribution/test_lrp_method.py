@@ -12,7 +12,8 @@ from inception_model.attribution import AttributionError, explain
 from inception_model.attribution.batched import heatmaps
 from inception_model.attribution.lrp.conservation import in_logits
 from inception_model.inference.classifier import Classifier, build
-from inception_model.trust import Conserved, evidence
+from inception_model.trust import Case, Conserved, evidence
+from inception_model.trust.randomisation import randomisation
 from tests.compare import assert_close
 from tests.random_networks import noise_images
 
@@ -60,9 +61,11 @@ def test_randomisation_keeps_composite_and_condition(tiny_classifier: Classifier
     photo = noise_images(1)
     chosen = {"composite": "epsilon", "through": "3b:3x3"}
     found = explain(tiny_classifier, photo, "lrp", options=chosen)
-    badge = evidence(tiny_classifier, photo, found, ("randomisation", "insertion"))
+    (inserted,) = evidence(tiny_classifier, photo, found, ("insertion",)).evidence
+    remade = randomisation(Case(tiny_classifier, photo, found), seeds=(0,))
     assert found.options == chosen
-    assert all(piece.passed is not None for piece in badge.evidence)
+    assert inserted.passed is not None
+    assert remade.passed is not None
 
 
 @pytest.mark.parametrize(

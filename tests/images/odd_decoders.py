@@ -22,7 +22,7 @@ def decode(data: bytes, name: str) -> Photo:
     elif what == "stuck":
         time.sleep(600)
     elif what == "waiting":  # the machine is busy with something else
-        time.sleep(1.5)
+        time.sleep(0.8)
     elif what == "crash":
         os.abort()
     elif what == "greedy":
