@@ -1,4 +1,4 @@
-"""Two photos beside each other in a browser: chosen, seen on every page, in a link; and the contact sheet."""
+"""Two photos beside each other in a browser: in a link, chosen, seen on every page; and the contact sheet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,28 @@ from playwright.sync_api import Locator, Page, expect
 
 from . import screen
 from .conftest import OpenPage
+from .line import stand_at
 from .pictures import photo
+
+
+@pytest.fixture(scope="module")
+def mine(kept_page: OpenPage) -> Page:
+    """One page for all tests."""
+    return kept_page()
+
+
+def alone(page: Page, app_url: str, name: str) -> None:
+    """The first page at the desk with one photo, from wherever the page is."""
+    if page.url == "about:blank":
+        screen.open_app(page, app_url)
+    screen.resize(page, "desktop")
+    screen.go(page, "Look")
+    switch = page.get_by_role("button", name="Compare", exact=True)
+    if switch.get_attribute("aria-pressed") == "true":
+        screen.click(page.get_by_role("button", name="take the second photo away"))
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    screen.click(screen.film(page, name))
+    expect(screen.film(page, name)).to_have_attribute("aria-pressed", "true")
 
 
 def compare(page: Page, name: str) -> Locator:
@@ -29,10 +50,40 @@ def assert_fits_everywhere(page: Page) -> None:
         screen.assert_fits(page)
 
 
+def test_a_link_with_both_opens_for_somebody_else(mine: Page, new_page: OpenPage, app_url: str) -> None:
+    mine.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    screen.open_app(mine, f"{app_url}/look?module=5a&branch=3x3")
+    expect(mine).to_have_url(re.compile(r"//[^/]+/\?.*module=5a"))
+    alone(mine, app_url, "rocket")
+    screen.click(mine.get_by_role("button", name="Compare", exact=True))
+    screen.click(compare(mine, "cat"))
+    expect(compare(mine, "cat")).to_have_attribute("aria-pressed", "true")
+    screen.go(mine, "Module")
+    copy = mine.get_by_role("button", name="Copy link")
+    screen.click(copy)
+    expect(mine.get_by_role("button", name="Copied")).to_be_visible()
+    link = mine.evaluate("navigator.clipboard.readText()")
+    assert link == mine.url
+    assert "beside=cat" in link
+
+    theirs = new_page("phone", "dark")
+    screen.open_app(theirs, link)
+    assert names(theirs)[:2] == ["rocket", "cat"]
+    expect(theirs.get_by_role("heading", name="Inside 5a")).to_be_visible()
+    assert not screen.serious_findings(theirs)
+    # Where the browser refuses the clipboard the link lies there, selected.
+    theirs.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
+    screen.click(theirs.get_by_role("button", name="Copy link"))
+    by_hand = theirs.locator(".st-key-copy-link input")
+    expect(by_hand).to_have_value(theirs.url)
+    assert by_hand.evaluate("input => input.selectionEnd - input.selectionStart") == len(theirs.url)
+    screen.assert_fits(theirs)
+
+
 @pytest.mark.timeout(400)
-def test_two_photos_on_every_page_by_keyboard(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, app_url)
+def test_two_photos_on_every_page_by_keyboard(mine: Page, app_url: str) -> None:
+    page = mine
+    alone(page, app_url, "cat")
     switch = page.get_by_role("button", name="Compare", exact=True)
     switch.focus()
     screen.press(switch, "Enter")
@@ -47,6 +98,7 @@ def test_two_photos_on_every_page_by_keyboard(new_page: OpenPage, app_url: str) 
     assert_fits_everywhere(page)
 
     screen.go(page, "Module")
+    stand_at(page, "4d/5x5")
     expect(page.locator(".figure")).to_have_count(2)
     channels = page.locator("[data-node='5x5']")
     channels.nth(1).focus()
@@ -74,41 +126,9 @@ def test_two_photos_on_every_page_by_keyboard(new_page: OpenPage, app_url: str) 
     expect(page.locator(".scope-name")).to_have_count(0)
 
 
-def test_a_link_with_both_opens_for_somebody_else(new_page: OpenPage, app_url: str) -> None:
-    mine = new_page()
-    mine.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    screen.open_app(mine, f"{app_url}/look?module=5a&branch=3x3")
-    expect(mine).to_have_url(re.compile(r"//[^/]+/\?.*module=5a"))
-    screen.click(screen.film(mine, "rocket"))
-    expect(screen.film(mine, "rocket")).to_have_attribute("aria-pressed", "true")
-    screen.click(mine.get_by_role("button", name="Compare", exact=True))
-    screen.click(compare(mine, "cat"))
-    expect(compare(mine, "cat")).to_have_attribute("aria-pressed", "true")
-    screen.go(mine, "Module")
-    copy = mine.get_by_role("button", name="Copy link")
-    screen.click(copy)
-    expect(mine.get_by_role("button", name="Copied")).to_be_visible()
-    link = mine.evaluate("navigator.clipboard.readText()")
-    assert link == mine.url
-    assert "beside=cat" in link
-
-    theirs = new_page("phone", "dark")
-    screen.open_app(theirs, link)
-    assert names(theirs)[:2] == ["rocket", "cat"]
-    expect(theirs.get_by_role("heading", name="Inside 5a")).to_be_visible()
-    assert not screen.serious_findings(theirs)
-    # Where the browser refuses the clipboard the link lies there, selected.
-    theirs.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
-    screen.click(theirs.get_by_role("button", name="Copy link"))
-    by_hand = theirs.locator(".st-key-copy-link input")
-    expect(by_hand).to_have_value(theirs.url)
-    assert by_hand.evaluate("input => input.selectionEnd - input.selectionStart") == len(theirs.url)
-    screen.assert_fits(theirs)
-
-
-def test_the_contact_sheet_opens_with_several_uploads(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, app_url)
+def test_the_contact_sheet_opens_with_several_uploads(mine: Page, app_url: str) -> None:
+    page = mine
+    alone(page, app_url, "cat")
     own = ("cat.png", "espresso.png", "rocket.png")
     screen.send(page, *((name, photo(name.removesuffix(".png"), 90)) for name in own))
     sheet = page.get_by_role("group", name="contact sheet", exact=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,9 +15,30 @@ from .conftest import OpenPage
 KEYS = ("cost-modules", "cost-network", "cost-branches", "cost-lab")
 
 
+@pytest.fixture(scope="module")
+def sized(kept_page: OpenPage) -> Callable[[str], Page]:
+    """Of each window size one page for all tests, which keeps its layout shifts."""
+
+    @cache
+    def open_page(size: str) -> Page:
+        page = kept_page(size)
+        access.watch_shifts(page.context)
+        return page
+
+    return open_page
+
+
+def on_module(page: Page, app_url: str) -> None:
+    """Goes to the page Module, from wherever the page is."""
+    if page.url == "about:blank":
+        screen.open_app(page, f"{app_url}/module")
+    else:
+        screen.go(page, "Module")
+
+
 @pytest.mark.timeout(300)
-def test_charts_come_by_themselves_and_stay(page: Page, app_url: str) -> None:
-    access.watch_shifts(page.context)
+def test_charts_come_by_themselves_and_stay(sized: Callable[[str], Page], app_url: str, size: str) -> None:
+    page = sized(size)
     screen.open_app(page, f"{app_url}/cost")
     first = page.locator(f".st-key-{KEYS[0]} .main-svg").first
     expect(first).to_be_visible()
@@ -28,8 +51,11 @@ def test_charts_come_by_themselves_and_stay(page: Page, app_url: str) -> None:
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 0
     assert access.shifts(page)[before:] == [], "what is drawn stays where it is"
 
-    # One that is scrolled to, and that is there again on the way back.
-    screen.go(page, "Module")
+
+@pytest.mark.timeout(300)
+def test_a_chart_that_is_scrolled_to_is_there_again_on_the_way_back(sized: Callable[[str], Page], app_url: str) -> None:
+    page = sized("phone")  # where it lies farther below
+    on_module(page, app_url)
     text = screen.chart(page, "channel-profiles").get_attribute("aria-label")
     assert text
     screen.go(page, "Look")
@@ -39,9 +65,13 @@ def test_charts_come_by_themselves_and_stay(page: Page, app_url: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()  # once: what one page has asked for, the next one finds
-    screen.open_app(page, f"{app_url}/module?module=3a")
+def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(
+    sized: Callable[[str], Page], app_url: str
+) -> None:
+    page = sized("desktop")
+    on_module(page, app_url)
+    screen.click(page.locator(".st-key-module-strip").get_by_text("3a", exact=True))
+    expect(page.get_by_role("heading", name="Inside 3a")).to_be_visible()
     screen.click(page.get_by_role("button", name="Show the pictures"), done=True)
     for key in ("orientation", "frequency", "colour"):
         expect(screen.chart(page, f"specialisation-{key}")).to_be_visible()

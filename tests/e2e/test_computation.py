@@ -14,8 +14,30 @@ from inception_model.inference.trace import capture
 
 from . import access, screen
 from .conftest import OpenPage
+from .line import stand_at
 
 SAYS = re.compile(r"How (4d) 5×5 (\d+), row (\d+), column (\d+) is computed: (\S+)")
+
+
+@pytest.fixture(scope="module")
+def opened(kept_page: OpenPage, app_url: str) -> Page:
+    """The page Module at the desk, open for who follows a number and who watches it play."""
+    page = kept_page()
+    screen.open_app(page, f"{app_url}/module?photo=cat&module=4d&branch=5x5&teach=off")
+    return page
+
+
+def unasked_at(page: Page, branch: str) -> None:
+    """At a branch, where nothing of a number is asked yet."""
+    if figure(page).count():
+        ask(page)
+    stand_at(page, branch)
+    expect(figure(page)).to_have_count(0)
+
+
+def ask(page: Page) -> None:
+    """The switch that shows a number's computation."""
+    screen.click(page.get_by_text("Where does this number come from?"))
 
 
 def figure(page: Page) -> Locator:
@@ -35,13 +57,10 @@ def seen(page: Page) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_a_number_is_followed_to_the_input(
-    new_page: OpenPage, app_url: str, bundled_classifier: Classifier, cat: Photo
-) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/module?photo=cat&module=4d&branch=5x5&teach=off")
-    expect(figure(page)).to_have_count(0)
-    screen.click(page.get_by_text("Where does this number come from?"))
+def test_a_number_is_followed_to_the_input(opened: Page, bundled_classifier: Classifier, cat: Photo) -> None:
+    page = opened
+    unasked_at(page, "4d/5x5")
+    ask(page)
     first = asked(page)
 
     maps = capture(bundled_classifier, bundled_classifier.prepare(cat.image)).block("4d").node("5x5")[0]
@@ -87,11 +106,11 @@ def test_a_number_is_followed_to_the_input(
 
 
 @pytest.mark.timeout(300)
-def test_it_plays_by_itself_and_ends_with_the_numbers_as_they_were(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/module?photo=cat&module=4d&branch=3x3&teach=off")
+def test_it_plays_by_itself_and_ends_with_the_numbers_as_they_were(opened: Page) -> None:
+    page = opened  # the last test on it: from here on what moves may move
+    unasked_at(page, "4d/3x3")
     screen.let_move(page)
-    screen.click(page.get_by_text("Where does this number come from?"))
+    ask(page)
     steps, before = figure(page).locator("li"), figure(page).locator("li").all_inner_texts()
     screen.click(figure(page).get_by_role("button", name="Play"))
     expect(steps.nth(1)).to_have_class(re.compile("later"))
@@ -112,7 +131,7 @@ def test_it_fits_a_phone(new_page: OpenPage, app_url: str) -> None:
     page = new_page("phone", "dark")
     screen.open_app(page, f"{app_url}/module?photo=cat&module=5b&branch=3x3&teach=off")
     screen.tap(page.get_by_role("button", name="the panel of the channel"))
-    screen.click(page.get_by_text("Where does this number come from?"))
+    ask(page)
     screen.tap(figure(page).get_by_role("button", name="Play"))
     assert seen(page) == 1
     for _ in range(6):

@@ -1,4 +1,5 @@
-"""The main journey: a photo, three heads, module 4d, a channel of its 5x5 branch, the cost. And every page's form."""
+"""The main journey: a photo, three heads, module 4d, a channel of its 5x5 branch, the cost. The network in one line,
+which leads from everywhere to a module, a branch or a head. And every page's form. All on one page that stays open."""
 
 from __future__ import annotations
 
@@ -9,15 +10,26 @@ from playwright.sync_api import Page, expect
 
 from . import screen
 from .conftest import FirstVisit, OpenPage
+from .line import part
 from .pictures import photo
 
-PAGES = ("look", "module", "heads", "why", "vote", "cost", "model")
-"""All but the page Fool, which test_fool.py looks at when everything is drawn on it."""
+PAGES = ("look", "module", "heads", "why", "cost", "model")
+"""All but the pages Fool and Vote: test_fool.py and test_vote.py look at them when everything is drawn on them."""
 
 
-def test_from_a_photo_to_a_channel_to_the_cost(page: Page, app_url: str) -> None:
+@pytest.fixture(scope="module")
+def opened(kept_page: OpenPage, app_url: str) -> Page:
+    """The app's first page, opened once; where a test leaves it the next one goes on from."""
+    page = kept_page()
     screen.open_app(page, app_url)
-    screen.upload(page, "launch.png", photo("rocket"))
+    return page
+
+
+def test_from_a_photo_to_a_channel_to_the_cost(opened: Page, size: str) -> None:
+    page, name = opened, f"launch-{size}.png"
+    screen.resize(page, size, "light")
+    screen.go(page, "Look")
+    screen.upload(page, name, photo("rocket", 0 if size == "desktop" else 90))
     said = screen.answers(page)
     assert all("%" in words for words in said.values())
 
@@ -46,7 +58,7 @@ def test_from_a_photo_to_a_channel_to_the_cost(page: Page, app_url: str) -> None
     screen.assert_fits(page)
 
     screen.go(page, "Look")
-    expect(screen.film(page, "launch.png")).to_have_attribute("aria-pressed", "true")
+    expect(screen.film(page, name)).to_have_attribute("aria-pressed", "true")
     assert screen.answers(page) == said
 
 
@@ -56,24 +68,63 @@ def test_a_link_to_a_page_works_on_a_fresh_server(first_visit: FirstVisit) -> No
     assert any(" ms" in line for line in first_visit.status)
 
 
+def look_at_the_cat(page: Page) -> None:
+    """Wide and light on the first page, with the sample photo that a session begins with."""
+    screen.resize(page, "desktop", "light")
+    screen.go(page, "Look")
+    screen.click(screen.film(page, "cat"))
+    expect(screen.film(page, "cat")).to_have_attribute("aria-pressed", "true")
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_fits_and_axe_finds_nothing_serious(new_page: OpenPage, app_url: str, name: str) -> None:
-    page = new_page()
-    screen.open_app(page, screen.address(app_url, name))
+def test_every_page_fits_and_axe_finds_nothing_serious(opened: Page, name: str) -> None:
+    if name == PAGES[0]:
+        look_at_the_cat(opened)
     for size, scheme in (("desktop", "light"), ("phone", "dark")):
-        screen.resize(page, size, scheme)
-        screen.assert_fits(page)
-        found = screen.serious_findings(page)
+        screen.resize(opened, size, scheme)
+        if size == "desktop":
+            screen.go(opened, name.capitalize())
+        screen.assert_fits(opened)
+        found = screen.serious_findings(opened)
         assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("style", ["width: 2000px", "position: relative; left: 1400px; width: 200px; overflow: hidden"])
-def test_the_check_sees_what_is_cut_off(new_page: OpenPage, style: str) -> None:
-    page = new_page()
-    page.set_content(f'<main data-testid="stMain" style="overflow-x: hidden"><p style="{style}">wide</p></main>')
-    with pytest.raises(AssertionError, match=r"cut off|sideways"):
-        screen.assert_fits(page)
-    page.set_content(
-        '<main data-testid="stMain"><div style="overflow: auto"><p style="width: 2000px">.</p></div></main>'
-    )
+def test_the_line_leads_everywhere(opened: Page) -> None:
+    page = opened
+    look_at_the_cat(page)
+    screen.go(page, "Cost")
+    screen.press(part(page, "4d/3x3"), "Enter")
+    expect(page.get_by_role("heading", name="Inside 4d")).to_be_visible()
+
+    screen.press(part(page, "head/aux1"), "Enter")
+    expect(page.get_by_role("heading", name="Three heads, three depths")).to_be_visible()
+    screen.click(part(page, "head/aux1"))
+    expect(page.get_by_role("figure", name=re.compile("Rank of golden retriever"))).to_be_visible()
+
+    screen.click(part(page, "3b/pool"))
+    expect(page.get_by_role("heading", name="Inside 3b")).to_be_visible()
+    screen.click(part(page, "5a/1x1"))
+    expect(page.get_by_role("heading", name="Inside 5a")).to_be_visible()
+    expect(part(page, "5a/1x1")).to_have_attribute("aria-current", "true")
+    screen.click(part(page, "head/aux2"))
+    expect(page.get_by_role("heading", name="Three heads, three depths")).to_be_visible()
+
+    screen.click(page.get_by_test_id("stTopNavLink").filter(has_text="Why"))
+    expect(part(page, "head/aux2")).to_have_attribute("aria-current", "true")
+    screen.click(part(page, "4b/5x5"))
+    # The main map comes first; the gallery below may show the same question once more.
+    expect(page.get_by_role("heading", name=re.compile("GradCAM at 4b:5x5")).first).to_be_visible()
+    screen.assert_fits(page)
+
+
+def test_on_a_phone_the_chosen_module_is_in_sight(opened: Page) -> None:
+    page = opened
+    screen.resize(page, "desktop", "light")
+    screen.go(page, "Module")
+    screen.click(part(page, "5b/1x1"))
+    screen.go(page, "Look")
+    screen.resize(page, "phone", "dark")
+    screen.go(page, "Module")  # draws the line anew, from its left end
+    expect(part(page, "5b/1x1")).to_have_attribute("aria-current", "true")
+    expect(part(page, "5b/1x1")).to_be_in_viewport()
     screen.assert_fits(page)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Page, expect
 
 from inception_model.analysis.confusions import confusions_path, load_confusions
 from inception_model.analysis.doubt import Doubt, doubt_of
@@ -21,6 +22,14 @@ from . import screen
 from .conftest import OpenPage
 
 
+@pytest.fixture(scope="module")
+def opened(kept_page: OpenPage, app_url: str) -> Page:
+    """The app, open for both tests."""
+    page = kept_page()
+    screen.open_app(page, app_url)
+    return page
+
+
 def doubts(classifier: Classifier, photos: tuple[Photo, ...]) -> dict[str, Doubt]:
     """By the photo's name: what the library says of it."""
     path = known_path(BUNDLED)
@@ -34,13 +43,14 @@ def doubts(classifier: Classifier, photos: tuple[Photo, ...]) -> dict[str, Doubt
 
 
 def test_the_sentence_stands_above_the_heads_and_goes_with_the_photo(
-    new_page: OpenPage, app_url: str, bundled_classifier: Classifier
+    opened: Page, bundled_classifier: Classifier
 ) -> None:
-    page = new_page()
+    page = opened
     said = doubts(bundled_classifier, (*sample_photos(), *sample_stimuli()))
     silent = next(name for name, doubt in said.items() if not doubt.sentence)
     spoken = next(name for name, doubt in reversed(said.items()) if doubt.unlike or doubt.unsure)
-    screen.open_app(page, app_url)
+    screen.resize(page, "desktop")
+    screen.go(page, "Look")
     note = page.locator(".scope-doubt")
     for name in (spoken, silent):
         screen.click(screen.film(page, name))
@@ -62,14 +72,13 @@ def test_the_sentence_stands_above_the_heads_and_goes_with_the_photo(
     screen.assert_fits(page)
 
 
-def test_classes_are_searched_and_sorted_in_the_browser(
-    new_page: OpenPage, app_url: str, bundled_classifier: Classifier
-) -> None:
-    page = new_page()
+def test_classes_are_searched_and_sorted_in_the_browser(opened: Page, bundled_classifier: Classifier) -> None:
+    page = opened
     checkpoint = bundled_classifier.checkpoint
     path = confusions_path(BUNDLED)
     counted = load_confusions(path, checkpoint) if path.is_file() else None
-    screen.open_app(page, screen.address(app_url, "model"))
+    screen.resize(page, "desktop")
+    screen.go(page, "Model")
     field = page.get_by_role("searchbox", name="Search")
     classes = page.get_by_role("region", name=re.compile("^All classes"))
     lines = classes.get_by_role("row")

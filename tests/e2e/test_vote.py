@@ -1,24 +1,41 @@
-"""The page Vote: the sheet of views by mouse and keyboard, the slider, another head, and a vote that is cancelled."""
+"""The page Vote: a vote that is cancelled; the sheet of views by mouse and keyboard, the slider, another head."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from . import access, screen
 from .conftest import OpenPage
 
 
-@pytest.mark.timeout(400)
-def test_views_are_looked_at_by_mouse_and_keyboard_and_the_slider_takes_some(new_page: OpenPage, app_url: str) -> None:
+def assert_good_form(page: Page) -> None:
+    """On the phone in the dark and at the desk in the light, where the page is left."""
+    for size, scheme in (("phone", "dark"), ("desktop", "light")):
+        screen.resize(page, size, scheme)
+        screen.assert_fits(page)
+        found = screen.serious_findings(page)
+        assert not found, "\n".join(found)
+        for found in (access.nameless(page), access.unreachable(page)):
+            assert found == []
+
+
+@pytest.mark.timeout(600)
+def test_a_vote_is_cancelled_and_started_again_and_its_views_are_looked_at(new_page: OpenPage, app_url: str) -> None:
     voted = new_page()
-    screen.open_app(voted, f"{app_url}/vote")
+    screen.open_app(voted, f"{app_url}/vote?photo=rocket")
+    screen.click(voted.get_by_role("button", name="Cancel"))
+    expect(voted.get_by_text("Cancelled: nothing of it was kept.")).to_be_visible()
+    cells = voted.locator(".cell")
+    expect(cells).to_have_count(0)
+    screen.click(voted.get_by_role("button", name="Start again"))
+    assert_good_form(voted)  # while its views are asked
+
     expect(voted.get_by_role("heading", name="Every view and its answer")).to_be_visible(timeout=180_000)
     screen.settle(voted, done=True)  # all views have been asked
-    cells = voted.locator(".cell")
-    expect(cells).to_have_count(144)
+    expect(cells).to_have_count(144, timeout=180_000)
     expect(
         voted.get_by_role("button", name=re.compile("^view 1, shorter side 256, centre square, centre:"))
     ).to_be_visible()
@@ -28,12 +45,7 @@ def test_views_are_looked_at_by_mouse_and_keyboard_and_the_slider_takes_some(new
     expect(detail.get_by_role("img", name=re.compile(f"with the frame of view {number}:"))).to_be_visible()
     expect(detail.get_by_role("img", name=re.compile(f"shown as view {number},"))).to_be_visible()
     expect(cells.nth(20)).to_have_attribute("aria-expanded", "true")
-    for size, scheme in (("phone", "dark"), ("desktop", "light")):
-        screen.resize(voted, size, scheme)
-        screen.assert_fits(voted)
-        assert not screen.serious_findings(voted)
-        for found in (access.nameless(voted), access.unreachable(voted)):
-            assert found == []
+    assert_good_form(voted)
     screen.press(cells.nth(20), "ArrowRight")
     expect(cells.nth(21)).to_be_focused()
     screen.press(cells.nth(21), "Enter")
@@ -53,13 +65,3 @@ def test_views_are_looked_at_by_mouse_and_keyboard_and_the_slider_takes_some(new
     expect(voted.locator(".cell.later")).to_have_count(143)
     screen.click(main.get_by_role("radio", name="aux1"))
     expect(main).to_contain_text("Averaged over the first view, aux1 says")
-
-
-def test_a_vote_can_be_cancelled_and_started_again(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/vote?photo=rocket")
-    screen.click(page.get_by_role("button", name="Cancel"))
-    expect(page.get_by_text("Cancelled: nothing of it was kept.")).to_be_visible()
-    expect(page.locator(".cell")).to_have_count(0)
-    screen.click(page.get_by_role("button", name="Start again"))
-    expect(page.locator(".cell")).to_have_count(144, timeout=180_000)

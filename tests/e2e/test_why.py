@@ -1,4 +1,5 @@
-"""The journey through Why: contrast, head, method, the map, its badge; then a branch off and three heads that move."""
+"""The page Why: how strong its map lies on the photo, and the photo alone while one holds it; the journey through
+contrast, head, method, the map and its badge, a branch off and three heads that move; relevance and its sum."""
 
 from __future__ import annotations
 
@@ -22,10 +23,56 @@ def click(page: Page, name: str) -> None:
     screen.click(button.or_(page.get_by_role("radio", name=name, exact=True)).first)
 
 
+@pytest.fixture(scope="module")
+def kept(kept_page: OpenPage) -> Page:
+    """One page for two tests."""
+    return kept_page()
+
+
+def open_contrast(page: Page, app_url: str) -> None:
+    """The page by a link with both classes of a contrast, which is not asked for yet."""
+    screen.open_app(page, f"{app_url}/why?target=Egyptian cat&minus=golden retriever&method=gradcam")
+
+
 @pytest.mark.timeout(600)
-def test_a_map_its_badge_and_an_ablation(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/why?target=Egyptian cat&minus=golden retriever")
+def test_a_map_is_as_strong_as_chosen_and_gives_way_while_held(kept: Page, app_url: str) -> None:
+    page = kept
+    open_contrast(page, app_url)
+    figure = page.locator(".why-map").first
+    screen.settle(page, done=True)
+    shown, map_, slider = figure.locator(".seen"), figure.locator(".seen .map"), figure.get_by_role("slider")
+    expect(map_).to_have_css("opacity", "0.85")
+    expect(figure.locator(".seen path")).to_have_count(2)
+    screen.press(slider, "Home", *["ArrowRight"] * 6)
+    expect(map_).to_have_css("opacity", "0.3")
+    others = page.locator(".why-map .seen .map")
+    assert {other.evaluate("node => getComputedStyle(node).opacity") for other in others.all()} == {"0.3"}
+    screen.reload(page)
+    screen.settle(page, done=True)
+    expect(map_).to_have_css("opacity", "0.3")
+
+    figure.locator(".stack").scroll_into_view_if_needed()
+    box = figure.locator(".stack").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    expect(shown).to_be_hidden()
+    page.mouse.up()
+    expect(shown).to_be_visible()
+    button = figure.get_by_role("button", name="Hold to see the photo")
+    screen.focus(button)
+    page.keyboard.down("Space")
+    expect(shown).to_be_hidden()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    page.keyboard.up("Space")
+    expect(shown).to_be_visible()
+
+
+@pytest.mark.timeout(600)
+def test_a_map_its_badge_and_an_ablation(kept: Page, app_url: str) -> None:
+    page = kept
+    if page.url == "about:blank":
+        open_contrast(page, app_url)
     click(page, "a contrast")
     click(page, "aux2")
     screen.choose(page, "Method", "DeepLift")
