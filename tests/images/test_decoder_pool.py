@@ -33,6 +33,14 @@ def pool() -> Iterator[DecoderPool]:
     pool.close()
 
 
+@pytest.fixture
+def unhurried() -> Iterator[DecoderPool]:
+    """The app's own decoder within its own limits, for photos of which each takes a while."""
+    pool = DecoderPool()
+    yield pool
+    pool.close()
+
+
 def said(pool: DecoderPool, name: str, data: bytes = PHOTO) -> str:
     """The sentence that refuses a photo."""
     with pytest.raises(ImageError) as error:
@@ -104,7 +112,9 @@ def test_memory_is_limited_by_the_system(pool: DecoderPool) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="read from Linux's table of processes")
-def test_a_waiting_process_keeps_no_memory_of_photos(pool: DecoderPool) -> None:
+def test_a_waiting_process_keeps_no_memory_of_photos(unhurried: DecoderPool) -> None:
+    pool = unhurried
+
     def held() -> int:
         (process,) = pool.idle()
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
