@@ -123,7 +123,11 @@ def randomise(network: GoogLeNet, modules: Sequence[str], random: torch.Generato
 
 def rank_correlation(first: Tensor, second: Tensor) -> float | None:
     """Spearman's rank correlation of two maps of one shape; None where one of them is the same everywhere."""
-    a, b = (_centred_ranks(values.flatten()) for values in (first, second))
+    return _correlation(_centred_ranks(first), _centred_ranks(second))
+
+
+def _correlation(a: Tensor, b: Tensor) -> float | None:
+    """Of two maps' centred ranks."""
     size = float(a.norm() * b.norm())
     return float(a @ b) / size if size else None
 
@@ -134,7 +138,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _centred_ranks(values: Tensor) -> Tensor:
-    """(n,) -> (n,) float64 ranks minus their mean; equal values share the mean of their ranks."""
+    """A map -> (n,) float64 ranks minus their mean; equal values share the mean of their ranks."""
+    values = values.flatten()
     _, place, counts = torch.unique(values, return_inverse=True, return_counts=True)
     ranks: Tensor = counts.cumsum(0).double() - (counts.double() - 1) / 2
     return ranks[place] - (len(values) + 1) / 2
@@ -147,6 +152,7 @@ def randomisation(case: Case, *, seeds: Sequence[int] = SEEDS, threshold: float 
     """
     network, original = case.classifier.network, case.attribution.heatmap
     before = weights_hash(network)
+    known, size = _centred_ranks(original), _centred_ranks(original.abs())
     steps = cascade(network.spec, case.attribution.head)
     signed: list[tuple[float | None, ...]] = []
     absolute: list[tuple[float | None, ...]] = []
@@ -157,7 +163,8 @@ def randomisation(case: Case, *, seeds: Sequence[int] = SEEDS, threshold: float 
             case.report(number * len(steps) + len(rows), len(seeds) * len(steps))
             randomise(broken, modules, random)
             remade = case.again(network=broken).heatmap
-            rows.append((rank_correlation(original, remade), rank_correlation(original.abs(), remade.abs())))
+            ranks = _centred_ranks(remade), _centred_ranks(remade.abs())
+            rows.append((_correlation(known, ranks[0]), _correlation(size, ranks[1])))
         signed.append(tuple(row[0] for row in rows))
         absolute.append(tuple(row[1] for row in rows))
     case.report(len(seeds) * len(steps), len(seeds) * len(steps))
