@@ -21,11 +21,6 @@ from .compare import Values, relative_norm
 from .random_networks import random_classifier
 
 
-def pytest_configure() -> None:
-    """AppTest reads no settings beside the script; of the app's, only this one changes what a page draws."""
-    os.environ.setdefault("STREAMLIT_RUNNER_MAGIC_ENABLED", "false")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser's tests last: as long as a process drives a browser it has an event loop, which others can't have."""
     items.sort(key=lambda item: "e2e" in item.path.parts)

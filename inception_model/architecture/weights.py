@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Literal, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from .network import GoogLeNet
+from .spec import NetworkSpec
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -55,22 +57,26 @@ def fold_batch_norm(network: GoogLeNet) -> GoogLeNet:
 
     A network without batch norm comes back as a plain copy.
     """
-    folded = GoogLeNet(network.spec.folded()).eval()
-    state = {k: v.detach().clone() for k, v in network.state_dict().items() if ".bn." not in k}
-    for name, unit in network.conv_units():
-        conv, bn = unit.conv, unit.bn
-        if bn is None:
-            continue
-        assert bn.running_mean is not None
-        assert bn.running_var is not None
-        mean, variance = bn.running_mean.double(), bn.running_var.double()
-        weight, bias = fuse_conv_bn_weights(
-            conv.weight.double(), None, mean, variance, bn.eps, bn.weight.double(), bn.bias.double()
+    return folded(network.spec, {key: value.detach().clone() for key, value in network.state_dict().items()})
+
+
+def folded(spec: NetworkSpec, state: Mapping[str, Tensor]) -> GoogLeNet:
+    """What `fold_batch_norm` gives for a `GoogLeNet(spec)` with this state, whose tensors become the network's own."""
+    with torch.device("meta"):  # nothing is drawn that the state's tensors replace at once
+        network = GoogLeNet(spec.folded()).eval()
+    kept = {key: value for key, value in state.items() if ".bn." not in key}
+    for name, _ in network.conv_units():
+        if (eps := spec.batch_norm) is None:
+            break
+        weight, mean, variance, scale, shift = (
+            state[f"{name}.{key}"].double()
+            for key in ("conv.weight", "bn.running_mean", "bn.running_var", "bn.weight", "bn.bias")
         )
-        state[f"{name}.conv.weight"] = weight.detach().to(conv.weight.dtype)
-        state[f"{name}.conv.bias"] = bias.detach().to(conv.weight.dtype)
-    folded.load_state_dict(state)
-    return folded
+        fused = fuse_conv_bn_weights(weight, None, mean, variance, eps, scale, shift)
+        for key, value in zip(("weight", "bias"), fused, strict=True):
+            kept[f"{name}.conv.{key}"] = value.detach().to(state[f"{name}.conv.weight"].dtype)
+    network.load_state_dict(kept, assign=True)
+    return network
 
 
 def weight_sharing_twin(module: M) -> M:

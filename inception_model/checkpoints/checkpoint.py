@@ -8,13 +8,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..architecture.labels import Label
 from ..architecture.network import GoogLeNet
 from ..architecture.probabilities import RAW, Temperatures
 from ..architecture.spec import HeadName, NetworkSpec
-from ..architecture.weights import fold_batch_norm
+from ..architecture.weights import folded
 from ..images.preprocessing import Preprocessing
 from ..training.calibration import Calibration
 from ..training.curve import TrainingCurve
@@ -84,7 +85,12 @@ class Checkpoint:
 
     def network(self) -> GoogLeNet:
         """The network ready to be asked: batch norm folded, float32, in eval mode, frozen, on the CPU."""
-        return fold_batch_norm(self.trainable().eval()).requires_grad_(False)
+        state = {
+            key: value.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+            for key, value in self.state.items()
+            if value.is_floating_point()
+        }
+        return folded(self.spec, state).requires_grad_(False)
 
     def label(self, index: int) -> Label:
         """A class by its index; its words are `class N` where the checkpoint has no labels."""

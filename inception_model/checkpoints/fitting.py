@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -35,11 +36,9 @@ def fitted(tensors: Mapping[str, Stored], names: Mapping[str, str] | None, spec:
 
     The tensors are read only where every name, shape and type fits.
     """
-    with torch.device("meta"):
-        expected = GoogLeNet(spec).state_dict()
-    state = _renamed(tensors, names)
+    expected, state = _shapes(spec), _renamed(tensors, names)
     counters = {key for key in expected if key.endswith("num_batches_tracked")}  # they play no part in any result
-    wanted = {key: tuple(value.shape) for key, value in expected.items() if key not in counters}
+    wanted = {key: shape for key, shape in expected.items() if key not in counters}
     missing, unknown = [k for k in wanted if k not in state], [shown(k) for k in state if k not in expected]
     shapes = [
         f"{key} is {state[key].shape} and should be {shape}"
@@ -56,6 +55,13 @@ def fitted(tensors: Mapping[str, Stored], names: Mapping[str, str] | None, spec:
     if unfit := [key for key in wanted if state[key].dtype not in NUMBERS]:
         raise _unfit(unfit)
     return {key: torch.tensor(0) if key in counters else _finite(key, state[key]) for key in expected}
+
+
+@lru_cache(maxsize=4)
+def _shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
+    """Every tensor of a `GoogLeNet(spec)`; to be read only."""
+    with torch.device("meta"):
+        return {key: tuple(value.shape) for key, value in GoogLeNet(spec).state_dict().items()}
 
 
 def _finite(key: str, stored: Stored) -> Tensor:

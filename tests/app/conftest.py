@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
+from streamlit import config
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from app.state import network, operator, session
@@ -14,6 +17,19 @@ from inception_model.serving.service import InferenceService
 from tests.app.test_look import good
 from tests.app.two_photos import CAT, CUP, VIEWS
 from tests.random_networks import random_classifier
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_page_begins_as_the_apps_do() -> Iterator[None]:
+    """AppTest reads no settings beside the script; of the app's, only this one changes what a page draws.
+
+    Every AppTest looks through all installed packages for components, which takes longer than most pages: once is
+    enough, nothing is installed meanwhile.
+    """
+    config.set_option("runner.magicEnabled", False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")

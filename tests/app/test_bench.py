@@ -81,12 +81,11 @@ def test_the_bench_shows_answer_and_curve_of_the_picked_channel(
 
 @pytest.mark.parametrize("family", list(stimuli.FAMILIES))
 def test_every_family_has_its_sliders(opened: Open, family: str) -> None:
-    page = opened("module", bench__open=True, bench__family=family)
     kind = stimuli.FAMILIES[family]
-    assert {slider.key for slider in page.slider} == {f"bench-{family}-{name}" for name in kind.RANGES}
-    assert stimuli.describe(kind()) in drawings(page)
     for name in kind.RANGES:
         page = opened("module", bench__open=True, bench__family=family, **{f"bench__{family}__along": name})
+        assert {slider.key for slider in page.slider} == {f"bench-{family}-{name}" for name in kind.RANGES}
+        assert stimuli.describe(kind()) in drawings(page)
         assert re.search(
             rf"Along {name} it(s mean answer lies| is not selective)|Silent at all 12 values of {name}", words(page)
         )

@@ -71,7 +71,7 @@ def test_command_page_and_report_say_the_same(
     )
     said = json.loads(capsys.readouterr().out)
     swept = sweep_job(panel, fill).compute(classifier, lambda done, total: None, threading.Event())
-    facts = collect(classifier, cat, Settings(methods=(), steps=1, fill=fill)).facts
+    facts = collect(classifier, cat, Settings(methods=(), steps=1, limit=0, fill=fill)).facts
     assert said["fill"] == swept.fill == facts["ablation"]["fill"] == facts["settings"]["fill"] == fill
     target = Target.parse("auto", classifier.checkpoint.labels, panel.trace().logits("main"))
     wanted = changes(said["sweep"])
@@ -103,7 +103,7 @@ def test_a_report_is_made_again_by_its_command(
     monkeypatch.chdir(tmp_path)
     shutil.copy(file, "tiny.safetensors")  # a command names the file, not the folder that it lay in
     first = ["report", "cat", "--out", "first.html", "--checkpoint", "tiny.safetensors"]
-    first += ["--steps", "1", "--method", "--fill", given, "--device", "cpu"]
+    first += ["--steps", "1", "--limit", "0", "--method", "--fill", given, "--device", "cpu"]
     assert main([*first, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["settings"]["fill"] == facts["ablation"]["fill"] == meant

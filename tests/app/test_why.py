@@ -203,8 +203,8 @@ def test_what_is_known_is_not_calculated_again(opened: Callable[..., AppTest], m
 
 
 def test_the_badge_opens_into_evidence(small: InferenceService, opened: Callable[..., AppTest]) -> None:
-    page = done(opened("why", why__method="guided_backprop", why__trust=True), "why-map")
-    asked = question("guided_backprop", best(small))
+    page = done(opened("why", why__method="gradcam", why__trust=True), "why-map")
+    asked = question("gradcam", best(small))
     assert recalled(small, attribution.check_key(asked, "randomisation")) is None
     page.button(key="start-why-map-randomisation").click()
     done(done(good(page.run()), "why-map-randomisation"), "why-map-quick")

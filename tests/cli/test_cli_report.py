@@ -13,7 +13,9 @@ import pytest
 from inception_model.cli import main
 from tests.compare import assert_close
 
-QUICK = ("--steps", "2", "--method", "gradcam", "--device", "cpu")
+PATH = ("--steps", "2", "--limit", "8")
+"""Of the ledger: its intervals are halved once."""
+QUICK = (*PATH, "--method", "gradcam", "--check", "sparseness", "--device", "cpu")
 
 
 def facts_of(path: Path) -> dict[str, Any]:
@@ -52,9 +54,10 @@ def test_its_numbers_are_those_of_predict_and_ledger(
         ]
         for ours, theirs in zip(said["top"], heads[head]["top"], strict=True):
             assert ours["probability"] == pytest.approx(theirs["probability"], rel=1e-4)
-    ledger = answer(capsys, "ledger", cat, "--steps", "2", "--baseline", "black")
+    ledger = answer(capsys, "ledger", cat, *PATH, "--baseline", "black")
     assert facts["ledger"]["target"] == ledger["target"]
     assert facts["ledger"]["score"] == pytest.approx(ledger["score"], rel=1e-5)
+    assert facts["ledger"]["gradients"] == ledger["gradients"] == 8
     for ours, theirs in zip(facts["ledger"]["modules"], ledger["modules"], strict=True):
         assert ours["module"] == theirs["module"]
         assert_close(list(ours["branches"].values()), list(theirs["branches"].values()))

@@ -122,8 +122,8 @@ def test_the_sweep_has_every_branch(path: str, trace: Trace, capsys: pytest.Capt
 
 
 def test_the_ledger_closes(path: str, trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(capsys, "ledger", path, "--steps", "8", "--limit", "60", "--target", "auto-3", "--baseline", "mean")
-    assert 9 < found["gradients"] <= 60
+    found = answer(capsys, "ledger", path, "--steps", "8", "--limit", "32", "--target", "auto-3", "--baseline", "mean")
+    assert 9 < found["gradients"] <= 32
     assert found["steps"] == max(row["steps"] for row in found["modules"]) > 8
     best = int(trace.logits("main").argmax())
     assert (found["target"]["index"], found["target"]["minus"]) == (best, 3)

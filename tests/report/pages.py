@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import re
 from html.parser import HTMLParser
@@ -18,8 +19,15 @@ NAME = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>&\u2028 
 COMMENT = b"taken at home, 12 Elm Street"
 
 QUICK = Settings(
-    methods=("gradcam", "integrated_gradients"), options=(("steps", 4),), steps=4, target="3-1", baseline="blur"
+    methods=("gradcam", "integrated_gradients"),
+    options=(("steps", 4),),
+    steps=4,
+    limit=16,  # the ledger's intervals are halved, but not for ever: random weights rarely let it close
+    target="3-1",
+    baseline="blur",
 )
+BRIEF = dataclasses.replace(QUICK, methods=(), options=(), steps=1, limit=0)
+"""Without maps, and the shortest ledger."""
 
 
 def green_photo(name: str = NAME) -> Photo:

@@ -67,7 +67,10 @@ def test_ledger_maps_and_sweep_are_the_library_s(small: Classifier, photo: Photo
     x = small.preprocessing(photo.image)
     trace = capture(small, x)
     size = float(trace.heads.main.norm())
-    ledger = credit_ledger(small, x, baseline("blur", x, small.preprocessing), target, steps=4)
+    ledger = credit_ledger(
+        small, x, baseline("blur", x, small.preprocessing), target, steps=QUICK.steps, limit=QUICK.limit
+    )
+    assert facts["ledger"]["gradients"] > QUICK.steps + 1, "intervals were halved"
     for row, credits in zip(facts["ledger"]["modules"], ledger.table.tolist(), strict=True):
         assert_close(list(row["branches"].values()), credits)
         assert_close(row["sum"] + row["residual"], facts["ledger"]["total"], 1e-9, scale=sum(map(abs, credits)))
@@ -114,7 +117,9 @@ def test_the_modules_are_the_trace_s(small: Classifier, photo: Photo, findings: 
 
 def test_a_report_without_maps_or_about_an_auxiliary_head(small: Classifier, photo: Photo) -> None:
     found = collect(
-        small, photo, Settings(head="aux2", methods=(), steps=2, module="5b", fill="mean-blur", checkpoint="my net.pth")
+        small,
+        photo,
+        Settings(head="aux2", methods=(), steps=2, limit=0, module="5b", fill="mean-blur", checkpoint="my net.pth"),
     )
     assert [row["module"] for row in found.facts["ledger"]["modules"]] == ["3a", "3b", "4a", "4b", "4c", "4d"]
     assert found.facts["ledger"]["exact"] is None
@@ -130,7 +135,7 @@ def test_a_report_about_a_photo_as_thin_as_a_thread(small: Classifier, size: tup
     buffer = io.BytesIO()
     Image.new("RGB", size, (0, 200, 0)).save(buffer, "PNG")
     thin = read_photo(buffer.getvalue(), "thin.png")
-    found = collect(small, thin, QUICK)
+    found = collect(small, thin, dataclasses.replace(QUICK, options=(("steps", 2),), steps=1, limit=0, checks=()))
     drawn = pictures(render(found, thin))
     assert drawn[0].size == fitted(thin.image, SIDES["photo"]).size
     assert (found.facts["image"]["width"], found.facts["image"]["height"]) == thin.size
@@ -160,7 +165,7 @@ def test_probes_are_read_where_there_are_some(small: Classifier, photo: Photo) -
         45,
         "made of noise",
     )
-    found = collect(small, photo, Settings(target="3", methods=(), steps=1), probes=probes)
+    found = collect(small, photo, Settings(target="3", methods=(), steps=1, limit=0), probes=probes)
     for step in found.facts["timeline"]["probes"]:
         probe = probes.modules[step["module"]]
         chances = (probe.weight @ trace.block(step["module"]).output[0].mean((1, 2))).softmax(0)
@@ -172,7 +177,7 @@ def test_probes_are_read_where_there_are_some(small: Classifier, photo: Photo) -
 
 def test_progress_rises_to_the_end_and_cancelling_stops(small: Classifier, photo: Photo) -> None:
     told: list[int] = []
-    quick = dataclasses.replace(QUICK, methods=("gradcam",), options=(), steps=1)
+    quick = dataclasses.replace(QUICK, methods=("gradcam",), options=(), steps=1, limit=0)
     collect(small, photo, quick, progress=lambda done, total: told.append(done * 1000 // total))
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1000)
@@ -225,7 +230,7 @@ def test_what_a_head_needs_most_lies_in_front_of_it(findings: Findings) -> None:
 
 def test_the_report_says_what_the_asked_for_checks_found(small: Classifier, photo: Photo) -> None:
     chosen = ("random logit", "sparseness")
-    asked = dataclasses.replace(QUICK, target="3", methods=("gradcam",), options=(), checks=chosen)
+    asked = dataclasses.replace(QUICK, target="3", methods=("gradcam",), options=(), limit=0, checks=chosen)
     found = collect(small, photo, asked)
     random, sparse = found.facts["maps"][0]["trust"]["evidence"]
     assert (random["name"], sparse["name"]) == ("random logit", "sparseness")

@@ -11,7 +11,7 @@ from inception_model.images.decode import Photo
 from inception_model.inference.classifier import Classifier
 from inception_model.report import collect, manifest, render
 from tests.compare import assert_close
-from tests.report.pages import QUICK, pictures
+from tests.report.pages import BRIEF, QUICK, pictures
 
 
 def test_a_report_on_a_square(small: Classifier) -> None:
@@ -30,6 +30,6 @@ def test_a_report_on_a_square(small: Classifier) -> None:
         command = shlex.split(manifest(found, square, with_image=shown)["command"])
         assert command[command.index("--square") + 1] == found.facts["image"]["square"] == "500,50,130"
         assert "chosen, not the centre: 500,50,130" in render(found, square, with_image=shown)
-    assert "--square" not in manifest(collect(small, cut, QUICK), cut)["command"]
+    assert "--square" not in manifest(collect(small, cut, BRIEF), cut)["command"]
     page = render(found, square)
     assert pictures(page) != pictures(render(found, whole))
