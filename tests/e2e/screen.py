@@ -274,12 +274,17 @@ def assert_fits(page: Page) -> None:
 
 def serious_findings(page: Page) -> list[str]:
     """axe-core's findings of impact serious or critical, one line each."""
-    from axe_playwright_python.sync_playwright import Axe
+    from axe_playwright_python.base import AXE_SCRIPT
 
-    results: dict[str, Any] = Axe().run(page).response
+    # To read half a megabyte of script costs as much as half the search: once for each page, and only findings go back.
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    violations: list[dict[str, Any]] = page.evaluate(
+        "axe.run({ resultTypes: ['violations'] }).then((found) => found.violations)"
+    )
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}: {node['target']} {node['html'][:160]}"
-        for rule in results["violations"]
+        for rule in violations
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
     ]

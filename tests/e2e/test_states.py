@@ -61,8 +61,16 @@ def has_focus(page: Page) -> bool:
     return bool(page.get_by_role("dialog").evaluate("card => card.matches(':focus')"))
 
 
-@pytest.mark.timeout(300)
-def test_the_tour_by_keyboard_and_that_it_stays_away(new_page: OpenPage, app_url: str) -> None:
+@pytest.fixture(scope="module")
+def linked(kept_page: OpenPage, app_url: str) -> Page:
+    """A page for the states of the other pages: its user came by a link to a channel, and has never been here."""
+    page = kept_page()
+    screen.open_app(page, f"{app_url}/module?module=4b&branch=3x3&channel=5")
+    return page
+
+
+@pytest.mark.timeout(600)
+def test_the_tour_by_keyboard_that_it_stays_away_and_states_of_look(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
     screen.open_app(page, app_url)
     card = page.get_by_role("dialog", name="Choose a photo")
@@ -82,15 +90,48 @@ def test_the_tour_by_keyboard_and_that_it_stays_away(new_page: OpenPage, app_url
     press(page, "Done")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator("[data-tour]")).to_have_count(0)
+    look_at(page, "the model page")
 
+    access.watch_shifts(page.context)
     again = page.context.new_page()
     screen.open_app(again, app_url)
     expect(again.get_by_role("dialog")).to_have_count(0)
     screen.click(again.get_by_test_id("stExpandSidebarButton"))
-    press(again, "Take the tour")
-    expect(again.get_by_role("dialog", name="Choose a photo")).to_be_visible()
+    take_the_tour(again)
     screen.press(again, "Escape")
     expect(again.get_by_role("dialog")).to_have_count(0)
+    take_the_tour(again)
+    press(again, "Skip")
+    expect(again.get_by_role("dialog")).to_have_count(0)
+    states_of_look(again)
+
+
+def take_the_tour(page: Page) -> None:
+    """From the sidebar, which is open."""
+    press(page, "Take the tour")
+    expect(page.get_by_role("dialog", name="Choose a photo")).to_be_visible()
+
+
+def states_of_look(page: Page) -> None:
+    """From the first page as it is without the tour, the sidebar open, to the contact sheet and two photos."""
+    expect(page.locator(TEACH).first).to_be_visible()
+    look_at(page, "the sidebar open")
+    screen.click(page.locator(".st-key-teach").get_by_text("Teach mode", exact=True))
+    expect(page.locator(TEACH)).to_have_count(0)
+    expect(page).to_have_url(re.compile("teach=off"))
+    screen.click(page.get_by_test_id("stSidebarCollapseButton").get_by_role("button"))
+    screen.send(page, *NO_PHOTOS.items())
+    expect(page.get_by_test_id("stAlert")).to_have_count(len(NO_PHOTOS))
+    screen.click(page.get_by_text("Contact sheet", exact=True))
+    expect(page.get_by_role("group", name="contact sheet", exact=True)).to_be_visible()
+    press(page, "Compare")
+    expect(page.get_by_role("region", name="main", exact=True)).to_have_count(2)
+    look_at(page, "bad uploads, contact sheet and two photos")
+    press(page, "take the second photo away")
+    screen.click(screen.film(page, "rocket"))
+    before = len(access.shifts(page))
+    screen.settle(page)
+    assert access.shifts(page)[before:] == []  # what is drawn stays where it is
 
 
 def test_the_checks_see_what_is_missing(new_page: OpenPage) -> None:
@@ -112,36 +153,8 @@ def test_the_checks_see_what_is_missing(new_page: OpenPage) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_states_of_look(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    access.watch_shifts(page.context)
-    screen.open_app(page, app_url)
-    press(page, "Skip")
-    expect(page.locator(TEACH).first).to_be_visible()
-    screen.click(page.get_by_test_id("stExpandSidebarButton"))
-    look_at(page, "the sidebar open")
-    screen.click(page.locator(".st-key-teach").get_by_text("Teach mode", exact=True))
-    expect(page.locator(TEACH)).to_have_count(0)
-    expect(page).to_have_url(re.compile("teach=off"))
-    screen.click(page.get_by_test_id("stSidebarCollapseButton").get_by_role("button"))
-    screen.send(page, *NO_PHOTOS.items())
-    expect(page.get_by_test_id("stAlert")).to_have_count(len(NO_PHOTOS))
-    screen.click(page.get_by_text("Contact sheet", exact=True))
-    expect(page.get_by_role("group", name="contact sheet", exact=True)).to_be_visible()
-    press(page, "Compare")
-    expect(page.get_by_role("region", name="main", exact=True)).to_have_count(2)
-    look_at(page, "bad uploads, contact sheet and two photos")
-    press(page, "take the second photo away")
-    screen.click(screen.film(page, "rocket"))
-    before = len(access.shifts(page))
-    screen.settle(page)
-    assert access.shifts(page)[before:] == []  # what is drawn stays where it is
-
-
-@pytest.mark.timeout(300)
-def test_states_of_a_module(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/module?module=4b&branch=3x3&channel=5")
+def test_states_of_a_module(linked: Page) -> None:
+    page = linked
     expect(page.get_by_role("dialog")).to_have_count(0)  # who comes by a link sees no tour
     press(page, "show all channels of the concatenation")
     screen.click(page.locator(".st-key-bench-open").get_by_text("Open the bench"))
@@ -153,9 +166,9 @@ def test_states_of_a_module(new_page: OpenPage, app_url: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_states_of_why(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/why")
+def test_states_of_why(linked: Page) -> None:
+    page = linked
+    screen.go(page, "Why")
     screen.press(page.get_by_role("slider", name=re.compile("Steps of the path")), "Home")
     most = page.get_by_role("spinbutton", name="With at most so many gradients")
     screen.fill(most, "0")  # the steps stay as they are
@@ -174,13 +187,11 @@ def test_states_of_why(new_page: OpenPage, app_url: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_states_of_cost_and_model(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/cost")
+def test_states_of_cost(linked: Page) -> None:
+    page = linked
+    screen.go(page, "Cost")
     slider = page.get_by_role("slider", name=re.compile("5×5 reduce")).first
     screen.charts_drawn(page)
     screen.press(slider, "ArrowLeft")
     expect(page.get_by_text(re.compile("fewer")).first).to_be_visible()
     look_at(page, "the lab after a slider")
-    screen.go(page, "Model")
-    look_at(page, "the model page")
