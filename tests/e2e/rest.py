@@ -55,7 +55,7 @@ _STILL = """([ready, limit, done_too]) => new Promise((done, fail) => {
     if (what) { since = now; why = what; }
     if (now - since >= 120) drawn(() => end(done));
     else if (now - begun > limit) end(fail, new Error('the app did not come to rest: ' + why));
-    else setTimeout(look, 20);
+    else setTimeout(look, what ? 50 : 20);  // to look costs time that whoever is waited for may need
   };
   look();
 })"""
