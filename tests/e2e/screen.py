@@ -150,8 +150,13 @@ def go(page: Page, title: str) -> None:
 def reload(page: Page) -> None:
     """The browser's reload, which is a new session; waits until the app has answered."""
     page.reload(wait_until="domcontentloaded")
-    page.locator(READY).wait_for(state="attached", timeout=PATIENCE * 1000)
-    settle(page)
+    arrive(page)
+
+
+def arrive(page: Page, seconds: float = PATIENCE) -> None:
+    """Waits until a page that is on its way is drawn."""
+    page.locator(READY).wait_for(state="attached", timeout=seconds * 1000)
+    settle(page, seconds)
 
 
 def leave(page: Page, how: str) -> None:
@@ -213,8 +218,7 @@ def address(url: str, name: str) -> str:
 def open_app(page: Page, url: str, seconds: float = PATIENCE) -> None:
     """Goes to an address of the app and waits until it is drawn."""
     page.goto(url, wait_until="domcontentloaded")
-    page.locator(READY).wait_for(state="attached", timeout=seconds * 1000)
-    settle(page, seconds)
+    arrive(page, seconds)
 
 
 def open_file(page: Page, path: Path) -> None:
@@ -263,6 +267,11 @@ def overlap(first: Locator, second: Locator) -> bool:
     assert all(boxes)
     a, b = ((box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) for box in boxes if box)
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def top(part: Locator) -> float:
+    """Pixels between the window's upper edge and that part of the page."""
+    return float(part.evaluate("node => node.getBoundingClientRect().top"))
 
 
 def assert_fits(page: Page) -> None:

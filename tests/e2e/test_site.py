@@ -16,6 +16,7 @@ from inception_model.visualization.tiles import Recipe, Tile, TileAtlas, sheet_n
 from tests.random_networks import random_classifier
 
 from . import screen
+from .offline import offline
 
 
 @pytest.mark.timeout(120)
@@ -29,36 +30,30 @@ def test_a_site_needs_no_server(browser: Browser, tmp_path: Path) -> None:
     recipe = Recipe("cpu", "float32", side=16)
     write_site(network, TileAtlas(tmp_path, "", "random", recipe, {place: sheet}), tmp_path / "site")
 
-    context = browser.new_context(offline=True, viewport={"width": 390, "height": 844}, color_scheme="dark")
-    page = context.new_page()
-    asked: list[str] = []
-    said: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    screen.open_file(page, tmp_path / "site" / "index.html")
-    page.evaluate("location.search = '?unit=3a:1x1:2'")
-    picked = page.locator("#picked")
-    expect(picked.get_by_role("heading")).to_have_text("3a:1x1:2")
-    expect(picked).to_contain_text("at 2, 2.0 times its peak on the sample photos (cat, 1)")
-    assert page.url.endswith("/3a.html#3a:1x1:2")
-    reader = picked.locator("li a").first
-    name = reader.inner_text()
-    reader.evaluate("link => link.click()")
-    expect(picked.get_by_role("heading")).to_have_text(name)
-    assert f"/3b.html#{name}" in page.url
-    expect(picked.locator(".large.none")).to_be_visible()
+    with offline(browser, "phone", "dark") as seen:
+        page, asked, said = seen.page, seen.asked, seen.said
+        screen.open_file(page, tmp_path / "site" / "index.html")
+        page.evaluate("location.search = '?unit=3a:1x1:2'")
+        picked = page.locator("#picked")
+        expect(picked.get_by_role("heading")).to_have_text("3a:1x1:2")
+        expect(picked).to_contain_text("at 2, 2.0 times its peak on the sample photos (cat, 1)")
+        assert page.url.endswith("/3a.html#3a:1x1:2")
+        reader = picked.locator("li a").first
+        name = reader.inner_text()
+        reader.evaluate("link => link.click()")
+        expect(picked.get_by_role("heading")).to_have_text(name)
+        assert f"/3b.html#{name}" in page.url
+        expect(picked.locator(".large.none")).to_be_visible()
 
-    page.locator("header .home").evaluate("link => link.click()")
-    search = page.locator("#search")
-    for text, found in (("4d:pool:1", "4d:pool:1"), ("thing 3", "5b:"), ("9z:1", "Nothing is called “9z:1”")):
-        search.evaluate("(box, text) => { box.value = text; box.dispatchEvent(new Event('input')); }", text)
-        expect(page.locator("#found li").first).to_contain_text(found)
-    screen_wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-    assert page.evaluate(screen_wide)
-    assert {url.partition(":")[0] for url in asked} == {"file"}
-    assert any(url.endswith(".webp") for url in asked)
-    assert said == []
-    found_by_axe = screen.serious_findings(page)
-    assert not found_by_axe, found_by_axe
-    context.close()
+        page.locator("header .home").evaluate("link => link.click()")
+        search = page.locator("#search")
+        for text, found in (("4d:pool:1", "4d:pool:1"), ("thing 3", "5b:"), ("9z:1", "Nothing is called “9z:1”")):
+            search.evaluate("(box, text) => { box.value = text; box.dispatchEvent(new Event('input')); }", text)
+            expect(page.locator("#found li").first).to_contain_text(found)
+        screen_wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        assert page.evaluate(screen_wide)
+        assert {url.partition(":")[0] for url in asked} == {"file"}
+        assert any(url.endswith(".webp") for url in asked)
+        assert said == []
+        found_by_axe = screen.serious_findings(page)
+        assert not found_by_axe, found_by_axe

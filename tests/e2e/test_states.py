@@ -1,19 +1,23 @@
 """Every important state of the app, not only each page's first: accessible, cut off nowhere, and nothing jumps.
 
-One walk by mouse and keyboard; at each stop the page is looked at on a desktop in light and on a phone in dark.
+A walk by mouse and keyboard; at each stop the page is looked at on a desktop in light and on a phone in dark. Who has
+come to Why takes a report along: downloaded, and opened from a file by somebody without a network.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from app.widgets.teach import LESSONS
 
 from . import access, screen
 from .conftest import OpenPage
+from .offline import offline
 from .pictures import NO_PHOTOS
 
 LOOKS = (("phone", "dark"), ("desktop", "light"))
@@ -24,6 +28,7 @@ TITLES = (
     "Ask more than once", "What it costs", "Whose weights these are",
 )  # fmt: skip
 """Of the tour's steps after the first."""
+_PICTURES = "() => [...document.images].map((image) => [image.complete, image.naturalWidth, image.alt])"
 
 
 def look_at(page: Page, what: str) -> None:
@@ -165,14 +170,35 @@ def test_states_of_a_module(linked: Page) -> None:
     look_at(page, "a node unfolded, a channel picked, the bench open, a branch off")
 
 
-@pytest.mark.timeout(300)
-def test_states_of_why(linked: Page) -> None:
+def test_the_map_stands_above_the_choices_on_the_phone(linked: Page) -> None:
     page = linked
     screen.go(page, "Why")
+    screen.settle(page, done=True)
+    for size in ("phone", "desktop"):
+        screen.resize(page, size)
+        page.get_by_test_id("stMain").evaluate("node => node.scrollTo(0, 0)")
+        map_, method = page.locator(".why-map .stack").first, page.locator(".st-key-why-method")
+        above, below = screen.top(map_), screen.top(map_) + float(map_.evaluate("node => node.offsetHeight"))
+        if size == "phone":
+            assert below < screen.top(method)
+            assert 0 < above < 844
+        else:  # beside each other
+            assert above < screen.top(method) < below
+
+
+def ask_for_little(page: Page) -> None:
+    """On the page Why: a ledger of few steps, for it and for a report."""
     screen.press(page.get_by_role("slider", name=re.compile("Steps of the path")), "Home")
     most = page.get_by_role("spinbutton", name="With at most so many gradients")
     screen.fill(most, "0")  # the steps stay as they are
     screen.press(most, "Enter")
+
+
+@pytest.mark.timeout(300)
+def test_states_of_why(linked: Page) -> None:
+    page = linked
+    screen.go(page, "Why")
+    ask_for_little(page)
     asked = {"Make the ledger from black in 10 steps": "why-ledger-chart", "Switch off each of": "why-sweep-main"}
     for name, key in asked.items():
         screen.click(page.get_by_role("button", name=re.compile(name)), done=True)
@@ -184,6 +210,45 @@ def test_states_of_why(linked: Page) -> None:
     taught(page, "trust")
     found = screen.serious_findings(page) + access.nameless(page) + access.unmarked(page)
     assert not found, "\n".join(found)
+
+
+@pytest.mark.timeout(400)
+def test_a_report_is_complete_without_a_network(linked: Page, browser: Browser, tmp_path: Path) -> None:
+    page = linked
+    screen.go(page, "Why")
+    ask_for_little(page)
+    screen.click(page.get_by_role("button", name="Make a report"), done=True)
+    button = page.get_by_role("button", name="Download the report")
+    expect(button).to_be_visible(timeout=screen.PATIENCE * 1000)
+    screen.settle(page)
+    shown, hidden = tmp_path / "shown.html", tmp_path / "hidden.html"
+    screen.download(button).save_as(shown)
+    screen.click(page.locator(".st-key-report-private label"))
+    # Until the page has answered, the button still stands for the file before.
+    expect(page.get_by_text("report.html", exact=True)).to_be_visible()
+    screen.settle(page)
+    screen.download(button).save_as(hidden)
+    screen.assert_fits(page)
+    looks(browser, shown, "desktop", "light", name="cat")
+    looks(browser, hidden, "phone", "dark", name=None)
+
+
+def looks(browser: Browser, path: Path, size: str, scheme: str, *, name: str | None) -> None:
+    """The file opens offline, asks for nothing, shows every picture, fits the window, and axe finds nothing serious."""
+    with offline(browser, size, scheme) as seen:
+        page = seen.page
+        screen.open_file(page, path)
+        assert [url for url in seen.asked if not url.startswith("data:")] == [path.as_uri()]
+        assert seen.said == []
+        pictures = page.evaluate(_PICTURES)
+        assert len(pictures) > 40
+        assert all(complete and wide > 0 and words for complete, wide, words in pictures)
+        facts = json.loads(page.locator("#manifest").text_content() or "")
+        assert facts["image"]["name"] == name
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 20, 24)"}[scheme]
+        assert screen.serious_findings(page) == []
 
 
 @pytest.mark.timeout(300)
