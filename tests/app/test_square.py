@@ -94,7 +94,7 @@ def test_a_square_of_a_photo_that_is_not_here_is_no_other_photo_s(kept: dict[str
     assert photos.square_problem("", CAT) == ""
 
 
-@pytest.mark.parametrize("text", ["400,0,100", "0,0,9", "x", "<b>1,2,3</b>"])
+@pytest.mark.parametrize("text", ["400,0,100", "0,0,9", "1,2", "x", "<b>", "<b>1,2,3</b>", "9" * 5000])
 def test_an_impossible_square_is_told_and_the_usual_one_is_shown(page: Callable[..., AppTest], text: str) -> None:
     shown = next(sent for sent in data(page("look", beside=None, look__square=text)) if "least" in sent)
     assert "inside the photo's 451 × 300 px, with a side of at least 16 px" in shown["problem"]

@@ -140,22 +140,25 @@ def test_a_finger_moves_it(new_page: OpenPage, app_url: str) -> None:
     assert screen.answers(page) != before
 
 
-def test_a_link_carries_it_and_an_impossible_one_is_told(new_page: OpenPage, app_url: str) -> None:
+def test_a_link_carries_it_for_everybody_and_two_photos_have_one_each(new_page: OpenPage, app_url: str) -> None:
     page = new_page()
-    screen.open_app(page, f"{app_url}/?photo=cat&square={ENDS['right']}")
+    screen.open_app(page, f"{app_url}/?photo=cat&square=10,10,40")
     expect(page.get_by_role("button", name="Usual square")).to_be_visible()
     square_says = screen.answers(page)
+    fits_everybody_in_every_size(page)
     screen.click(screen.film(page, "rocket"))
     says(page, None)
-    for text in ("400,0,100", "1,2", "%3Cb%3E", "9" * 5000):
-        screen.open_app(page, f"{app_url}/?photo=cat&square={text}")
-        expect(page.get_by_role("alert").filter(has_text="451 × 300 px, with a side of at least 16 px")).to_be_visible()
-        assert screen.answers(page) != square_says
+    # Of texts that are no square, tests/app/test_square.py has more.
+    screen.open_app(page, f"{app_url}/?photo=cat&square=%3Cb%3E{'9' * 5000}")
+    expect(page.get_by_role("alert").filter(has_text="451 × 300 px, with a side of at least 16 px")).to_be_visible()
+    assert screen.answers(page) != square_says
+    screen.click(screen.film(page, "rocket"))
+    screen.click(screen.film(page, "cat"))
+    says(page, None)
 
-
-def test_two_photos_have_a_square_each(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/?photo=cat&beside=rocket")
+    screen.click(page.get_by_role("button", name="Compare", exact=True))
+    screen.click(page.get_by_role("button", name="compare with rocket", exact=True))
+    says(page, "rocket", "beside")
     drag(page, square(page, 1), 400)
     says(page, "213,0,427", "beside-square")
     assert chosen(page) is None
@@ -167,9 +170,8 @@ def test_two_photos_have_a_square_each(new_page: OpenPage, app_url: str) -> None
     assert chosen(page) == "213,0,427"
 
 
-def test_it_is_fit_for_everybody_in_every_size(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/?photo=cat&square=10,10,40")
+def fits_everybody_in_every_size(page: Page) -> None:
+    """The enlarged input, by mouse and keys; the page is left as it was."""
     screen.click(page.get_by_role("button", name="Enlarge the input"))
     for size in screen.SIZES:
         screen.resize(page, size)
@@ -181,3 +183,4 @@ def test_it_is_fit_for_everybody_in_every_size(new_page: OpenPage, app_url: str)
     expect(page.locator(".input")).to_be_visible()
     screen.press(page, "Escape")
     expect(page.locator(".input")).to_be_hidden()
+    screen.resize(page, "desktop")
