@@ -53,6 +53,21 @@ def opened(page: Page, url: str) -> Sent:
     return sent
 
 
+@pytest.fixture(scope="module")
+def sent(kept_page: OpenPage, app_url: str) -> Sent:
+    """A module on a desktop, and what its page sends."""
+    return opened(kept_page(), app_url)
+
+
+def begin(page: Page) -> None:
+    """The page on the desktop, seen from its top, with mouse and focus on nothing."""
+    screen.resize(page, "desktop")
+    page.get_by_test_id("stMain").evaluate("node => node.scrollTo(0, 0)")
+    page.mouse.move(5, 300)
+    page.evaluate("document.activeElement.blur()")
+    screen.settle(page)
+
+
 def title(page: Page) -> Locator:
     return page.locator(".st-key-channel-panel .scope-title")
 
@@ -84,9 +99,9 @@ def in_view(page: Page, place: Locator) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_by_mouse(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    sent = opened(page, app_url)
+def test_by_mouse(sent: Sent) -> None:
+    page = sent.page
+    begin(page)
     pinned, cells = title(page).inner_text(), page.locator("[data-node='3x3']")
     looks, names = [], []
     with sent.nothing():
@@ -121,9 +136,9 @@ def test_by_mouse(new_page: OpenPage, app_url: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_by_keys(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    sent = opened(page, app_url)
+def test_by_keys(sent: Sent) -> None:
+    page = sent.page
+    begin(page)
     pinned, cells = title(page).inner_text(), page.locator("[data-node='5x5']")
     names, looks = [], []
     with sent.nothing():
@@ -229,9 +244,9 @@ def test_by_finger(new_page: OpenPage, app_url: str) -> None:
     screen.assert_fits(page)
 
 
-def test_pages_use_the_width(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, f"{app_url}/module?teach=off")
+def test_pages_use_the_width(sent: Sent) -> None:
+    page = sent.page
+    begin(page)
     for width, used in ((1440, 1396), (1920, 1596), (2560, 1596)):
         screen.resize(page, (width, 1080))
         split = box_of(page.locator(".st-key-module-split"))
