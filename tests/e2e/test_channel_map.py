@@ -8,6 +8,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Page
 
 from app.static import script
 from inception_model.drawing.atlas import make_atlas
@@ -29,6 +30,12 @@ _PAINT = """async ([source, data, atlas, box, grid, share]) => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def blank(kept_page: OpenPage) -> Page:
+    """A page with nothing on it."""
+    return kept_page()
+
+
 @pytest.mark.parametrize(
     ("size", "view", "units", "grid", "share"),
     [
@@ -39,7 +46,7 @@ _PAINT = """async ([source, data, atlas, box, grid, share]) => {
     ],
 )
 def test_the_browser_paints_what_the_library_draws(
-    new_page: OpenPage, size: tuple[int, int], view: Box, units: tuple[int, int], grid: Grid, share: float
+    blank: Page, size: tuple[int, int], view: Box, units: tuple[int, int], grid: Grid, share: float
 ) -> None:
     noise = np.random.default_rng(sum(size))
     values = np.maximum(noise.normal(0.2, 1, (37, *units)), 0).astype(np.float32)
@@ -56,9 +63,8 @@ def test_the_browser_paints_what_the_library_draws(
         "colours": TABLES["magma"].tobytes().hex(),
         "alpha": 0.62,
     }
-    page = new_page()
     given = [script("channel_map"), data, data_url(atlas.png), box, {"start": grid.start, "jump": grid.jump}, share]
-    url = page.evaluate(_PAINT, given)
+    url = blank.evaluate(_PAINT, given)
     painted = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB"), np.float32)
 
     heatmap = values[atlas.order[cell]]

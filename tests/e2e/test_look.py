@@ -8,6 +8,7 @@ import re
 import select
 import urllib.parse
 
+import pytest
 from playwright.sync_api import Page, Request, expect
 
 from . import screen
@@ -35,26 +36,49 @@ def put_file(address: str, headers: dict[str, str], content: bytes) -> int:
         return connection.getresponse().status
 
 
-def test_three_answers_without_an_upload_and_others_with_one(page: Page, app_url: str) -> None:
+@pytest.fixture(scope="module")
+def opened(kept_page: OpenPage, app_url: str) -> Page:
+    """The first page, on the desktop."""
+    page = kept_page()
     screen.open_app(page, app_url)
+    return page
+
+
+def at_cat(page: Page) -> Page:
+    """The page on the desktop, looking at the first photo."""
+    screen.resize(page, "desktop")
+    cat = screen.film(page, "cat")
+    if cat.get_attribute("aria-pressed") != "true":
+        screen.click(cat)
+    expect(cat).to_have_attribute("aria-pressed", "true")
+    screen.settle(page)
+    return page
+
+
+def test_three_answers_without_an_upload_and_others_with_one(opened: Page) -> None:
+    page = at_cat(opened)
     for head, said in screen.answers(page).items():
         assert len(re.findall(r"\d+(?:\.\d)?%", said)) == 5, (head, said)
     expect(page.get_by_role("status").filter(has_text=" ms")).to_be_visible()
     screen.assert_fits(page)
     before = screen.answers(page)
-    screen.upload(page, "holiday.png", photo("rocket", 90))
-    assert screen.answers(page) != before
-    expect(page.get_by_role("img", name=re.compile("^holiday.png"))).to_be_visible()
+    screen.resize(page, "phone")
+    expect(page.get_by_role("status").filter(has_text=" ms")).to_be_visible()
     screen.assert_fits(page)
+    screen.upload(page, "holiday.png", photo("rocket", 90))
+    for size in ("phone", "desktop"):
+        screen.resize(page, size)
+        assert screen.answers(page) != before
+        expect(page.get_by_role("img", name=re.compile("^holiday.png"))).to_be_visible()
+        screen.assert_fits(page)
     screen.click(screen.film(page, "cat"))
     expect(screen.film(page, "cat")).to_have_attribute("aria-pressed", "true")
     screen.settle(page)
     assert screen.answers(page) == before
 
 
-def test_what_is_no_photo_or_too_large_is_refused_and_the_app_goes_on(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    screen.open_app(page, app_url)
+def test_what_is_no_photo_or_too_large_is_refused_and_the_app_goes_on(opened: Page) -> None:
+    page = at_cat(opened)
     before = screen.answers(page)
     screen.send(page, *NO_PHOTOS.items())
     expect(page.get_by_test_id("stAlert")).to_have_count(len(NO_PHOTOS))
@@ -74,10 +98,9 @@ def test_what_is_no_photo_or_too_large_is_refused_and_the_app_goes_on(new_page: 
     screen.reload(page)
 
 
-def test_two_people_see_only_their_own_photos(new_page: OpenPage, app_url: str) -> None:
-    anna, bert = new_page(), new_page()
-    for person in (anna, bert):
-        screen.open_app(person, app_url)
+def test_two_people_see_only_their_own_photos(opened: Page, new_page: OpenPage, app_url: str) -> None:
+    anna, bert = at_cat(opened), new_page()
+    screen.open_app(bert, app_url)
     screen.upload(anna, "anna.png", photo("rocket"))
     screen.upload(bert, "bert.png", photo("espresso", 180))
     hers, his = screen.answers(anna), screen.answers(bert)
