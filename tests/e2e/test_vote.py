@@ -10,10 +10,12 @@ from playwright.sync_api import Page, expect
 from . import access, screen
 from .conftest import OpenPage
 
+PHONE, DESK = ("phone", "dark"), ("desktop", "light")
 
-def assert_good_form(page: Page) -> None:
-    """On the phone in the dark and at the desk in the light, where the page is left."""
-    for size, scheme in (("phone", "dark"), ("desktop", "light")):
+
+def assert_good_form(page: Page, *forms: tuple[str, str]) -> None:
+    """In windows of these sizes and colour schemes, one after the other."""
+    for size, scheme in forms:
         screen.resize(page, size, scheme)
         screen.assert_fits(page)
         found = screen.serious_findings(page)
@@ -31,7 +33,7 @@ def test_a_vote_is_cancelled_and_started_again_and_its_views_are_looked_at(new_p
     cells = voted.locator(".cell")
     expect(cells).to_have_count(0)
     screen.click(voted.get_by_role("button", name="Start again"))
-    assert_good_form(voted)  # while its views are asked
+    assert_good_form(voted, DESK, PHONE)  # while its views are asked
 
     expect(voted.get_by_role("heading", name="Every view and its answer")).to_be_visible(timeout=180_000)
     screen.settle(voted, done=True)  # all views have been asked
@@ -45,7 +47,7 @@ def test_a_vote_is_cancelled_and_started_again_and_its_views_are_looked_at(new_p
     expect(detail.get_by_role("img", name=re.compile(f"with the frame of view {number}:"))).to_be_visible()
     expect(detail.get_by_role("img", name=re.compile(f"shown as view {number},"))).to_be_visible()
     expect(cells.nth(20)).to_have_attribute("aria-expanded", "true")
-    assert_good_form(voted)
+    assert_good_form(voted, PHONE, DESK)
     screen.press(cells.nth(20), "ArrowRight")
     expect(cells.nth(21)).to_be_focused()
     screen.press(cells.nth(21), "Enter")
