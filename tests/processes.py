@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -29,7 +32,9 @@ def exit_codes(work: Callable[..., object], calls: Sequence[tuple[Any, ...]], se
     for arguments in calls:
         mine, theirs = _FORKS.Pipe(duplex=False)
         process = _FORKS.Process(target=_run, args=(theirs, work, arguments))
-        process.start()
+        # A new process first runs what is the main program here, and a test of a page leaves the page's script there.
+        with mock.patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+            process.start()
         theirs.close()
         started.append((process, mine))
     try:
