@@ -14,19 +14,28 @@ import re
 import sys
 from pathlib import Path
 
+from torch import Tensor
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from inception_model.analysis.confusions import confusions_path, load_confusions, markdown
+from inception_model.analysis.confusions import (
+    Confusions,
+    Tally,
+    confusions_path,
+    load_confusions,
+    markdown,
+    save_confusions,
+)
 from inception_model.analysis.ood_file import known_path, load_known
 from inception_model.analysis.probes import load_probes, probes_path
+from inception_model.architecture.network import Heads
 from inception_model.architecture.spec import HEADS, HeadName
 from inception_model.checkpoints.checkpoint import BUNDLED, Checkpoint
 from inception_model.checkpoints.store import file_of, load, save
 from inception_model.cli import main as command
 from inception_model.cli.ood import table as ood_table
-from inception_model.inference.classifier import build
+from inception_model.inference.classifier import DTYPES, build
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import HeadAccuracy, evaluate_network
 
@@ -35,16 +44,24 @@ KNOWN_IMAGES, PROBE_IMAGES = "1600", "100"
 PLACES = {"aux1": "4a", "aux2": "4d", "main": "5b"}
 
 
-def measured(checkpoint: Checkpoint, data: Path) -> dict[HeadName, HeadAccuracy]:
-    """Accuracy by head on all validation images, centre views, float32."""
+def measured(checkpoint: Checkpoint, data: Path) -> tuple[dict[HeadName, HeadAccuracy], Tally]:
+    """Accuracy by head on all validation images, centre views, float32, and which classes are taken for which."""
     images = open_dataset(data, "validation", checkpoint.labels)
+    tally = Tally(checkpoint.spec.classes)
+
+    def visit(heads: Heads, labels: Tensor) -> None:
+        for head in HEADS:
+            tally(head, heads.of(head), labels)
+
     with tqdm(total=len(images), unit="img", desc="measure", dynamic_ncols=True) as bar:
-        return evaluate_network(
+        found = evaluate_network(
             build(checkpoint).network,
             images,
             checkpoint.preprocessing,
             progress=lambda seen, _: bar.update(seen - bar.n),
+            visit=visit,
         )
+    return found, tally
 
 
 def in_its_place(trained: Checkpoint, found: dict[HeadName, HeadAccuracy]) -> Checkpoint:
@@ -88,9 +105,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--precision", choices=sorted(DTYPES), default="float32", help="of what follows the accuracy")
     args = parser.parse_args()
     before, trained = load(BUNDLED).accuracy, load(args.checkpoint)
-    found = measured(trained, args.data)
+    found, tally = measured(trained, args.data)
     for head, accuracy in found.items():
         print(f"{head}: {accuracy.top1:.2%} / {accuracy.top5:.2%}, bundled {before[head]['top1']:.2%}", flush=True)
     if found["main"].top1 <= before["main"]["top1"]:
@@ -100,14 +118,15 @@ def main() -> int:
     data = str(args.data)
     for words in (
         ("calibrate", data),
-        ("evaluate", data, "--confusions"),
         ("ood", data, "--limit", KNOWN_IMAGES),
         ("probe", "--data", data, "--limit-per-class", PROBE_IMAGES, "--out", str(probes_path(BUNDLED))),
     ):
         print(f"\n$ {' '.join(words[:1])}", flush=True)
-        if command(list(words)):
+        if command([*words, "--precision", args.precision]):
             return 1
     checkpoint = load(BUNDLED)
+    counted = Confusions(checkpoint.sha256, dict(tally.heads), "validation", args.data.resolve().name)
+    save_confusions(counted, confusions_path(BUNDLED))
     card = file_of(BUNDLED).with_suffix(".md")
     text = card.read_text(encoding="utf-8")
     for heading, rows in tables(checkpoint).items():
