@@ -1,8 +1,8 @@
 """A trained network becomes the bundled checkpoint: `python scripts/bundle.py RUN/checkpoint.safetensors DATA`.
 
 Measures it on all validation images, and stops where it is not better than the bundled one; else puts it in its place,
-calibrates it, makes anew what belongs to one file (confusions, what the classes look like, probes) and writes the new
-tables into the card. What is left to do by hand is printed.
+calibrates it (where asked), makes anew what belongs to one file (confusions, what the classes look like, probes) and
+writes the new tables into the card. What is left to do by hand is printed.
 """
 
 from __future__ import annotations
@@ -106,6 +106,11 @@ def main() -> int:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--precision", choices=sorted(DTYPES), default="float32", help="of what follows the accuracy")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="fit temperatures: where no part of its training saw the held-out images",
+    )
     args = parser.parse_args()
     before, trained = load(BUNDLED).accuracy, load(args.checkpoint)
     found, tally = measured(trained, args.data)
@@ -117,7 +122,7 @@ def main() -> int:
     print(f"bundled now: {in_its_place(trained, found).sha256}", flush=True)
     data = str(args.data)
     for words in (
-        ("calibrate", data),
+        *([("calibrate", data)] if args.calibrate else []),
         ("ood", data, "--limit", KNOWN_IMAGES),
         ("probe", "--data", data, "--limit-per-class", PROBE_IMAGES, "--out", str(probes_path(BUNDLED))),
     ):
