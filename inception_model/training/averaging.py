@@ -12,14 +12,15 @@ Update = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]
 """What torch's AveragedModel calls: (averaged, current, how many were averaged)."""
 
 
-def newest_weight(step: int, total: int, config: TrainingConfig) -> float:
-    """How much the weights after `step` of `total` steps count in the average with all before them.
+def newest_weight(step: int, total: int, config: TrainingConfig, began: int = 0) -> float:
+    """How much the weights after `step` of `total` steps count in the average with all before them, from `began` on.
 
     Exponential: the decay's complement; a young average forgets its random start faster. Polyak: one part in as many as
     there were since the average began, so that all of them count alike; before that, the average is the newest.
     """
     if config.polyak_from is None:
-        return 1 - min(config.ema_decay, (1 + step) / (10 + step))
+        age = step - began
+        return 1 - min(config.ema_decay, (1 + age) / (10 + age))
     return 1 / max(1, step - int(config.polyak_from * total))
 
 

@@ -91,7 +91,7 @@ class Trainer(Generic[N]):
         self.folder = RunFolder(out)
         self.workers, self.bf16, self.save_seconds, self.stop, self.watch = workers, bf16, save_seconds, stop, watch
         self.network: N = cast(N, network.to(device).to(memory_format=torch.channels_last))
-        update = averaging(lambda: newest_weight(self.step, self.total_steps, config))
+        update = averaging(lambda: newest_weight(self.step, self.total_steps, config, self.average_began))
         self.average = AveragedModel(self.network, multi_avg_fn=update, use_buffers=True)
         decay = [p for p in self.network.parameters() if p.ndim >= 2]
         rest = [p for p in self.network.parameters() if p.ndim < 2]
@@ -110,6 +110,17 @@ class Trainer(Generic[N]):
     def total_steps(self) -> int:
         """Optimizer steps of all stages."""
         return sum(self.config.steps_of(stage, len(self.train_images)) for stage in self.config.stages)
+
+    @property
+    def average_began(self) -> int:
+        """Step from which the weights are averaged: a stage that tunes begins anew, because it is short and changes
+        much, and would hardly count in the average of all before."""
+        end = 0
+        for stage in self.config.stages:
+            if stage.tune and self.step >= end:
+                return end
+            end += self.config.steps_of(stage, len(self.train_images))
+        return 0
 
     def run(self) -> N:
         """Trains through all stages from the current step on and returns the averaged network in eval mode.

@@ -19,10 +19,11 @@ from inception_model.architecture.weights import init_weights
 from inception_model.checkpoints.store import load
 from inception_model.cli import main
 from inception_model.images.preprocessing import Preprocessing
+from inception_model.training.averaging import newest_weight
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import evaluate_network
 from inception_model.training.objective import losses
-from inception_model.training.recipe import RECIPES, Stage
+from inception_model.training.recipe import RECIPES, Stage, TrainingConfig
 from inception_model.training.run_folder import TrainingError
 from inception_model.training.trainer import Trainer
 from tests.compare import assert_close, relative_norm
@@ -70,6 +71,18 @@ def test_tuning_changes_classifiers_and_batch_norm_only(parquet: Path, tmp_path:
     assert changed
     assert all(".bn." in name or "classifier." in name for name in changed)
     assert {"classifier.weight", "aux1.classifier.weight", "3a.1x1.bn.weight"} <= changed
+
+
+def test_a_stage_that_tunes_begins_a_new_average(parquet: Path, tmp_path: Path) -> None:
+    trainer = trainer_for(parquet, tmp_path, config(stages=(Stage(32, 1.0), Stage(32, 0.5, tune=True))))
+    began = []
+    for step in range(trainer.total_steps + 1):
+        trainer.step = step
+        began.append(trainer.average_began)
+    assert began == [0] * 6 + [6] * 4
+    assert newest_weight(5001, 6000, TrainingConfig()) == pytest.approx(9 / 5011)
+    assert newest_weight(5001, 6000, TrainingConfig(), 5000) == pytest.approx(9 / 11)
+    assert newest_weight(99999, 200000, TrainingConfig(), 999) == pytest.approx(1e-3)
 
 
 def test_evaluation_equals_counting_by_hand(parquet: Path) -> None:
