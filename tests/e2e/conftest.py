@@ -6,16 +6,22 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from inception_model.drawing.numbers import short
+from inception_model.images.samples import sample_photo
+from inception_model.inference.classifier import Classifier
 
 from .browser import launched
 from .screen import SIZES, open_app
 from .server import running_app
 
 OpenPage = Callable[..., Page]
+Said = Callable[[str], dict[str, str]]
 
 # Milliseconds before a test gives up: a busy machine is slow, and waiting longer costs a passing test nothing.
 PATIENCE = 60_000
@@ -86,6 +92,18 @@ def _pages(browser: Browser) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert not errors, f"the page's scripts raised: {errors}"
+
+
+@pytest.fixture(scope="session")
+def said(bundled_classifier: Classifier) -> Said:
+    """`said(photo)`: each head's first answer for a sample photo, as the pages write it."""
+
+    @cache
+    def answers(name: str) -> dict[str, str]:
+        heads = bundled_classifier.heads_of(bundled_classifier.prepare(sample_photo(name).image))
+        return {head: short(bundled_classifier.top(heads.of(head)[0], head, 1)[0].label) for head in heads.present}
+
+    return answers
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from . import screen
-from .conftest import OpenPage
+from .conftest import OpenPage, Said
 from .line import stand_at
 from .pictures import photo
 
@@ -81,7 +81,7 @@ def test_a_link_with_both_opens_for_somebody_else(mine: Page, new_page: OpenPage
 
 
 @pytest.mark.timeout(400)
-def test_two_photos_on_every_page_by_keyboard(mine: Page, app_url: str) -> None:
+def test_two_photos_on_every_page_by_keyboard(mine: Page, app_url: str, said: Said) -> None:
     page = mine
     alone(page, app_url, "cat")
     switch = page.get_by_role("button", name="Compare", exact=True)
@@ -112,7 +112,7 @@ def test_two_photos_on_every_page_by_keyboard(mine: Page, app_url: str) -> None:
 
     screen.go(page, "Heads")
     expect(page.get_by_role("img", name=re.compile("^aux1 .*a signed map on (cat|officer)"))).to_have_count(2)
-    expect(page.get_by_role("figure", name=re.compile("^Probability of Egyptian cat"))).to_have_count(2)
+    expect(page.get_by_role("figure", name=re.compile(f"^Probability of {said('cat')['main']}"))).to_have_count(2)
     assert_fits_everywhere(page)
 
     screen.go(page, "Why")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from . import screen
-from .conftest import FirstVisit, OpenPage
+from .conftest import FirstVisit, OpenPage, Said
 from .line import part
 from .pictures import photo
 
@@ -92,7 +92,7 @@ def test_every_page_fits_and_axe_finds_nothing_serious(opened: Page, name: str) 
         assert not found, "\n".join(found)
 
 
-def test_the_line_leads_everywhere(opened: Page) -> None:
+def test_the_line_leads_everywhere(opened: Page, said: Said) -> None:
     page = opened
     look_at_the_cat(page)
     screen.go(page, "Cost")
@@ -102,7 +102,7 @@ def test_the_line_leads_everywhere(opened: Page) -> None:
     screen.press(part(page, "head/aux1"), "Enter")
     expect(page.get_by_role("heading", name="Three heads, three depths")).to_be_visible()
     screen.click(part(page, "head/aux1"))
-    expect(page.get_by_role("figure", name=re.compile("Rank of golden retriever"))).to_be_visible()
+    expect(page.get_by_role("figure", name=re.compile(f"Rank of {said('cat')['aux1']}"))).to_be_visible()
 
     screen.click(part(page, "3b/pool"))
     expect(page.get_by_role("heading", name="Inside 3b")).to_be_visible()
