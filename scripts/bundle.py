@@ -39,7 +39,7 @@ from inception_model.inference.classifier import DTYPES, build
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import HeadAccuracy, evaluate_network
 
-KNOWN_IMAGES, PROBE_IMAGES = "1600", "60"
+KNOWN_IMAGES, PROBE_IMAGES = "1600", "100"
 """Training images that `ood` looks at, and images of a class that the probes learn from."""
 PLACES = {"aux1": "4a", "aux2": "4d", "main": "5b"}
 
