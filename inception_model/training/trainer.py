@@ -117,7 +117,7 @@ class Trainer(Generic[N]):
         much, and would hardly count in the average of all before."""
         end = 0
         for stage in self.config.stages:
-            if stage.tune and self.step >= end:
+            if stage.tune and self.step > end:  # the step that ends the stage before still counts with it
                 return end
             end += self.config.steps_of(stage, len(self.train_images))
         return 0

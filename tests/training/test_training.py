@@ -79,7 +79,7 @@ def test_a_stage_that_tunes_begins_a_new_average(parquet: Path, tmp_path: Path) 
     for step in range(trainer.total_steps + 1):
         trainer.step = step
         began.append(trainer.average_began)
-    assert began == [0] * 6 + [6] * 4
+    assert began == [0] * 7 + [6] * 3, "asked after a step: the sixth ends the first stage"
     assert newest_weight(5001, 6000, TrainingConfig()) == pytest.approx(9 / 5011)
     assert newest_weight(5001, 6000, TrainingConfig(), 5000) == pytest.approx(9 / 11)
     assert newest_weight(99999, 200000, TrainingConfig(), 999) == pytest.approx(1e-3)
