@@ -29,7 +29,7 @@ from inception_model.checkpoints.store import load, save
 from inception_model.cli import main
 from inception_model.inference.classifier import Classifier, build
 from inception_model.training.data import open_dataset
-from tests.analysis.test_probes import COLOURS, coloured  # noqa: F401 - a fixture
+from tests.analysis.colours import COLOURS
 from tests.random_networks import random_classifier
 
 CLASSES, IMAGES = 7, 400
@@ -153,7 +153,7 @@ def test_a_whole_file_is_read_and_too_large_ones_are_not(checkpoint: Checkpoint,
 
 
 def test_the_command_counts_what_the_network_says(
-    coloured: Path,  # noqa: F811
+    coloured: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp, softmax
@@ -26,11 +25,11 @@ from inception_model.cli import main
 from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.trace import capture
 from inception_model.training.data import open_dataset
+from tests.analysis.colours import COLOURS
 from tests.compare import assert_close
 from tests.random_networks import noise_images, random_classifier
 
 CLASSES, WIDTH = 7, 12
-COLOURS = {"blue": (30, 30, 220), "green": (30, 200, 30), "red": (220, 30, 30)}
 
 
 def clouds(count: int, seed: int, channels: int = WIDTH, classes: int = CLASSES) -> Observations:
@@ -250,20 +249,6 @@ def test_other_and_oversized_files_are_refused(checkpoint: Checkpoint, file: Pat
 
 
 # The command
-
-
-@pytest.fixture(scope="module")
-def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes told by their colour; 8 training and 4 validation images a class."""
-    root, rng = tmp_path_factory.mktemp("coloured"), np.random.default_rng(1)
-    for split, count in (("train", 8), ("val", 4)):
-        for name, colour in COLOURS.items():
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                pixels = np.clip(np.array(colour) + rng.normal(0, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / f"{number}.png")
-    return root
 
 
 @pytest.fixture

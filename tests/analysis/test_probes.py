@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from scipy.stats import rankdata
@@ -38,12 +37,11 @@ from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.trace import Trace, capture
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import HeadAccuracy
+from tests.analysis.colours import COLOURS
 from tests.checkpoints.hostile.safetensors_files import safetensors
 from tests.random_networks import noise_images, random_classifier, random_probes
 
 Relative = Callable[[torch.Tensor, torch.Tensor], float]
-
-COLOURS = {"blue": (30, 30, 220), "green": (30, 200, 30), "red": (220, 30, 30)}
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +52,6 @@ def trace(tiny_classifier: Classifier) -> Trace:
 @pytest.fixture(scope="module")
 def line(tiny_classifier: Classifier, trace: Trace) -> Timeline:
     return timeline(tiny_classifier, trace, 4, probes=random_probes(tiny_classifier))
-
-
-@pytest.fixture(scope="module")
-def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes told by their colour, a folder each; 8 training and 4 validation images a class."""
-    root, rng = tmp_path_factory.mktemp("coloured"), np.random.default_rng(1)
-    for split, count in (("train", 8), ("val", 4)):
-        for name, colour in COLOURS.items():
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                pixels = np.clip(np.array(colour) + rng.normal(0, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / f"{number}.png")
-    return root
 
 
 @pytest.fixture(scope="module")
