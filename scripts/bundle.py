@@ -8,10 +8,14 @@ writes the new tables into the card. What is left to do by hand is printed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import itertools
 import re
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor
@@ -41,7 +45,6 @@ from inception_model.training.evaluation import HeadAccuracy, evaluate_network
 
 KNOWN_IMAGES, PROBE_IMAGES = "1600", "100"
 """Training images that `ood` looks at, and images of a class that the probes learn from."""
-PLACES = {"aux1": "4a", "aux2": "4d", "main": "5b"}
 
 
 def measured(checkpoint: Checkpoint, data: Path) -> tuple[dict[HeadName, HeadAccuracy], Tally]:
@@ -72,6 +75,22 @@ def in_its_place(trained: Checkpoint, found: dict[HeadName, HeadAccuracy]) -> Ch
     )
 
 
+@contextlib.contextmanager
+def all_or_none(files: list[Path]) -> Iterator[None]:
+    """Where anything is raised, the files are again what they were: weights never lie beside what is of others."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {path: shutil.copy2(path, folder) for path in files if path.exists()}
+        try:
+            yield
+        except BaseException:
+            for path in files:
+                if path in kept:
+                    shutil.copy2(kept[path], path)
+                else:
+                    path.unlink(missing_ok=True)
+            raise
+
+
 def replaced(card: str, heading: str, rows: list[str]) -> str:
     """The card with the first tables below that heading (as many as `rows` has) changed to `rows`."""
     start = card.index(f"## {heading}\n")
@@ -90,14 +109,44 @@ def tables(checkpoint: Checkpoint) -> dict[str, list[str]]:
     head = ["| head | after | top-1 | top-5 |", "| --- | --- | --- | --- |"]
     probe = ["| probe at | top-1 | top-5 |", "| --- | --- | --- |"]
     accuracy = {name: checkpoint.accuracy[name] for name in HEADS}
+    after = {"main": checkpoint.spec.module_names[-1], **{aux.name: aux.after for aux in checkpoint.spec.aux}}
     return {
         "Accuracy": head
-        + [f"| {name} | {PLACES[name]} | {each['top1']:.1%} | {each['top5']:.1%} |" for name, each in accuracy.items()],
+        + [f"| {name} | {after[name]} | {each['top1']:.1%} | {each['top5']:.1%} |" for name, each in accuracy.items()],
         "Which classes it takes for which": markdown(load_confusions(confusions_path(BUNDLED), checkpoint), checkpoint),
         "Does it know this at all?": ood_table(load_known(known_path(BUNDLED), checkpoint)),
         "Linear probes": probe
         + [f"| {name} | {each.accuracy.top1:.1%} | {each.accuracy.top5:.1%} |" for name, each in probes.items()],
     }
+
+
+def commands(data: Path, calibrate: bool) -> list[list[str]]:
+    """The program's commands that make what belongs to one file of weights."""
+    made = [
+        ["ood", str(data), "--limit", KNOWN_IMAGES],
+        ["probe", "--data", str(data), "--limit-per-class", PROBE_IMAGES, "--out", str(probes_path(BUNDLED))],
+    ]
+    return [["calibrate", str(data)], *made] if calibrate else made
+
+
+def bundle(trained: Checkpoint, found: dict[HeadName, HeadAccuracy], tally: Tally, args: argparse.Namespace) -> None:
+    """Puts the network in its place and makes all that belongs to it: completely, or nothing is changed."""
+    weights = file_of(BUNDLED)
+    card = weights.with_suffix(".md")
+    with all_or_none([weights, card, probes_path(BUNDLED), known_path(BUNDLED), confusions_path(BUNDLED)]):
+        in_its_place(trained, found)
+        for words in commands(args.data, args.calibrate):
+            print(f"\n$ {words[0]}", flush=True)
+            if command([*words, "--precision", args.precision]):
+                raise SystemExit(f"{words[0]} failed: the bundled network is what it was")
+        checkpoint = load(BUNDLED)
+        counted = Confusions(checkpoint.sha256, dict(tally.heads), "validation", args.data.resolve().name)
+        save_confusions(counted, confusions_path(BUNDLED))
+        text = card.read_text(encoding="utf-8")
+        for heading, rows in tables(checkpoint).items():
+            text = replaced(text, heading, rows)
+        card.write_text(text, encoding="utf-8")
+        print(f"bundled now: {checkpoint.sha256}")
 
 
 def main() -> int:
@@ -119,24 +168,7 @@ def main() -> int:
     if found["main"].top1 <= before["main"]["top1"]:
         print("not better than the bundled network: nothing was changed")
         return 1
-    print(f"bundled now: {in_its_place(trained, found).sha256}", flush=True)
-    data = str(args.data)
-    for words in (
-        *([("calibrate", data)] if args.calibrate else []),
-        ("ood", data, "--limit", KNOWN_IMAGES),
-        ("probe", "--data", data, "--limit-per-class", PROBE_IMAGES, "--out", str(probes_path(BUNDLED))),
-    ):
-        print(f"\n$ {' '.join(words[:1])}", flush=True)
-        if command([*words, "--precision", args.precision]):
-            return 1
-    checkpoint = load(BUNDLED)
-    counted = Confusions(checkpoint.sha256, dict(tally.heads), "validation", args.data.resolve().name)
-    save_confusions(counted, confusions_path(BUNDLED))
-    card = file_of(BUNDLED).with_suffix(".md")
-    text = card.read_text(encoding="utf-8")
-    for heading, rows in tables(checkpoint).items():
-        text = replaced(text, heading, rows)
-    card.write_text(text, encoding="utf-8")
+    bundle(trained, found, tally, args)
     print(
         "\nBy hand: the card's words (recipe, calibration, scores, what it answers to the photos that come"
         "\nwith the app), README's table, `benchmark` and `localize`, screenshots."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from inception_model.checkpoints.checkpoint import Checkpoint
-from scripts.bundle import replaced, tables
+from scripts.bundle import all_or_none, replaced, tables
 
 CARD = """# name
 
@@ -39,3 +41,24 @@ def test_only_the_tables_below_the_heading_change() -> None:
     assert replaced(CARD, "Other", rows) == CARD.replace("old", "new").replace("new", "old", 1)
     with pytest.raises(ValueError, match="not found"):
         replaced(CARD, "Missing", rows)
+
+
+def test_what_fails_half_way_leaves_the_files_as_they_were(tmp_path: Path) -> None:
+    weights, card, probes = (tmp_path / name for name in ("weights", "card", "probes"))
+    weights.write_text("old")
+    card.write_text("old card")
+
+    def half() -> None:
+        with all_or_none([weights, card, probes]):
+            weights.write_text("new")
+            probes.write_text("new")
+            card.unlink()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    assert (weights.read_text(), card.read_text(), probes.exists()) == ("old", "old card", False)
+    with all_or_none([weights, card, probes]):
+        weights.write_text("new")
+        probes.write_text("new")
+    assert (weights.read_text(), card.read_text(), probes.read_text()) == ("new", "old card", "new")
