@@ -40,7 +40,8 @@ def persistent_choice(
     chosen = session.option(option)
     if allowed is not None and chosen not in allowed:
         chosen = option.default
-    st.session_state[key] = chosen
+    limits = (settings.get(name) for name in ("min_value", "max_value", "step", "options"))
+    session.show_in_widget(key, chosen, *limits)
     if (last := session.get(shown, chosen)) != chosen and session.get(option.state_name, None) is None:
         session.put(before, (last, time.monotonic()))
     session.put(shown, chosen)

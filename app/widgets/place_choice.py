@@ -26,7 +26,7 @@ def place_choice(label: str, option: Option[str], modules: Sequence[str], *, hel
         session.set_option(option, _text(chosen[0], chosen[1], chosen[2], everything))
 
     for name, value in zip(keys, (module, branch, channel), strict=True):
-        st.session_state[name] = value
+        session.show_in_widget(name, value, module, branch)
     st.selectbox(label, key=keys[0], options=[everything, *modules], on_change=changed, help=help)
     if module == everything:
         return everything

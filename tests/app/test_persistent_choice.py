@@ -57,3 +57,37 @@ def test_somebody_who_chooses_the_old_default_later_gets_it(monkeypatch: pytest.
     now[0] += widgets.STALE + 0.1
     app.selectbox(key="test-letter").select("b").run()
     assert (app.selectbox(key="test-letter").value, kept(app)) == ("b", "'b'")
+
+
+def numbers() -> AppTest:
+    """A number that the same page asks for with another limit after a click."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from app.state.options import Option
+        from app.widgets.persistent_choice import persistent_choice
+
+        most = 20 if st.checkbox("more") else 10
+        persistent_choice(st.slider, "slider", Option("test.slider", 7), min_value=1, max_value=most)
+        persistent_choice(st.number_input, "number", Option("test.number", 7), min_value=1, max_value=most)
+        st.button("another run")
+
+    return AppTest.from_function(script, default_timeout=60).run()
+
+
+def test_a_run_that_changes_nothing_leaves_what_is_being_typed() -> None:
+    app = numbers()
+    assert [app.slider[0].proto.set_value, app.number_input[0].proto.set_value] == [True, True]  # it is new
+    app.button[0].click().run()
+    assert [app.slider[0].proto.set_value, app.number_input[0].proto.set_value] == [False, False]
+    assert [app.slider[0].value, app.number_input[0].value] == [7, 7]
+
+
+def test_a_widget_of_other_limits_shows_the_kept_value() -> None:
+    app = numbers()
+    app.slider[0].set_value(5).run()
+    app.number_input[0].set_value(6).run()
+    app.checkbox[0].check().run()
+    assert [app.slider[0].value, app.number_input[0].value] == [5, 6]
+    assert app.slider[0].proto.set_value
