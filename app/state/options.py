@@ -84,6 +84,9 @@ MODULE_CIRCUIT = Option("module.circuit", False)
 
 MODULE_CONCEPTS = Option("module.concepts", False)
 CONCEPT_COUNT = Option("module.concepts.count", CONCEPTS)
+ConceptSource = Literal["photo", "index"]
+CONCEPT_SOURCE: Option[ConceptSource] = Option("module.concepts.of", "photo")
+"""Whose activations are split into concepts: the photo's, or those of an indexed data set's images."""
 
 SEARCH_CLASS: Option[int | None] = Option("search.class", None)
 """The class whose channels are searched; None: none."""

@@ -1,7 +1,9 @@
 """Concepts of a photo: non-negative matrix factorisation of a module's activations (lucid's neuron groups).
 
 Positions times channels is split into a few maps times directions in the module's channels, none of them negative. What
-the class's logit gets through each concept adds up, with the rest that they leave over, to what it gets in all.
+the class's logit gets through each concept adds up, with the rest that they leave over, to what it gets in all. Of many
+photos, whose peaks stand for positions, the directions are groups of channels that light up in the same photos; a
+photo's maps along them are the best ones that are not negative.
 
 scikit-learn has the same factorisation, and would come for this alone; the rule here is a page long: coordinate descent
 (HALS, Cichocki and Phan 2009) from a start by singular vectors (NNDSVDa, Boutsidis and Gallopoulos 2008), so that no
@@ -30,6 +32,7 @@ MOST_CONCEPTS = 12
 _ROUNDS = 400
 _SETTLED = 1e-6
 """Share of the squared activations by which a round must still lower what is left over."""
+_EXACT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -42,23 +45,63 @@ class Concepts:
     left: float
 
 
+@dataclass(frozen=True)
+class Groups:
+    """`shares` (K, N), how strong each group is in every photo, and `directions` (K, C) of unit norm, the group of most
+    activation first; `left`: the share of the squared peaks that they leave over."""
+
+    shares: Floats
+    directions: Floats
+    left: float
+
+
 def concepts(activations: NDArray[np.floating], count: int = CONCEPTS) -> Concepts:
     """Activations (C, H, W), none negative -> their concepts; raises ValueError for a count that cannot be."""
     channels, rows, columns = activations.shape
-    most = min(channels, rows * columns, MOST_CONCEPTS)
+    found = groups(np.reshape(activations, (channels, -1)).T, count)
+    return Concepts(found.shares.reshape(count, rows, columns), found.directions, found.left)
+
+
+def groups(activations: NDArray[np.floating], count: int = CONCEPTS) -> Groups:
+    """Activations (N, C), none negative -> their groups of channels; raises ValueError for a count that cannot be."""
+    most = min(*activations.shape, MOST_CONCEPTS)
     if not 1 <= count <= most:
         raise ValueError(f"{count} concepts were asked for; allowed: 1 to {most}")
-    matrix = np.asarray(activations, np.float64).reshape(channels, -1).T
-    if (matrix < 0).any():
-        raise ValueError("concepts need activations behind a ReLU: some of these are negative")
+    matrix = _checked(activations)
     places, directions = factorised(matrix, count)
     size = np.linalg.norm(directions, axis=1)
     places, directions = places * size, directions / np.where(size > 0, size, 1)[:, None]
     order = np.argsort(-np.linalg.norm(places, axis=0), kind="stable")
     places, directions = places[:, order], directions[order]
+    return Groups(places.T, directions, _left(matrix, places, directions))
+
+
+def along(activations: NDArray[np.floating], directions: Floats) -> Concepts:
+    """Activations (C, H, W), none negative, and directions (K, C) -> the maps along these that leave least over."""
+    channels, rows, columns = activations.shape
+    matrix = _checked(np.reshape(activations, (channels, -1)).T)
+    across, gram = matrix @ directions.T, directions @ directions.T
+    places = np.zeros((len(matrix), len(directions)))
+    before = np.inf
+    for _ in range(_ROUNDS):
+        _descend(places, across, gram)
+        error = float(((places @ gram) * places).sum() - 2 * (places * across).sum())
+        if before - error <= _EXACT * float((matrix**2).sum()):  # one best answer, unlike that of a factorisation
+            break
+        before = error
+    return Concepts(places.T.reshape(-1, rows, columns), directions, _left(matrix, places, directions))
+
+
+def _checked(activations: NDArray[np.floating]) -> Floats:
+    matrix = np.asarray(activations, np.float64)
+    if (matrix < 0).any():
+        raise ValueError("concepts need activations behind a ReLU: some of these are negative")
+    return matrix
+
+
+def _left(matrix: Floats, places: Floats, directions: Floats) -> float:
     whole = float((matrix**2).sum())
-    left = float(((matrix - places @ directions) ** 2).sum()) / whole if whole else 0.0
-    return Concepts(places.T.reshape(count, rows, columns), directions, left)
+    return float(((matrix - places @ directions) ** 2).sum()) / whole if whole else 0.0
 
 
 def factorised(matrix: Floats, count: int) -> tuple[Floats, Floats]:

@@ -19,6 +19,7 @@ from ..training.evaluation import BATCH
 from ..training.fingerprint import data_hash
 from .channels import channels_of
 from .folder import IndexFolder, IndexFolderError, Manifest, Summary
+from .sample import Sample, sampled
 from .shards import (
     KEPT,
     KINDS,
@@ -124,7 +125,7 @@ def local(
 
 
 def _finish(folder: IndexFolder, classifier: Classifier, count: int) -> None:
-    """The finished tables from all shards, in their order: `images`, `examples`, `channels`."""
+    """The finished tables from all shards, in their order: `images`, `examples`, `channels`, `sample`."""
     channels = channels_of(classifier.checkpoint.spec)
     schema = image_schema(classifier.trained_heads, peaks=False)
     lots: dict[Kind, list[Strongest]] = {kind: [] for kind in KINDS}
@@ -145,7 +146,10 @@ def _finish(folder: IndexFolder, classifier: Classifier, count: int) -> None:
     best = {kind: merged(found, KEPT) for kind, found in lots.items()}
     folder.write_table("images", table)
     folder.write_table("examples", _examples(classifier, table, best))
-    folder.write_table("channels", _channel_table(classifier, np.concatenate(peaks), sums / used))
+    every = np.concatenate(peaks)
+    folder.write_table("channels", _channel_table(classifier, every, sums / used))
+    decoded = table.column("image").to_numpy()[table.column("error").is_null().to_numpy()].astype(np.int32)
+    folder.write_table("sample", _sample_table(sampled(classifier.checkpoint.spec, decoded, every)))
     broken = [[row["name"], row["error"]] for row in table.select(["name", "error"]).to_pylist() if row["error"]]
     folder.write_summary(Summary(used, broken))
 
@@ -169,6 +173,12 @@ def _examples(classifier: Classifier, images: pa.Table, best: Mapping[Kind, Stro
     for name, values in zip(("left", "top", "right", "bottom"), sides.T, strict=True):
         table = table.append_column(name, pa.array(values))
     return table
+
+
+def _sample_table(sample: Sample) -> pa.Table:
+    """A row per image of the sample."""
+    flat = pa.array(sample.peaks.ravel())
+    return pa.table({"image": sample.images, "peaks": pa.FixedSizeListArray.from_arrays(flat, sample.peaks.shape[1])})
 
 
 def _channel_table(classifier: Classifier, peaks: np.ndarray, means: np.ndarray) -> pa.Table:

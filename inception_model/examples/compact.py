@@ -23,13 +23,14 @@ from .channels import channels_of
 from .folder import IndexFolderError
 from .index import Index
 from .mapping import DEFAULT_MAP, ImageMap
+from .sample import STEPS, outputs, packed, unpacked
 from .shards import KEPT, KINDS
 from .strongest import NOBODY, Strongest
 
 FORMAT = "inceptionscope-examples-1"
 SUFFIX = "examples.safetensors"
 MAX_BYTES = 16 << 20
-"""Of a file that is read; of 10,000 images and GoogLeNet's channels it has less than a quarter of it."""
+"""Of a file that is read; of 10,000 images and GoogLeNet's channels it has less than half of it."""
 MOST_SPLIT = 64
 """Characters of the split's name and the like."""
 
@@ -63,6 +64,9 @@ def save_compact(index: Index, path: Path) -> None:
         tensors |= {"map.points": torch.tensor(known.points), "map.mean": torch.tensor(known.mean)}
         tensors |= {"map.axes": torch.tensor(known.axes)}
         tensors["map.images"] = torch.tensor(known.images, dtype=torch.int32)
+    if index.sample is not None:
+        tensors["sample.images"] = torch.tensor(index.sample.images)
+        tensors["sample.peaks"] = torch.tensor(packed(index.sample, index.quantiles[:, -1]))
     largest = max(float(each.abs().max()) for each in tensors.values() if each.is_floating_point() and each.numel())
     if largest > torch.finfo(torch.float16).max:
         raise IndexFolderError(f"activations up to {largest:.3g} exceed fp16: this index has no compact form")
@@ -120,6 +124,12 @@ def _parsed(raw: Raw, checkpoint: Checkpoint) -> Index:
             raise ValueError("the number of images is wrong")
         if any(not isinstance(text, str) or len(text) > MOST_SPLIT for text in (split, data)):
             raise ValueError("what it says of its data is no text, or too long")
+        sample = None
+        if "sample.peaks" in raw.tensors:
+            shape = int(raw.tensors["sample.images"].shape[0]), sum(map(len, outputs(checkpoint.spec).values()))
+            images = reader.whole("sample.images", shape[:1], 0, total - 1)
+            parts = reader.whole("sample.peaks", shape, 0, STEPS).astype(np.uint8)
+            sample = unpacked(checkpoint.spec, images, parts, quantiles[:, -1])
         return Index(
             checkpoint.sha256, checkpoint.spec, checkpoint.preprocessing, data,
             raw.metadata.get("source", "")[:200], split, limit, used, quantiles,
@@ -127,7 +137,7 @@ def _parsed(raw: Raw, checkpoint: Checkpoint) -> Index:
             reader.whole("labels", (total,), 0, classes - 1), sizes,
             {head: reader.whole(f"{head}.classes", (total,), -1, classes - 1) for head in heads},
             {head: reader.floats(f"{head}.probabilities", (total,)) for head in heads},
-            _map(raw, reader, checkpoint, total, told["map"]),
+            _map(raw, reader, checkpoint, total, told["map"]), sample,
         )  # fmt: skip
     except CheckpointError:
         raise

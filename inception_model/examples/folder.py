@@ -136,6 +136,10 @@ class IndexFolder:
         except (OSError, pa.ArrowException) as error:
             raise IndexFolderError(_unreadable(file)) from error
 
+    def has_table(self, name: str) -> bool:
+        """Whether a finished table of that name is there."""
+        return (self.folder / f"{name}.parquet").is_file()
+
     def columns(self, name: str) -> list[str]:
         """The names of a finished table's columns."""
         file = self.folder / f"{name}.parquet"

@@ -20,6 +20,7 @@ from .channels import Channels, channels_of
 from .folder import IndexFolder, IndexFolderError
 from .mapping import ImageMap, read_map
 from .observing import Floats
+from .sample import Sample, outputs
 from .shards import KINDS, Kind, read_strongest
 from .strongest import NOBODY, Strongest
 
@@ -44,7 +45,8 @@ class Index:
     `data`: the list's hash, `source`: where it came from, `split` and `limit`: how to open it again; `used`: images
     that were decoded. `quantiles` (U, SHARES): of the images' peaks; `means` (U,): of all activations; `silent` (U,):
     the share of images that a channel does not answer at all. `labels`, `sizes` (n, 2), `answers` and `probabilities`
-    (n,) by trained head: of every image, 0 and -1 where it was broken.
+    (n,) by trained head: of every image, 0 and -1 where it was broken. `sample`: what some images say to every
+    module's channels; None in an index that was made before there was one.
     """
 
     sha256: str
@@ -64,6 +66,7 @@ class Index:
     answers: Mapping[HeadName, NDArray[np.int32]] = field(repr=False)
     probabilities: Mapping[HeadName, Floats] = field(repr=False)
     map: ImageMap | None = field(default=None, repr=False)
+    sample: Sample | None = field(default=None, repr=False)
 
     @property
     def channels(self) -> Channels:
@@ -140,4 +143,15 @@ def load_index(path: Path, checkpoint: Checkpoint) -> Index:
         {head: first[f"{head}_classes"].astype(np.int32) for head in heads},
         {head: first[f"{head}_probabilities"].astype(np.float32) for head in heads},
         read_map(folder, summary),
+        _read_sample(folder, checkpoint.spec),
     )
+
+
+def _read_sample(folder: IndexFolder, spec: NetworkSpec) -> Sample | None:
+    if not folder.has_table("sample"):
+        return None
+    table, width = folder.read_table("sample"), sum(map(len, outputs(spec).values()))
+    peaks = table.column("peaks").combine_chunks().flatten().to_numpy()
+    if len(peaks) != len(table) * width:
+        raise IndexFolderError(f"the sample in {folder.folder.name} is of other channels: build another index")
+    return Sample(spec, table.column("image").to_numpy(), peaks.reshape(-1, width))

@@ -29,8 +29,10 @@ from inception_model.analysis.receptive_field import receptive_field
 from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.checkpoints.store import save
+from inception_model.circuits.concepts import CONCEPTS, along, groups
+from inception_model.circuits.connections import unit_of
 from inception_model.drawing.crops import crop_of
-from inception_model.drawing.numbers import number
+from inception_model.drawing.numbers import number, percent
 from inception_model.examples.building import Data, build_index
 from inception_model.examples.compact import compact_path, save_compact
 from inception_model.examples.index import load_index
@@ -185,6 +187,39 @@ def test_without_the_data_the_classes_are_named(
     assert f"the images in {tmp_path.name} are others than those that were indexed" in told
     assert str(tmp_path.parent) not in told
     assert crops(others, "Most alike") == []
+
+
+def test_concepts_of_the_index_lie_over_the_photo(
+    app: Callable[..., AppTest], indexed: tuple[InferenceService, Path, Path]
+) -> None:
+    page = app("module")
+    page.toggle(key="module-concepts").set_value(True).run()
+    page.segmented_control(key="module-concepts-of").set_value("index")
+    page = good(page.slider(key="module-concepts-count").set_value(3).run())
+    service, folder, _ = indexed
+    index = load_index(folder, service.classifier.checkpoint)
+    assert index.sample is not None
+    found = groups(index.sample.of("4d"), 3)
+    activations = service.look(CAT).trace.block("4d").output[0].numpy()
+    left = along(activations, found.directions).left
+    (markup,) = [text for each in data(page) if '<ol class="concepts">' in (text := str(each.get("html", "")))]
+    told = f"by every channel&#39;s peak, of whose squares these groups leave over {percent(found.left)}"
+    assert f"Found in 10 images {told}" in markup
+    assert f"They leave over {percent(left)} of 4d&#39;s squared activations on this photo" in markup
+    strongest = unit_of(service.classifier.checkpoint.spec, "4d", int(found.directions[0].argmax()))
+    assert f'data-unit="{strongest}"' in markup
+    shares = found.shares[0]
+    first = [int(index.sample.images[at]) for at in np.argsort(-shares, kind="stable") if shares[at] > 0][:9]
+    counts = Counter(network.label(int(index.labels[image])) for image in first)
+    assert f"strongest: {', '.join(f'{name} ({n})' if n > 1 else name for name, n in counts.most_common(3))}" in markup
+    assert markup.count("an indexed image with much of it") == 9
+
+
+def test_without_an_index_concepts_are_the_photos_own(app: Callable[..., AppTest]) -> None:
+    page = app("module", index=None, data=None)
+    page = good(page.toggle(key="module-concepts").set_value(True).run())
+    assert page.slider(key="module-concepts-count").value == CONCEPTS
+    assert "module-concepts-of" not in page.session_state
 
 
 def test_the_file_beside_the_weights_is_used_where_no_folder_is_named(

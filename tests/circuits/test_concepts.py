@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize
 
 from inception_model.analysis.channel_effects import channel_effects
-from inception_model.circuits.concepts import concept_credit, concepts, factorised
+from inception_model.circuits.concepts import along, concept_credit, concepts, factorised, groups
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
 from inception_model.inference.trace import capture
@@ -60,3 +60,27 @@ def test_credit_of_all_concepts_and_the_rest_is_the_modules(exact_tiny_classifie
         concepts(-np.ones((3, 4, 4)), 2)
     silent = concepts(np.zeros((3, 4, 4)), 2)
     assert (silent.left, silent.maps.max()) == (0, 0)
+
+
+def test_groups_of_channels_that_light_up_in_the_same_photos() -> None:
+    random = np.random.default_rng(4)
+    directions = np.kron(np.eye(3), np.ones(4)) / 2  # three groups of four channels each
+    shares = random.uniform(0, 1, (3, 50)) * np.asarray([1, 3, 2])[:, None]
+    shares[:, :30] *= np.repeat(np.eye(3), 10, axis=1)  # each alone in some, or they could be mixed
+    found = groups(shares.T @ directions, 3)
+    assert found.left < 1e-6
+    assert_close(found.directions, directions[[1, 2, 0]], 1e-2)
+    assert_close(found.shares, shares[[1, 2, 0]], 2e-2)
+
+
+def test_maps_along_directions_are_scipys_best_that_are_not_negative() -> None:
+    random = np.random.default_rng(5)
+    activations, directions = random.gamma(0.7, size=(9, 4, 5)), np.abs(random.normal(size=(3, 9)))
+    found = along(activations, directions)
+    matrix = activations.reshape(9, -1).T
+    best = np.stack([optimize.nnls(directions.T, row)[0] for row in matrix])
+    assert_close(found.maps.reshape(3, -1).T, best, 1e-3)
+    assert found.left == pytest.approx(float(((matrix - best @ directions) ** 2).sum() / (matrix**2).sum()), rel=1e-4)
+    assert found.directions is directions
+    with pytest.raises(ValueError, match="negative"):
+        along(-activations, directions)

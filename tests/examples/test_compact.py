@@ -66,6 +66,10 @@ def test_the_small_file_says_what_the_folder_says(made: tuple[Classifier, Index,
     assert found.map is not None
     assert index.map is not None
     assert_close(found.map.points, index.map.points, 2e-3)
+    assert found.sample is not None
+    assert index.sample is not None
+    assert np.array_equal(found.sample.images, index.sample.images)
+    assert_close(found.sample.peaks, index.sample.peaks, 1 / 255)
     features = np.abs(np.random.default_rng(2).normal(size=len(index.map.mean))).astype(np.float32)
     assert_close(found.map.place(features), index.map.place(features), 5e-3)
 
@@ -95,6 +99,8 @@ def test_that_of_another_checkpoint_is_refused(made: tuple[Classifier, Index, Pa
         lambda tensors, told: tensors["main.classes"].fill_(3),
         lambda tensors, told: tensors.update(labels=tensors["labels"].half()),
         lambda tensors, told: tensors.update({"map.axes": tensors["map.axes"][:1].contiguous()}),
+        lambda tensors, told: tensors["sample.images"].fill_(10_000),
+        lambda tensors, told: tensors.update({"sample.peaks": tensors["sample.peaks"][:, :7].contiguous()}),
         lambda tensors, told: told.update(told="{"),
         lambda tensors, told: told.update(told=told["told"].replace('"used": 10', '"used": -1')),
         lambda tensors, told: told.update(shares="[0, 1]"),

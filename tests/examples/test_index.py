@@ -20,14 +20,17 @@ from scipy.stats import percentileofscore
 from inception_model.analysis.probes import pooled
 from inception_model.analysis.receptive_field import receptive_fields
 from inception_model.architecture.spec import HEADS
+from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.cli import main
 from inception_model.examples import folder as folder_module
 from inception_model.examples import shards
 from inception_model.examples.building import SHARES, Data, build_index
+from inception_model.examples.channels import channels_of
 from inception_model.examples.folder import IndexFolder, IndexFolderError
 from inception_model.examples.index import Index, load_index
 from inception_model.examples.mapping import place_images
+from inception_model.examples.sample import SAMPLE, STEPS, outputs, packed, sampled, unpacked
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.trace import capture, forward_hooks
 from inception_model.progress import Cancelled
@@ -36,7 +39,7 @@ from tests.compare import assert_close
 
 from .made import BROKEN, CLASSES, EACH, image_folder, small_network
 
-TABLES = ("images", "examples", "channels", "map", "axes")
+TABLES = ("images", "examples", "channels", "sample", "map", "axes")
 KEPT = 5
 SOME = (Place("conv1"), Place("conv2_reduce"), Place("5x5_reduce", "3a"), Place("5x5", "4d"), Place("pool_proj", "5b"))
 
@@ -131,6 +134,28 @@ def test_quantiles_are_numpys_and_means_those_of_all_positions(built: Built) -> 
         wanted = np.quantile(maps.max(axis=(2, 3)), SHARES, axis=0).T
         assert_close(built.index.quantiles[lane], wanted)
         assert_close(built.index.means[lane], maps.mean(axis=(0, 2, 3)))
+
+
+def test_the_sample_holds_the_peaks_of_each_modules_output(built: Built) -> None:
+    sample, trace = built.index.sample, capture(built.classifier, built.x)
+    assert sample is not None
+    assert sample.images.tolist() == built.numbers
+    for module in built.classifier.checkpoint.spec.module_names:
+        assert_close(sample.of(module), trace.block(module).output.amax((2, 3)).numpy(), 1e-4)
+    with pytest.raises(KeyError, match="allowed: 3a, 3b"):
+        sample.of("9z")
+
+
+def test_an_even_choice_of_many_images_and_their_bytes() -> None:
+    spec = tiny()
+    peaks = np.random.default_rng(3).gamma(0.5, size=(1000, channels_of(spec).total)).astype(np.float32)
+    found = sampled(spec, np.arange(1000, dtype=np.int32), peaks)
+    assert (len(found.images), found.images[0], found.images[-1]) == (SAMPLE, 0, 999)
+    assert set(np.diff(found.images)) == {2, 3}
+    largest = peaks.max(axis=0)
+    again = unpacked(spec, found.images, packed(found, largest), largest)
+    columns = np.concatenate(list(outputs(spec).values()))
+    assert (np.abs(again.peaks - found.peaks) <= largest[columns] / (2 * STEPS) * 1.001).all()
 
 
 def test_how_strong_an_answer_is_among_the_images(built: Built) -> None:

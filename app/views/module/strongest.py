@@ -67,10 +67,13 @@ def index_words(classes: Mapping[str, int], drawn: bool) -> str:
     """Of which classes the strongest images are, and why they are not drawn."""
     if not classes:
         return "No image answers it."
+    told = f"Of the {sum(classes.values())} strongest: {classes_words(classes)}."
+    return told if drawn else f"{told} Their pixels are not on this server."
+
+
+def classes_words(classes: Mapping[str, int]) -> str:
+    """The classes that most images show, with how many of them: zebra (4), tiger; 3 show others."""
     most = sorted(classes.items(), key=lambda each: -each[1])[:NAMED]
     named = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in most)
-    total = sum(classes.values())
-    rest = total - sum(count for _, count in most)
-    others = "" if not rest else "; 1 shows another class" if rest == 1 else f"; {rest} show others"
-    told = f"Of the {total} strongest: {named}{others}."
-    return told if drawn else f"{told} Their pixels are not on this server."
+    rest = sum(classes.values()) - sum(count for _, count in most)
+    return named + ("" if not rest else "; 1 shows another class" if rest == 1 else f"; {rest} show others")
