@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from app.jobs.background import Job
-from app.state import network, turn
+from app.state import examples, network, turn
 from app.state.selection import Unit
 from inception_model.analysis.selectivity import Tuning, node_maps, tune
 from inception_model.circuits.families import Families, ModuleSummary, module_summary
+from inception_model.examples.families import with_examples
 from inception_model.images.stimuli import Stimulus
 from inception_model.inference.classifier import Classifier
 from inception_model.progress import Progress
@@ -47,7 +49,16 @@ def summary_job(module: str) -> Job:
     return Job(("bench", "summary", module), compute)
 
 
+def with_index(found: ModuleSummary) -> ModuleSummary:
+    """The summary with the families that the images of an index tell, where there is one."""
+    index = examples.usable()
+    if index is None:
+        return found
+    told = with_examples(found.families, index, network.checkpoint().labels)
+    return replace(found, families=told, rows=told.rows(network.spec().block(told.module)))
+
+
 def known_families(module: str) -> Families | None:
     """The families of a module's channels, if its summary was asked for."""
     found: ModuleSummary | None = network.service().recall(("", summary_job(module).key))
-    return None if found is None else found.families
+    return None if found is None else with_index(found).families

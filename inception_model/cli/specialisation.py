@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -13,6 +14,8 @@ from ..circuits.factors import first_factors
 from ..circuits.families import FAMILIES, Families, FamilyRow, families, rows_of
 from ..circuits.verdict import count_tests, row_dict, summary
 from ..drawing.palette import BRANCH_NAMES
+from ..examples.families import EXAMPLE_FAMILIES, with_examples
+from ..examples.index import load_index
 from ..inference.plain import describe
 from .common import classifier_from, finish, print_json
 
@@ -22,9 +25,15 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "specialisation",
         help="which branch holds which family of channels (Voss et al. 2021)",
-        epilog="families: " + "; ".join(f"{name}: {words}" for name, words in FAMILIES.items()),
+        epilog="families: " + "; ".join(f"{name}: {words}" for name, words in (FAMILIES | EXAMPLE_FAMILIES).items()),
     )
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="3a, 4d, ... (default: all)")
+    parser.add_argument(
+        "--index",
+        type=Path,
+        metavar="FOLDER",
+        help="an index of this checkpoint, whose images tell one more family",
+    )
     finish(parser, run)
 
 
@@ -32,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints a table per module and plain sentences, or JSON."""
     classifier = classifier_from(args)
     spec = classifier.network.spec
+    index = None if args.index is None else load_index(args.index, classifier.checkpoint)
     with tqdm(unit="picture", desc="pictures", dynamic_ncols=True) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -42,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
         for name in args.modules:
             spec.block(name)
         found = families(classifier, wanted or None, progress=progress)
+    if index is not None:
+        found = {name: with_examples(each, index, classifier.checkpoint.labels) for name, each in found.items()}
     rows, factors = rows_of(classifier, found), first_factors(classifier)
     told = summary(rows, factors)
     if args.json:

@@ -16,6 +16,9 @@ from inception_model.circuits.families import FAMILIES, Families, FamilyRow, Mod
 from inception_model.circuits.verdict import LEVEL, beside_the_paper, concentrated, corrected, count_tests
 from inception_model.drawing.numbers import number
 from inception_model.drawing.palette import BRANCH_NAMES
+from inception_model.examples.families import EXAMPLE_FAMILIES
+
+MEANINGS = {**FAMILIES, **EXAMPLE_FAMILIES}
 
 
 def show(unit: Unit, summary: ModuleSummary) -> None:
@@ -47,7 +50,7 @@ def rows(found: tuple[FamilyRow, ...]) -> list[dict[str, Any]]:
                     "more": bool(row.total) and p < LEVEL,
                 }
             )
-        told.append({"name": row.family, "meaning": FAMILIES[row.family], "total": row.total, "cells": cells})
+        told.append({"name": row.family, "meaning": MEANINGS[row.family], "total": row.total, "cells": cells})
     return told
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import theme
 from app.charts.specialisation import Preferred, Row, dots_figure, dots_words, median
-from app.jobs.stimuli import summary_job
+from app.jobs.stimuli import summary_job, with_index
 from app.state import selection
 from app.state.selection import Unit
 from app.templates import render
@@ -69,7 +69,7 @@ def show(unit: Unit, key: str = "specialisation") -> None:
     _strongest(summary, f"{key}-strongest")
     st.html(render("say.html", text=verdict(unit.module, summary)))
     teach.note("branches")
-    families.show(unit, found)
+    families.show(unit, with_index(found))
 
 
 def sentence(module: str, summary: Summary | None) -> str:
