@@ -15,7 +15,7 @@ from app.state.selection import Unit
 from inception_model.analysis.selectivity import Tuning, node_maps, tune
 from inception_model.circuits.families import Families, ModuleSummary, module_summary
 from inception_model.examples.families import with_examples
-from inception_model.images.stimuli import Stimulus
+from inception_model.images.patterns import Stimulus
 from inception_model.inference.classifier import Classifier
 from inception_model.progress import Progress
 

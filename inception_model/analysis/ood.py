@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ..architecture.network import Heads
 from ..architecture.spec import HeadName
-from ..images.stimuli import COLOUR_AXES, FAMILIES, Stimulus, stimulus_set
+from ..images.patterns import COLOUR_AXES, Stimulus
+from ..images.stimuli import FAMILIES, stimulus_set
 from ..inference.classifier import Classifier
 from ..inference.trace import Trace
 from ..progress import Progress

@@ -18,7 +18,8 @@ from PIL import Image
 
 from ..architecture.spec import BRANCH_UNIT, UNITS, BranchKind
 from ..images.geometry import Box
-from ..images.stimuli import FAMILIES, MIDDLE_GREY, SIDE, ColourAxis, Grating, stimulus_set
+from ..images.patterns import SIDE, ColourAxis, Grating
+from ..images.stimuli import FAMILIES, MIDDLE_GREY, stimulus_set
 from ..inference.classifier import Classifier
 from ..inference.trace import NODES, forward_hooks
 from ..progress import Progress, report

@@ -22,7 +22,8 @@ from ..analysis import selectivity
 from ..analysis.selectivity import AXES, EQUAL, Selectivity
 from ..architecture.spec import BRANCHES, BlockSpec, BranchKind
 from ..images.geometry import Box
-from ..images.stimuli import MIDDLE_GREY, SIDE, Arcs, Dots
+from ..images.patterns import SIDE, Arcs, Dots
+from ..images.stimuli import MIDDLE_GREY
 from ..inference.classifier import Classifier
 from ..progress import Progress, report
 

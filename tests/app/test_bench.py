@@ -26,7 +26,7 @@ from inception_model.analysis.selectivity import Selectivity
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BranchKind
 from inception_model.drawing.numbers import number
 from inception_model.drawing.palette import BRANCH_NAMES
-from inception_model.images import stimuli
+from inception_model.images import patterns, stimuli
 from inception_model.images.decode import Photo
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.targets import Target
@@ -62,7 +62,7 @@ def test_the_bench_shows_answer_and_curve_of_the_picked_channel(
     page.slider(key="bench-grating-orientation").set_value(45.0)
     page = good(page.run())
     channel, twin = channel_of(small, "5x5"), small.classifier.twin()
-    stimulus = stimuli.Grating(45, 6)
+    stimulus = patterns.Grating(45, 6)
     mean = float(selectivity.node_maps(twin, "4d", stimulus.image())["5x5"][channel].mean())
     curve = selectivity.tuning_curve(twin, "4d", "5x5", channel, "grating", "orientation", frequency=6.0)
     assert f"at the picked 45 it is {number(mean)}" in words(page)
@@ -101,7 +101,7 @@ def test_a_stimulus_becomes_the_photo_of_every_page(
     good(page.run())
     channel = channel_of(small, "5x5")
     seen = small.look(taken[0]).trace.block("4d").node("5x5")[0, channel].numpy()
-    bench = selectivity.node_maps(small.classifier.twin(), "4d", stimuli.Checkerboard().image())["5x5"][channel]
+    bench = selectivity.node_maps(small.classifier.twin(), "4d", patterns.Checkerboard().image())["5x5"][channel]
     assert_close(seen, bench)
 
 
@@ -273,8 +273,8 @@ def test_bench_answers_cover_every_node(
     small: InferenceService, monkeypatch: pytest.MonkeyPatch, relative: Callable[..., float]
 ) -> None:
     monkeypatch.setattr(network, "service", lambda: small)
-    shown = stimuli.as_photo(stimuli.Edge(30), small.classifier.preprocessing)
+    shown = stimuli.as_photo(patterns.Edge(30), small.classifier.preprocessing)
     for node in NODES:
-        found = module_answers.map_of(Unit("3b", node, 1, 0, 0), stimuli.Edge(30))
+        found = module_answers.map_of(Unit("3b", node, 1, 0, 0), patterns.Edge(30))
         wanted = small.look(shown).trace.block("3b").node(node)[0, 1]
         assert relative(torch.from_numpy(found), wanted) < 1e-5

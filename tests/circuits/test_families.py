@@ -26,8 +26,8 @@ from inception_model.circuits.factors import (
 from inception_model.circuits.verdict import PAPER, beside_the_paper, concentrated, count_tests, factors_in_words
 from inception_model.cli import main
 from inception_model.cli import specialisation as command
+from inception_model.images.patterns import Arcs
 from inception_model.images.preprocessing import Preprocessing
-from inception_model.images.stimuli import Arcs
 from inception_model.inference.classifier import Classifier
 from tests.compare import assert_close
 from tests.random_networks import random_classifier

@@ -12,7 +12,7 @@ from scipy import stats
 
 from inception_model.analysis import selectivity
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
-from inception_model.images import stimuli
+from inception_model.images import patterns, stimuli
 from inception_model.images.geometry import Box
 from inception_model.images.preprocessing import Preprocessing
 from inception_model.inference.classifier import Classifier
@@ -26,7 +26,7 @@ def grey(image: Image.Image) -> np.ndarray:
 
 @pytest.mark.parametrize(("orientation", "frequency"), [(0, 8), (90, 12), (45, 10 * 2**0.5), (90, 28)])
 def test_a_grating_has_one_peak_in_fourier_space(orientation: float, frequency: float) -> None:
-    pattern = grey(stimuli.Grating(orientation, frequency, contrast=0.8).image())
+    pattern = grey(patterns.Grating(orientation, frequency, contrast=0.8).image())
     power = np.abs(np.fft.fft2(pattern)) ** 2
     power[0, 0] = 0
     row, column = np.unravel_index(power.argmax(), power.shape)
@@ -41,24 +41,24 @@ def test_a_grating_has_one_peak_in_fourier_space(orientation: float, frequency: 
 
 def test_colour_axes_keep_the_grey_level() -> None:
     for axis in ("red-green", "blue-yellow"):
-        pixels = np.asarray(stimuli.Grating(axis=axis).image(), float)  # type: ignore[arg-type]
+        pixels = np.asarray(patterns.Grating(axis=axis).image(), float)  # type: ignore[arg-type]
         assert np.ptp(pixels.mean(axis=2)) < 1.5
         assert np.ptp(pixels[..., 2 if axis == "blue-yellow" else 0]) > 200
 
 
 def test_dots_checkers_edges_and_patches_are_what_they_say() -> None:
-    dots = grey(stimuli.Dots(radius=10, spacing=56).image()) > 0.25
+    dots = grey(patterns.Dots(radius=10, spacing=56).image()) > 0.25
     assert dots.mean() == pytest.approx(np.pi * 100 / 56**2, rel=0.03)
-    board = grey(stimuli.Checkerboard(8).image())
+    board = grey(patterns.Checkerboard(8).image())
     assert_close(board.mean(), 0.0, 0.01, scale=float(np.abs(board).max()))
     assert (board[:28, :28] == board[0, 0]).all()
     assert board[0, 28] == -board[0, 0]
-    edge = grey(stimuli.Edge(90).image())
+    edge = grey(patterns.Edge(90).image())
     assert (edge[:, :100] < -0.4).all()
     assert (edge[:, -100:] > 0.4).all()
-    soft = grey(stimuli.Edge(90, blur=0.2).image())
+    soft = grey(patterns.Edge(90, blur=0.2).image())
     assert len(np.unique(soft)) > 50
-    pixel = stimuli.Patch(200, 0.5, 0.4).image().getpixel((5, 5))
+    pixel = patterns.Patch(200, 0.5, 0.4).image().getpixel((5, 5))
     # A pixel is a whole number of 255 grey levels.
     assert_close(np.asarray(pixel) / 255, colorsys.hls_to_rgb(200 / 360, 0.4, 0.5), 1 / 255, scale=1.0)
 
@@ -66,7 +66,7 @@ def test_dots_checkers_edges_and_patches_are_what_they_say() -> None:
 @pytest.mark.parametrize("orientation", [0, 90, 225])
 def test_arcs_lie_on_their_circle(orientation: float) -> None:
     """Their ink is length times width, and a circle fitted to it has their radius and lies behind their bulge."""
-    arc = stimuli.Arcs(orientation, radius=30, length=70, width=4, spacing=224)
+    arc = patterns.Arcs(orientation, radius=30, length=70, width=4, spacing=224)
     inked = grey(arc.image())
     inked = inked - inked[0, 0]  # of 255 grey levels none is the middle
     rows, columns = np.nonzero(inked > 0.25)
@@ -77,11 +77,11 @@ def test_arcs_lie_on_their_circle(orientation: float) -> None:
     centre = fit[:2] / 2
     assert np.sqrt(fit[2] + (centre**2).sum()) == pytest.approx(30, rel=0.03)
     assert_close(np.rad2deg(np.arctan2(*-centre[::-1])) % 360, float(orientation), 3 / 360, scale=360)
-    line = grey(stimuli.Arcs(orientation, radius=1024, length=70, width=4, spacing=224).image()) > 0.25
+    line = grey(patterns.Arcs(orientation, radius=1024, length=70, width=4, spacing=224).image()) > 0.25
     across = np.stack(np.nonzero(line)) - 111.5
     assert np.linalg.svd(across, compute_uv=False)[1] / np.sqrt(line.sum()) < 2
-    assert np.array_equal(grey(stimuli.Arcs(orientation, contrast=-1).image()) < -0.4,
-                          grey(stimuli.Arcs(orientation).image()) > 0.4)  # fmt: skip
+    assert np.array_equal(grey(patterns.Arcs(orientation, contrast=-1).image()) < -0.4,
+                          grey(patterns.Arcs(orientation).image()) > 0.4)  # fmt: skip
 
 
 def test_everything_shown_in_the_gallery_is_square_and_varied() -> None:
@@ -114,14 +114,14 @@ def test_steps_are_octaves_where_ratios_count() -> None:
     "preprocessing", [Preprocessing(), Preprocessing(resize=224), Preprocessing(size=64, resize=80)]
 )
 def test_the_network_sees_exactly_the_stimulus_on_its_photo(preprocessing: Preprocessing) -> None:
-    stimulus = stimuli.Grating(30, 9, axis="red-green")
+    stimulus = patterns.Grating(30, 9, axis="red-green")
     photo = stimuli.as_photo(stimulus, preprocessing)
     assert photo.size == (preprocessing.resize, preprocessing.resize)
     wanted = np.asarray(stimulus.image(preprocessing.size))
     assert np.array_equal(np.asarray(preprocessing.crop(photo.image)), wanted)
     assert photo.name == "grating (orientation 30, frequency 9, phase 0, contrast 1, red-green)"
-    assert stimuli.describe(stimuli.Patch(28, 0.9, 0.5)) == "patch (hue 28, saturation 0.9, lightness 0.5)"
-    assert photo.sha256 != stimuli.as_photo(stimuli.Grating(31, 9), preprocessing).sha256
+    assert stimuli.describe(patterns.Patch(28, 0.9, 0.5)) == "patch (hue 28, saturation 0.9, lightness 0.5)"
+    assert photo.sha256 != stimuli.as_photo(patterns.Grating(31, 9), preprocessing).sha256
 
 
 def test_what_stimuli_refuse() -> None:
@@ -132,7 +132,7 @@ def test_what_stimuli_refuse() -> None:
     with pytest.raises(KeyError, match="allowed: hue"):
         stimuli.stimulus_set("patch", "axis")
     with pytest.raises(ValueError, match="allowed: grey"):
-        stimuli.Grating(axis="infrared")  # type: ignore[arg-type]
+        patterns.Grating(axis="infrared")  # type: ignore[arg-type]
     assert len(stimuli.stimulus_set("grating", "orientation", [10, 20], frequency=4)) == 2
 
 
@@ -200,7 +200,7 @@ def test_responses_are_the_means_of_a_captured_trace(tiny_classifier: Classifier
 
 def test_every_node_of_a_module_is_tuned(tiny_classifier: Classifier) -> None:
     tuning = selectivity.tune(tiny_classifier, "4d", "dots", "radius", [4, 20], spacing=64.0)
-    shown = [stimuli.Dots(4, 64), stimuli.Dots(20, 64), stimuli.MIDDLE_GREY]
+    shown = [patterns.Dots(4, 64), patterns.Dots(20, 64), stimuli.MIDDLE_GREY]
     x = torch.cat([tiny_classifier.preprocessing(s.image(), Box(0, 0, 224, 224)) for s in shown])
     trace = capture(tiny_classifier, x).block("4d")
     maps = selectivity.node_maps(tiny_classifier, "4d", shown[1].image())

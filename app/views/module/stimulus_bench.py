@@ -26,7 +26,8 @@ from inception_model.drawing.numbers import number
 from inception_model.drawing.overlay import Grid, overlay_on_photo
 from inception_model.drawing.palette import node_name
 from inception_model.images.geometry import Box
-from inception_model.images.stimuli import COLOUR_AXES, FAMILIES, Stimulus, as_photo, describe, make
+from inception_model.images.patterns import COLOUR_AXES, Stimulus
+from inception_model.images.stimuli import FAMILIES, as_photo, describe, make
 from inception_model.serving.service import BusyError
 
 FAMILY_NAMES = {
