@@ -15,8 +15,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from inception_model.progress import Progress, report
-
 from ..architecture.address import Part
 from ..architecture.network import Heads
 from ..architecture.probabilities import RAW, Temperatures, probabilities
@@ -25,6 +23,7 @@ from ..images.baselines import baseline
 from ..inference.classifier import Classifier
 from ..inference.targets import Target
 from ..inference.trace import Trace
+from ..progress import Progress, report
 
 Fill = Literal["zero", "mean-colour", "mean-blur"]
 DEFAULT_FILL: Fill = "zero"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 READY = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
 PATIENCE = 180.0
@@ -36,6 +36,10 @@ _STILL = """([ready, limit, done_too]) => new Promise((done, fail) => {
       return 'a picture is loading';
     return '';
   };
+  const wrong = () => {
+    const exceptions = [...document.querySelectorAll('[data-testid="stException"]')].map((node) => node.innerText);
+    return document.body.textContent.includes('Page not found') ? [...exceptions, 'Page not found'] : exceptions;
+  };
   const end = (act, value) => { observer.disconnect(); act(value); };
   // A browser without a screen sometimes stops making frames after its window has changed, until something is drawn
   // anew: whoever waited for two frames alone would wait for ever on a page that is at rest.
@@ -53,22 +57,20 @@ _STILL = """([ready, limit, done_too]) => new Promise((done, fail) => {
     }
     const what = busy(found), now = performance.now();
     if (what) { since = now; why = what; }
-    if (now - since >= 120) drawn(() => end(done));
+    if (now - since >= 120) drawn(() => end(done, wrong()));
     else if (now - begun > limit) end(fail, new Error('the app did not come to rest: ' + why));
-    else setTimeout(look, what ? 50 : 20);  // to look costs time that whoever is waited for may need
+    else setTimeout(look, what ? 50 : 41);  // to look costs time that whoever is waited for may need
   };
   look();
 })"""
 
 
 def settle(page: Page, seconds: float = PATIENCE, *, done: bool = False) -> None:
-    """Waits until the app is at rest, and checks that no exception is on the page.
+    """Waits until the app is at rest, and checks that no exception is on the page and that the page exists.
 
     At rest: connected, no script running, no skeleton, nothing stale, no number counting up, pictures, fonts and the
     charts near the window loaded, and nothing in the main area has changed for 120 ms. With `done`, computations whose
     progress is shown have ended as well.
     """
-    page.evaluate(_STILL, [READY, seconds * 1000, done])
-    problems = page.get_by_test_id("stException").all_inner_texts()
-    assert not problems, "an exception is on the page:\n" + "\n".join(problems)
-    expect(page.get_by_text("Page not found")).to_have_count(0)
+    problems = page.evaluate(_STILL, [READY, seconds * 1000, done])
+    assert not problems, "the page says that something went wrong:\n" + "\n".join(problems)

@@ -142,7 +142,7 @@ def go(page: Page, title: str) -> None:
     """Another page through the navigation: on top, or on the phone in a row of its own."""
     row = page.locator(".st-key-phone-nav")
     place = row if row.is_visible() else page.locator("header")
-    click(place.get_by_role("link", name=title, exact=True))
+    place.get_by_role("link", name=title, exact=True).click()
     expect(page).to_have_url(re.compile(rf"//[^/]+/{'' if title == 'Look' else title.lower()}(\?|$)"))
     settle(page)
 

@@ -77,7 +77,6 @@ def walk(page: Page, way: tuple[Stop, ...]) -> None:
     for stop in way:
         length = page.evaluate("history.length")
         stop.act(page)
-        screen.settle(page)
         check(stop)
         assert page.evaluate("history.length") == length + 1
     for stop in way[-2::-1]:
