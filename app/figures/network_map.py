@@ -181,7 +181,12 @@ def panel_svg(
     trace = panel.trace()
     sides = {module: block.output.shape[-1] for module, block in trace.blocks.items()}
     thumbs = panel.remember(("map", "thumbnails"), lambda: thumbnails(trace))
-    return map_svg(network.spec(), QUANTITIES[name], values, sides, head_views(panel), thumbs, chosen, ends)
+    heads = head_views(panel)
+    shown = tuple((module, *numbers.items()) for module, numbers in values.items())
+    return panel.remember(
+        ("map", "drawing", name, shown, tuple(heads), chosen, ends),
+        lambda: map_svg(network.spec(), QUANTITIES[name], values, sides, heads, thumbs, chosen, ends),
+    )
 
 
 def go(where: str) -> None:

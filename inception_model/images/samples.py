@@ -51,11 +51,13 @@ def sample_photo(name: str) -> Photo:
     raise KeyError(f"no sample {name!r} is installed; there are: {', '.join(s.name for s in available_samples())}")
 
 
+@cache
 def available_samples() -> tuple[Sample, ...]:
-    """The samples whose files are on this machine."""
+    """The samples whose files are on this machine; looked for once per process."""
     return tuple(sample for sample in SAMPLES if sample.path is not None)
 
 
+@cache
 def sample_photos() -> tuple[Photo, ...]:
     """All installed samples, decoded once per process; the cat first."""
     return tuple(sample_photo(sample.name) for sample in available_samples())
