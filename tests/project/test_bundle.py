@@ -35,6 +35,12 @@ def test_the_tables_of_the_card_are_those_of_the_files(bundled_checkpoint: Check
         assert replaced(card, heading, rows) == card, heading
 
 
+def test_the_readme_names_the_accuracy_of_the_file(bundled_checkpoint: Checkpoint) -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    every = {head: bundled_checkpoint.accuracy[head] for head in reversed(bundled_checkpoint.spec.heads)}
+    assert ", ".join(f"{head} {each['top1']:.1%} / {each['top5']:.1%}" for head, each in every.items()) in readme
+
+
 def test_only_the_tables_below_the_heading_change() -> None:
     rows = ["| a |", "| --- |", "| new |"]
     assert replaced(CARD, "Accuracy", rows) == CARD.replace("old", "new", 1)
