@@ -15,14 +15,10 @@ import streamlit as st  # noqa: E402
 from app import sidebar, theme  # noqa: E402
 from app.jobs import background  # noqa: E402
 from app.state import links, memory, navigation, network, room  # noqa: E402
+from app.state.navigation import PAGES  # noqa: E402
 from app.state.panel import panels  # noqa: E402
 from app.templates import render  # noqa: E402
-from app.widgets import copy_link, door, history, kept_photos, present, stories, teach, tour  # noqa: E402
-
-PAGES = ("look", "module", "heads", "why", "fool", "vote", "cost", "model")
-"""Files in views/, in the order of the navigation; a page is its file, its title and its address.
-
-The folder must not be called pages: Streamlit would run a file in it on its own, without this script."""
+from app.widgets import copy_link, door, history, kept_photos, present, skip, stories, teach, tour  # noqa: E402
 
 
 def main() -> None:
@@ -58,6 +54,7 @@ def main() -> None:
     name = page.url_path or PAGES[0]
     background.enter(name)
     history.watch()
+    skip.offer()
     tour.begin(name)
     sidebar.show()
     navigation.restore_view()

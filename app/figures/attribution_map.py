@@ -31,7 +31,6 @@ _FIGURE = st.components.v2.component(
 _SIDE = 224
 """Positions across a map as it is sent; the browser stretches them."""
 
-ENDS = {"99%": "99% of values", "largest": "largest value"}
 """Where the colours end: single pixels can be so strong that nothing else would have a colour."""
 
 

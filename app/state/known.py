@@ -46,4 +46,4 @@ def usable() -> Known | None:
 
 def doubt(panel: Panel) -> Doubt | None:
     """What speaks against the answer about a panel's photo."""
-    return doubt_of(network.service().classifier, panel.trace(), usable())
+    return doubt_of(network.classifier(), panel.trace(), usable())

@@ -8,6 +8,11 @@ import streamlit as st
 
 from app.state import links, network, selection, session
 
+PAGES = ("look", "module", "heads", "why", "fool", "vote", "cost", "model")
+"""Files in views/, in the order of the navigation; a page is its file, its title and its address.
+
+The folder must not be called pages: Streamlit would run a file in it on its own, without main.py."""
+
 GO_TO = "go_to"
 """Where the session keeps the page that is gone to."""
 

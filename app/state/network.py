@@ -13,7 +13,7 @@ from typing import cast
 
 import streamlit as st
 
-from app.state import measures, operator, session, shelf, visitors
+from app.state import classes, measures, operator, session, shelf, visitors
 from app.state.options import RAW
 from inception_model.analysis.probes import Probes, load_probes, probes_path
 from inception_model.architecture.spec import HeadName, NetworkSpec
@@ -44,8 +44,10 @@ def settings() -> Settings:
 def set_settings(checkpoint: str, device: str, precision: str) -> None:
     """Chooses the network; raises what loading it raises, or NetworksInUseError, and the one before stays."""
     chosen = checkpoint, device, precision
-    _service_of(chosen)
+    before = service().classifier.checkpoint.labels
+    after = _service_of(chosen).classifier.checkpoint.labels
     session.put("settings", chosen)
+    classes.follow(before, after)
 
 
 FRESH = 0.25

@@ -101,7 +101,9 @@ ABLATION_OFF: Option[tuple[str, ...]] = Option("ablation.off", ())
 ABLATION_FILL: Option[Fill] = Option("ablation.fill", DEFAULT_FILL)
 
 HEADS_CLASS: Option[int | str] = Option("heads.class", AUTO)
+SUBJECTS: dict[str, str] = {"own": "each head's own answer", "followed": "the followed class"}
 HEADS_SUBJECT = Option("heads.subject", "own")
+"""What the maps of the page Heads are about, one of SUBJECTS."""
 HEADS_SHARED = Option("heads.shared", False)
 
 MODEL_CLASSES_HEAD: Option[str | None] = Option("model.classes.head", None)
@@ -116,7 +118,9 @@ WHY_MODULE: Option[str | None] = Option("why.module", None)
 WHOLE = "whole module"
 WHY_BRANCH: Option[BranchKind | str] = Option("why.branch", WHOLE)
 WHY_BASELINE = Option("why.baseline", DEFAULT_BASELINE)
+ENDS: dict[str, str] = {"99%": "99% of values", "largest": "largest value"}
 WHY_ENDS = Option("why.ends", "99%")
+"""Where a map's colours end, one of ENDS."""
 WHY_TRUST = Option("why.trust", False)
 """Whether the checks of the map stand unfolded beside it."""
 WHY_GALLERY = Option("why.gallery", "methods")

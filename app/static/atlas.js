@@ -40,8 +40,9 @@ class Figure {
     this.data = data;
     this.sheets = this.load(data.tiles.sheets ?? {});
     this.looked = null;
-    if (this.photo !== data.preview.photo || !this.painter) this.painter = new Painter(data.preview);
-    this.photo = data.preview.photo;
+    const shown = JSON.stringify(data.preview);  // the same photo is seen by another network in another square
+    if (this.shown !== shown) this.painter = new Painter(data.preview);
+    this.shown = shown;
     this.tip.hidden = true;
     this.atlas = (name) => {
       const before = old.get(name), node = data.nodes[name];

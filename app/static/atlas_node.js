@@ -127,7 +127,11 @@ class Atlas {
   }
 
   lift(event) {
-    if (event.pointerType === "touch" && this.walked && this.over >= 0) this.pick(this.over);
+    if (event.pointerType === "touch" && this.walked && this.over >= 0) {
+      // After a move the browser makes no click: this is the act that Back takes back.
+      this.box.dispatchEvent(new Event("change", { bubbles: true, composed: true }));
+      this.pick(this.over);
+    }
     this.walked = false;
   }
 

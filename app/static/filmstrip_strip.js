@@ -1,3 +1,4 @@
+// A film is one stop of the Tab key: arrow keys, Home and End go along it.
 const fill = (film, data, chosen, words, pick) => {
   const known = new Map([...film.children].map((button) => [button.dataset.sha, button]));
   film.replaceChildren(...data.photos.map(({ sha, name, src }) => {
@@ -16,6 +17,19 @@ const fill = (film, data, chosen, words, pick) => {
     button.onclick = () => pick(sha);
     return button;
   }));
+  const buttons = [...film.children];
+  const stop = (at) => buttons.forEach((button, place) => { button.tabIndex = place === at ? 0 : -1; });
+  stop(Math.max(0, data.photos.findIndex(({ sha }) => sha === chosen)));
+  film.onkeydown = (event) => {
+    const at = buttons.indexOf(event.target), last = buttons.length - 1;
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: last }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    const next = Math.min(last, Math.max(0, to));
+    stop(next);
+    buttons[next].focus();
+    buttons[next].scrollIntoView({ block: "nearest", inline: "nearest" });
+  };
 };
 
 export default function({ parentElement, data, setTriggerValue }) {

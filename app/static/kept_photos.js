@@ -1,8 +1,9 @@
 // The user's own photos, kept by the browser for a reload: the files that the uploader was given, in IndexedDB.
 // The server says by their hashes which of them it has taken; after a reload it is handed them by an uploader of its
-// own, like anybody's files. Where there is no IndexedDB (or, on plain http, no hash), nothing is kept.
+// own, like anybody's files. Where there is no IndexedDB, nothing is kept.
 const STORE = "inceptionscope", PHOTOS = "photos", PATIENCE = 10000, LOOKING = 5000;
-const GIVEN = ".st-key-upload", BACK = ".st-key-kept-photos input[type=file]";
+const GIVEN = ".st-key-upload", PLACE = ".st-key-kept-photos", BACK = `${PLACE} input[type=file]`;
+const MOVING = `${PLACE} [aria-label^="Cancel upload"]`;
 
 const asked = (request) => new Promise((done, fail) => {
   request.onsuccess = () => done(request.result);
@@ -11,9 +12,46 @@ const asked = (request) => new Promise((done, fail) => {
 
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-const sha256 = async (file) =>
-  [...new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()))]
-    .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// The browser's own on https and localhost; on plain http it has none.
+const sha256 = async (file) => {
+  const data = await file.arrayBuffer();
+  return hex(crypto.subtle ? new Uint8Array(await crypto.subtle.digest("SHA-256", data)) : plainSha256(data));
+};
+
+// FIPS 180-4. The constants are the fractions of square roots and cube roots of the first primes.
+const plainSha256 = (data) => {
+  const primes = [];
+  for (let n = 2; primes.length < 64; n++) if (primes.every((prime) => n % prime)) primes.push(n);
+  const fraction = (root) => Math.floor((root % 1) * 2 ** 32);
+  const rounds = primes.map((prime) => fraction(Math.cbrt(prime)));
+  const state = Uint32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime)));
+  const padded = new DataView(new ArrayBuffer((((data.byteLength + 8) >> 6) + 1) << 6));
+  new Uint8Array(padded.buffer).set(new Uint8Array(data));
+  padded.setUint8(data.byteLength, 0x80);
+  padded.setUint32(padded.byteLength - 8, Math.floor(data.byteLength / 2 ** 29));
+  padded.setUint32(padded.byteLength - 4, data.byteLength << 3);
+  const right = (word, by) => (word >>> by) | (word << (32 - by)), words = new Uint32Array(64);
+  for (let at = 0; at < padded.byteLength; at += 64) {
+    for (let n = 0; n < 64; n++) {
+      const x = words[n - 15], y = words[n - 2];
+      words[n] = n < 16 ? padded.getUint32(at + 4 * n)
+        : words[n - 16] + (right(x, 7) ^ right(x, 18) ^ (x >>> 3))
+          + words[n - 7] + (right(y, 17) ^ right(y, 19) ^ (y >>> 10));
+    }
+    let [a, b, c, d, e, f, g, h] = state;
+    for (let n = 0; n < 64; n++) {
+      const one = (h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + ((e & f) ^ (~e & g)) + rounds[n] + words[n]) | 0;
+      const two = ((right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+    }
+    [a, b, c, d, e, f, g, h].forEach((word, place) => { state[place] += word; });
+  }
+  const bytes = new DataView(new ArrayBuffer(32));
+  state.forEach((word, place) => bytes.setUint32(4 * place, word));
+  return new Uint8Array(bytes.buffer);
+};
 
 class Keeper {
   constructor() {
@@ -102,8 +140,17 @@ class Keeper {
       field.files = box.files;
       field.dispatchEvent(new Event("change", { bubbles: true }));
     }
-    // A transfer that comes to nothing must not keep the server waiting for ever.
-    setTimeout(() => { this.idle = session; this.answer(); }, field ? PATIENCE : 0);
+    this.wait(session, Boolean(field));
+  }
+
+  // A transfer that comes to nothing must not keep the server waiting for ever; on a slow line one may take minutes.
+  async wait(session, given) {
+    for (let since = performance.now(); given && performance.now() - since < PATIENCE && this.data.waits;) {
+      if (document.querySelector(MOVING)) since = performance.now();
+      await pause(100);
+    }
+    this.idle = session;
+    this.answer();
   }
 
   answer() {

@@ -7,7 +7,10 @@ export default function({ parentElement, data, setTriggerValue }) {
   enter.hidden = data.on;
   hint.hidden = !data.on;
   hint.firstElementChild.textContent = Object.values(data.pages).map((title, at) => `${at + 1} ${title}`).join("   ");
-  const go = (where) => setTriggerValue("go", where);
+  const go = (where) => {
+    enter.dispatchEvent(new Event("change", { bubbles: true, composed: true }));  // an act, which Back takes back
+    setTriggerValue("go", where);
+  };
   enter.onclick = () => go("on");
   hint.querySelector(".leave").onclick = () => go("off");
   const key = (event) => {

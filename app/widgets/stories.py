@@ -259,9 +259,12 @@ def begin(name: str, found: Found) -> None:
 
 
 def _told() -> tuple[Step, ...]:
-    """The steps of the story that is told; none where there is no such, or another network was chosen since."""
+    """The steps of the story that is told; none where there is no such, or another network or photo was chosen since:
+    its numbers are of the ones that it began with."""
     told = session.option(options.STORY_TOLD)
-    if told is None or told[2] != network.classifier_key():
+    if told is None or told[2] != network.classifier_key() or photos.beside_photo() is not None:
+        return ()
+    if photos.first_photo().sha256 != told[1].sha256:
         return ()
     return STORIES[told[0]].tell(told[1])
 

@@ -22,8 +22,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "look",
-        "Three heads answer",
-        "Two auxiliary classifiers in the middle and the main one at the end: do they agree, or change their mind?",
+        "The heads answer",
+        "Classifiers in the middle and the main one at the end: do they agree, or does the network change its mind?",
         ".scope-heads, .scope-head:last-child",
     ),
     Step(
@@ -49,6 +49,12 @@ STEPS: tuple[Step, ...] = (
         "Why, and can it be believed",
         "A map of what spoke for the answer. Trust unfolds what the map was tested with.",
         ".st-key-trust-why-map",
+    ),
+    Step(
+        "fool",
+        "Try to fool it",
+        "Blur, turn or shift the photo and see when an answer falls; then the smallest change that turns it.",
+        ".st-key-fool-split",
     ),
     Step(
         "vote",

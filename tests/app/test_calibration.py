@@ -17,7 +17,7 @@ from app.figures import head_cards
 from app.jobs.ablation import result_of
 from app.jobs.first_answers import first_answers_job
 from app.jobs.timeline import line_of
-from app.state import links, network, options, session, training
+from app.state import known, links, network, options, session, training
 from app.state.panel import Panel
 from app.widgets import report_button
 from inception_model.analysis.ablation import Ablation
@@ -176,3 +176,12 @@ def test_a_curve_in_the_file_is_shown_before_a_log_s(monkeypatch: pytest.MonkeyP
     checkpoint = replace(random_classifier(tiny()).checkpoint, curve=curve)
     monkeypatch.setattr(network, "checkpoint", lambda: checkpoint)
     assert training.curves() == curve
+
+
+def test_the_sentence_of_doubt_speaks_of_the_probabilities_that_are_shown(
+    kept: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "doubt_of", lambda classifier, trace, _: (classifier.temperatures, trace.temperatures))
+    for raw, wanted in ((False, TEMPERATURES), (True, {})):
+        kept[options.RAW.state_name] = raw
+        assert known.doubt(Panel(CAT)) == (wanted, wanted)

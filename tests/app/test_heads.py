@@ -129,6 +129,8 @@ def test_a_network_without_auxiliary_heads_has_a_page(tmp_path: Path) -> None:
     app = heads_page(tmp_path / "alone.safetensors")
     assert "no other head was trained" in drawn(app)
     assert "never trained in this checkpoint" not in drawn(app)
+    assert "it answers once" in drawn(app)
+    assert "three times" not in drawn(app)
     assert [len(values) for values in heads_drawn(app)] == [1] * 4
 
 

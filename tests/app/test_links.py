@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.jobs.map_quantities import QUANTITIES
-from app.state import links
+from app.state import link_values, links, options
+from inception_model.attribution import METHODS
+from inception_model.attribution.options import Option as MethodOption
 from inception_model.checkpoints.checkpoint import Checkpoint
 from inception_model.images.samples import sample_photo, sample_photos
 from inception_model.images.stimuli import sample_stimuli
@@ -36,6 +39,34 @@ def address(app: AppTest, param: str) -> str | None:
     return found[-1] if isinstance(found, list) else found
 
 
+def other(option: MethodOption) -> Any:
+    """A value that is not the default."""
+    return option.choices[-1] if option.choices else type(option.default)(option.high)
+
+
+NOT_IN_LINKS = {
+    "TOUR_STEP": "of one visit", "TOUR_ASKED": "of one visit", "STORY_WANTED": "of one visit",
+    "STORY_TOLD": "of one visit", "STORY_STEP": "of one visit",
+    "LOOK_CONTACT_SHEET": "of the user's own photos", "MODULE_SPOT": "of one photo, and found by a click",
+    "MODULE_OPENED": "unfolded, found by a click", "MODULE_LAYERS": "how it is drawn",
+    "MODULE_COMPUTATION": "unfolded", "MODULE_FIGURE": "what was drawn", "MODULE_CIRCUIT": "unfolded",
+    "MODULE_CONCEPTS": "unfolded", "CONCEPT_COUNT": "of what is unfolded", "CONCEPT_SOURCE": "of what is unfolded",
+    "SEARCH_HEAD": "of a list", "SEARCH_MODULE": "of a list", "BENCH_OPEN": "unfolded",
+    "BENCH_FAMILY": "of what is unfolded", "HEADS_SHARED": "how it is drawn", "MODEL_CLASSES_HEAD": "of a list",
+    "MODEL_BENCHMARK_HEAD": "of a list", "WHY_TRUST": "unfolded", "WHY_GALLERY": "of a list",
+    "WHY_SHARED": "how it is drawn", "WHY_METHODS": "of a list", "WHY_BESIDE_SHARED": "how it is drawn",
+    "WHY_LEDGER_STEPS": "of work that is asked for", "WHY_LEDGER_ERROR": "of work that is asked for",
+    "WHY_LEDGER_LIMIT": "of work that is asked for", "VOTE_MODELS": "files of this server",
+    "REPORT_PRIVATE": "of a file that is asked for",
+}  # fmt: skip
+"""Choices that neither a link nor Back restores, and why."""
+
+
+def test_every_choice_is_in_links_or_has_a_reason() -> None:
+    known = {name: value for name, value in vars(options).items() if isinstance(value, options.Option)}
+    assert {name for name, value in known.items() if value.state_name not in links.NAMES} == set(NOT_IN_LINKS)
+
+
 def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoint) -> None:
     wanted = {
         "photo": sample_photo("rocket").sha256,
@@ -48,6 +79,8 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
         "option.search.class": 5,
         "option.module.sort": "credit",
         "option.module.scale": "channel",
+        "option.ablation.off": ("4d:5x5", "5b", "3a:pool:2"),
+        "option.ablation.fill": "mean-blur",
         "option.why.head": "aux2",
         "option.why.method": "integrated_gradients",
         "option.why.target": "contrast",
@@ -58,7 +91,17 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
         "option.why.lrp.composite": "epsilon-plus-flat",
         "option.why.lrp.through": "4d:5x5:17",
         "option.why.baseline": "blur",
+        "option.why.ends": "largest",
+        **{
+            options.of_method(m, o).state_name: other(o)
+            for m, row in METHODS.items()
+            if m != "lrp"
+            for o in row.options
+        },
+        "option.heads.subject": "followed",
         "option.heads.class": 3,
+        "option.vote.head": "aux1",
+        "option.vote.views": 10,
         "option.fool.shift": -12.0,
         "option.fool.rotation": 35.0,
         "option.fool.blur": 2.5,
@@ -91,6 +134,8 @@ def test_every_entry_can_be_read_as_it_was_written(bundled_checkpoint: Checkpoin
         ("photo", "<script>"), ("photo", "abc"), ("photo", "../x"), ("channel", "1"),
         ("beside", "nobody"), ("order", "colour"), ("scale", "huge"), ("composite", "gamma-ray"),
         ("pushed", "auto"), ("unit", "4d:5x5:64"), ("unit", "9z"), ("unit", "conv1:3"), ("unit", "<script>"),
+        ("off", "9z"), ("off", "4d:5x5:64,,x"), ("fill", "pink"), ("ends", "50%"), ("views", "0"), ("views", "145"),
+        ("voter", "aux3"), ("subject", "none"), ("integrated-gradients-steps", "0"), ("smoothgrad-sigma", "x"),
         ("only", "9z"), ("only", "4d:5x5:64"), ("only", "4d:5x5:1x"), ("only", " 4d"),
     ],
 )  # fmt: skip
@@ -126,10 +171,10 @@ def test_one_word_says_which_channel(bundled_checkpoint: Checkpoint) -> None:
         ("", "3a, 3b"),
     ):
         assert said(unit=unit, channel="5") == {}
-        assert exists in links.unknown_unit({"unit": unit}, bundled_checkpoint)
+        assert exists in link_values.unknown_unit({"unit": unit}, bundled_checkpoint)
     assert (
-        links.unknown_unit({"unit": "4d:5x5:63"}, bundled_checkpoint)
-        == links.unknown_unit({}, bundled_checkpoint)
+        link_values.unknown_unit({"unit": "4d:5x5:63"}, bundled_checkpoint)
+        == link_values.unknown_unit({}, bundled_checkpoint)
         == ""
     )
 

@@ -14,9 +14,9 @@ from streamlit.testing.v1 import AppTest
 from app.jobs import background, story_search
 from app.jobs.attribution import ask
 from app.jobs.background import Job
-from app.state import navigation
+from app.state import navigation, network
 from app.state.panel import Panel
-from app.widgets import stories
+from app.widgets import guide, stories
 from inception_model.analysis.ablation import Ablation, ablate
 from inception_model.architecture.address import Part
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
@@ -26,7 +26,7 @@ from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
 from inception_model.trust import Randomisation
 from tests.app.test_look import good
-from tests.app.two_photos import CAT, words
+from tests.app.two_photos import CAT, CUP, words
 
 
 @pytest.fixture
@@ -172,3 +172,19 @@ def test_a_story_is_told_where_it_is_found_and_else_left_out(
     assert test.session_state["scope.option.story.told"][1].sha256 == CAT.sha256
     assert test.session_state["scope.option.story.step"] == 1
     assert whole.missing not in words(test)
+
+
+def test_a_story_ends_where_another_photo_is_looked_at(kept: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its numbers are about the photo, and the network, that it began with."""
+    step = guide.Step("look", "title", "text", ".about")
+    whole = stories.STORIES["saving"]
+    monkeypatch.setitem(stories.STORIES, "saving", dataclasses.replace(whole, tell=lambda found: (step,)))
+    kept |= {"photo": CAT.sha256, "beside": None}
+    kept["option.story.told"] = ("saving", Panel(CAT).photo, network.classifier_key())
+    assert stories._told() == (step,)
+    for change in ({"photo": CUP.sha256}, {"beside": CUP.sha256}):
+        before = {name: kept[name] for name in change}
+        kept |= change
+        assert stories._told() == ()
+        kept |= before
+    assert stories._told() == (step,)

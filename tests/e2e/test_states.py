@@ -24,8 +24,8 @@ LOOKS = (("phone", "dark"), ("desktop", "light"))
 """The page is left on the desktop."""
 TEACH = ".scope-teach"
 TITLES = (
-    "Three heads answer", "Go inside", "Pick a channel", "Watch the answer form", "Why, and can it be believed",
-    "Ask more than once", "What it costs", "Whose weights these are",
+    "The heads answer", "Go inside", "Pick a channel", "Watch the answer form", "Why, and can it be believed",
+    "Try to fool it", "Ask more than once", "What it costs", "Whose weights these are",
 )  # fmt: skip
 """Of the tour's steps after the first."""
 _PICTURES = "() => [...document.images].map((image) => [image.complete, image.naturalWidth, image.alt])"
@@ -81,12 +81,12 @@ def test_the_tour_by_keyboard_that_it_stays_away_and_states_of_look(new_page: Op
     card = page.get_by_role("dialog", name="Choose a photo")
     expect(card).to_be_visible()
     assert not has_focus(page)  # who reads already is not moved
-    expect(page.get_by_role("status").filter(has_text="A tour in 9 steps")).to_have_count(1)
+    expect(page.get_by_role("status").filter(has_text="A tour in 10 steps")).to_have_count(1)
     look_at(page, "the tour's first step")
     for step, title in enumerate(TITLES, 2):
         screen.press(page.get_by_role("button", name="Next", exact=True), "Enter")
         expect(page.get_by_role("dialog", name=title)).to_be_visible()
-        assert (step_of(page), has_focus(page)) == (f"{step} of 9", True)
+        assert (step_of(page), has_focus(page)) == (f"{step} of 10", True)
         about = page.locator("[data-tour=here]")
         expect(about).to_have_count(1)
         assert not screen.overlap(page.get_by_role("dialog"), about), title

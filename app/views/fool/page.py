@@ -4,7 +4,7 @@ from app.figures import network_line
 from app.state import network
 from app.state.panel import panels
 from app.views.fool import attack, sliders
-from app.widgets import filmstrip, halves
+from app.widgets import filmstrip, halves, present
 
 filmstrip.strip("fool-film")  # noqa: B005 - the filmstrip
 network_line.show("fool")
@@ -12,6 +12,7 @@ shown = panels()
 halves.alone(shown)
 if network.trained_heads():
     sliders.show(shown[0])
-    attack.show(shown[0])
+    if not present.on():
+        attack.show(shown[0])
 else:
     sliders.alone()

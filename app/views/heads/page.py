@@ -26,7 +26,6 @@ from inception_model.analysis.timeline import Timeline
 from inception_model.drawing.numbers import percent, short
 from inception_model.inference.targets import Target
 
-SUBJECTS = {"own": "each head's own answer", "followed": "the followed class"}
 PATIENCE = 4.0
 """Seconds that the page waits for the maps before it shows a progress bar."""
 
@@ -125,11 +124,24 @@ def show_maps(shown: Panels, line: Callable[[Panel], Timeline]) -> None:
     )
     with st.container(key="heads-maps", horizontal=True, gap="medium", vertical_alignment="bottom"):
         subject = persistent_choice(
-            st.segmented_control, "Class", options.HEADS_SUBJECT, SUBJECTS,
-            options=list(SUBJECTS), format_func=SUBJECTS.get, required=True, wrap=True,
+            st.segmented_control, "Class", options.HEADS_SUBJECT, options.SUBJECTS,
+            options=list(options.SUBJECTS), format_func=options.SUBJECTS.get, required=True, wrap=True,
         )  # fmt: skip
         shared = persistent_choice(st.toggle, "One scale for all", options.HEADS_SHARED)
     maps.show(shown, lambda panel: questions(panel, line(panel), subject), shared, PATIENCE)
+
+
+def introduction() -> tuple[str, str]:
+    """The page's title, and how often the network answers."""
+    depth = "What a head says is what can be read off at that depth. (Paper, section 5, Figure 3.)"
+    if not network.spec().aux:
+        return "One head", "This network has no auxiliary classifiers: it answers once, behind the last module."
+    if len(network.spec().aux) == 1:
+        return "Two heads, two depths", f"An auxiliary classifier hangs on a module in the middle. {depth}"
+    return "Three heads, three depths", (
+        "The network answers three times on its way: two auxiliary classifiers hang on the modules in the middle, the "
+        f"main one on the last. {depth}"
+    )
 
 
 def main() -> None:
@@ -137,12 +149,7 @@ def main() -> None:
     filmstrip.strip("heads-film")
     network_line.show("heads")
     if not present.on():
-        theme.heading(
-            "Three heads, three depths",
-            "The network answers three times on its way: two auxiliary classifiers hang on the modules in the middle, "
-            "the main one on the last. What a head says is what can be read off at that depth. (Paper, section 5, "
-            "Figure 3.)",
-        )
+        theme.heading(*introduction())
     shown = panels()
     first = shown[0]
     if not network.trained_heads():
@@ -150,7 +157,8 @@ def main() -> None:
         return
     probes = probe_view.found()
     chosen = session.option(options.HEADS_CLASS)
-    index = followed(first) if not present.on() else None if isinstance(chosen, str) else chosen
+    known = not isinstance(chosen, str) and chosen < network.spec().classes
+    index = followed(first) if not present.on() else chosen if known else None
     if index is None and len(shown) > 1:
         index = line_of(first, None, probes).index  # two photos are compared by one class: the first one's answer
 

@@ -32,14 +32,24 @@ def show(panels: Panels) -> None:
     filmstrip.upload()
 
 
-def presented(panel: Panel) -> None:
-    """For a class: the sentence, the photo with its square, and what the heads say."""
+def presented(panels: Panels) -> None:
+    """For a class: the sentence, the photo with its square, and what the heads say; of two photos side by side."""
+    if len(panels) > 1:
+        halves(panels, lambda panel, _: _presented_half(panel))
+        return
+    (panel,) = panels
     formation.show(panel)
     left, right = st.columns([380, 816], gap="medium")
     with left:
         filmstrip.picture(panel)
     with right:
         st.html(head_cards.cards_html(head_cards.head_views(panel)))
+
+
+def _presented_half(panel: Panel) -> None:
+    filmstrip.picture(panel)
+    formation.show(panel)
+    st.html(head_cards.cards_html(head_cards.head_views(panel)))
 
 
 def _photo_and_heads(panel: Panel) -> None:

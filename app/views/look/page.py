@@ -11,8 +11,8 @@ from app.widgets import present, report_button, teach
 
 shown = panels()
 if present.on():
-    first_screen.presented(shown[0])
-    network_map.show(shown[:1], network_map.colour())
+    first_screen.presented(shown)
+    network_map.show(shown, network_map.colour())
 else:
     first_screen.show(shown)
     contact_sheet.show()

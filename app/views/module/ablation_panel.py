@@ -88,12 +88,17 @@ def _chips(off: list[str]) -> None:
         st.button("Clear", key="ablation-clear", type="tertiary", on_click=set_off, args=((),))
 
 
+def _heads() -> str:
+    count = len(network.spec().heads)
+    return "the network says" if count == 1 else f"the {'two' if count == 2 else 'three'} heads say"
+
+
 def sentence(module: str, off: list[str], result: AblationResult | None) -> str:
     """What one sees, with the numbers of this run."""
     if result is None:
         return (
             f"The branches of {module} only meet in its concatenation, so each can be taken out alone: pick one and "
-            "see what the three heads say without it; go to another module to add more. (Paper, Figure 2(b).)"
+            f"see what {_heads()} without it; go to another module to add more. (Paper, Figure 2(b).)"
         )
     again = f"{len(result.rerun)} modules ran again" if result.rerun else "no module had to run again"
     first = result.ablation.modules(network.spec())[0]

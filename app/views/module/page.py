@@ -5,7 +5,7 @@ import streamlit as st
 from app import theme
 from app.figures import network_line
 from app.jobs import credit_order
-from app.state import links, network, options, selection, session, tiles
+from app.state import link_values, network, options, selection, session, tiles
 from app.state.panel import Panel, Panels, panels
 from app.templates import as_text, render, style_tag
 from app.views.module import (
@@ -147,7 +147,7 @@ def microscope() -> None:
         specialisation.show(unit)
 
 
-if unknown := links.unknown_unit(st.query_params.to_dict(), network.checkpoint()):
+if unknown := link_values.unknown_unit(st.query_params.to_dict(), network.checkpoint()):
     st.warning(as_text(unknown))
 filmstrip.strip("module-film")  # noqa: B005 - the filmstrip
 atlas.forget_figure()

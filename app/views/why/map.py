@@ -142,8 +142,8 @@ def colours() -> None:
     """How the map is drawn: where its colours end."""
     with st.popover("Colours", key="why-colours"):
         persistent_choice(
-            st.segmented_control, "Colours end at the", options.WHY_ENDS, attribution_map.ENDS,
-            options=list(attribution_map.ENDS), format_func=attribution_map.ENDS.get, required=True,
+            st.segmented_control, "Colours end at the", options.WHY_ENDS, options.ENDS,
+            options=list(options.ENDS), format_func=options.ENDS.get, required=True,
         )  # fmt: skip
 
 
