@@ -14,7 +14,7 @@ import streamlit as st  # noqa: E402
 
 from app import sidebar, theme  # noqa: E402
 from app.jobs import background  # noqa: E402
-from app.state import links, memory, navigation, network, room  # noqa: E402
+from app.state import link_values, links, memory, navigation, network, room  # noqa: E402
 from app.state.navigation import PAGES  # noqa: E402
 from app.state.panel import panels  # noqa: E402
 from app.templates import render  # noqa: E402
@@ -46,7 +46,7 @@ def main() -> None:
         # By Back one comes here again, when widgets are bound to a part of the address that is no longer ours to set.
         asked = links.entries() if links.by_history() else st.query_params.to_dict()
         st.switch_page(pages[PAGES[0]], query_params=asked)
-    if page == pages[PAGES[0]] and links.UNIT in st.query_params and not navigation.restored():
+    if page == pages[PAGES[0]] and link_values.UNIT in st.query_params and not navigation.restored():
         st.switch_page(pages["module"], query_params=st.query_params.to_dict())  # a link to a channel
     destination = navigation.take_destination()
     if destination in pages and pages[destination] != page:

@@ -157,8 +157,8 @@ def main() -> None:
         return
     probes = probe_view.found()
     chosen = session.option(options.HEADS_CLASS)
-    known = not isinstance(chosen, str) and chosen < network.spec().classes
-    index = followed(first) if not present.on() else chosen if known else None
+    kept = chosen if isinstance(chosen, int) and chosen < network.spec().classes else None
+    index = kept if present.on() else followed(first)
     if index is None and len(shown) > 1:
         index = line_of(first, None, probes).index  # two photos are compared by one class: the first one's answer
 
