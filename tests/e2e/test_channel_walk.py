@@ -210,7 +210,7 @@ def test_by_finger(new_page: OpenPage, app_url: str) -> None:
 
     # A finger that moves sideways walks, above the sheet and below the middle, and pins where it is lifted.
     session = page.context.new_cdp_session(page)
-    place, names = box_of(cells), []
+    place, names, steps = box_of(cells), [], page.evaluate("history.length")
     with sent.nothing():
         touch(session, "touchStart", place["x"] + 20, place["y"] + 10)
         for x in range(30, 180, 10):
@@ -222,6 +222,7 @@ def test_by_finger(new_page: OpenPage, app_url: str) -> None:
     screen.settle(page)
     expect(title(page)).to_have_text(names[-1])
     expect(page.get_by_role("img", name=names[-1])).to_be_visible()
+    assert page.evaluate("history.length") == steps + 1  # which Back takes back
 
     # One that moves upwards scrolls the page and pins nothing.
     main, frames = page.get_by_test_id("stMain"), sent.frames

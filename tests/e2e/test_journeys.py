@@ -127,6 +127,19 @@ def test_one_stop_of_tab_arrows_inside_and_a_hint_on_the_phone(opened: Page) -> 
     expect(page.get_by_role("heading", name="Inside 4d")).to_be_visible()
     expect(page).to_have_url(re.compile("node=3x3_reduce"))
 
+    # The film is one stop as well, and the first stop of all leads past it.
+    film = page.get_by_role("button", name=re.compile("^look at "))
+    assert film.evaluate_all("all => all.filter((each) => each.tabIndex === 0).length") == 1
+    screen.focus(film.first)
+    screen.press(page, "ArrowRight")
+    expect(film.nth(1)).to_be_focused()
+    screen.press(page, "End", "ArrowRight")
+    expect(film.last).to_be_focused()
+    skip = page.get_by_role("button", name="Skip to the page")
+    assert page.evaluate("document.querySelector('button, a[href], [tabindex=\"0\"]').id") == "scope-skip"
+    screen.press(skip, "Enter")
+    expect(page.get_by_role("heading", name="Inside 4d")).to_be_focused()
+
     screen.resize(page, "phone")
     screen.go(page, "Look")
     hint = page.get_by_text("The network goes on to the right")

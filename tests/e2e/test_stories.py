@@ -37,7 +37,13 @@ def test_a_story_and_then_the_presentation(new_page: OpenPage, app_url: str, sai
     expect(page).to_have_url(re.compile("present=on"))
     expect(page.locator("header.stAppHeader")).to_be_hidden()
     assert text_size(page) > 1.5 * size
+    screen.press(page, "7")
+    expect(page.get_by_role("heading", name="What the 1×1 reductions save")).to_be_visible()
     screen.press(page, "1")
+    expect(page.locator(".st-key-map svg")).to_be_visible()
+    screen.travel(page, -1)  # a key is a step as a click is
+    expect(page.get_by_role("heading", name="What the 1×1 reductions save")).to_be_visible()
+    screen.travel(page, 1)
     network = page.locator(".st-key-map svg").bounding_box()
     assert network
     assert network["width"] > 0.95 * 1920
