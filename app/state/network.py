@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -16,6 +16,7 @@ import streamlit as st
 from app.state import classes, measures, operator, session, shelf, visitors
 from app.state.options import RAW
 from inception_model.analysis.probes import Probes, load_probes, probes_path
+from inception_model.architecture.labels import Label
 from inception_model.architecture.spec import HeadName, NetworkSpec
 from inception_model.checkpoints.checkpoint import BUNDLED, Checkpoint
 from inception_model.checkpoints.store import heads_path, load
@@ -24,6 +25,7 @@ from inception_model.inference.classifier import (
     DEFAULT_PRECISION,
     DTYPES,
     Classifier,
+    DeviceError,
     build,
     pick_device,
 )
@@ -44,7 +46,9 @@ def settings() -> Settings:
 def set_settings(checkpoint: str, device: str, precision: str) -> None:
     """Chooses the network; raises what loading it raises, or NetworksInUseError, and the one before stays."""
     chosen = checkpoint, device, precision
-    before = service().classifier.checkpoint.labels
+    before: Sequence[Label] = ()
+    with contextlib.suppress(ValueError, OSError, DeviceError, NetworksInUseError):  # its file may be gone
+        before = service().classifier.checkpoint.labels
     after = _service_of(chosen).classifier.checkpoint.labels
     session.put("settings", chosen)
     classes.follow(before, after)
