@@ -31,6 +31,7 @@ from app.api.failures import page_failed  # noqa: E402
 from app.api.gate import Gate  # noqa: E402
 from app.api.metrics import Counted  # noqa: E402
 from app.api.stopping import NoNewPages, Stopping  # noqa: E402
+from app.api.uploads import KnownUploads, guard_uploads  # noqa: E402
 from app.web import OwnOrigin, SafeHeaders, ask_nobody_for_addresses, keep_uploads_in_memory  # noqa: E402
 
 WARMER = "warm"
@@ -102,6 +103,7 @@ async def load(_: Request) -> JSONResponse:
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Loads the network beside the server's start; its end finishes what runs."""
     log.begin()
+    guard_uploads()
     Stopping(GATE).begin()
     log.say("start")
     threading.Thread(target=READINESS.warm, name=WARMER, daemon=True).start()
@@ -118,6 +120,7 @@ def middleware() -> list[Middleware]:
         *trusted,
         Middleware(OwnOrigin),
         Middleware(NoNewPages, gate=GATE),
+        Middleware(KnownUploads),
     ]
 
 
