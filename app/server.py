@@ -27,7 +27,7 @@ from starlette.routing import Route  # noqa: E402
 from streamlit import config  # noqa: E402
 
 from app.api import log, routes  # noqa: E402
-from app.api.failures import page_failed  # noqa: E402
+from app.api.failures import Failures, page_failed  # noqa: E402
 from app.api.gate import Gate  # noqa: E402
 from app.api.metrics import Counted  # noqa: E402
 from app.api.stopping import NoNewPages, Stopping  # noqa: E402
@@ -117,6 +117,7 @@ def middleware() -> list[Middleware]:
     return [
         Middleware(Counted, routes=frozenset(routes.ALLOWED)),
         Middleware(SafeHeaders),
+        Middleware(Failures),
         *trusted,
         Middleware(OwnOrigin),
         Middleware(NoNewPages, gate=GATE),

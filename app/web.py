@@ -102,7 +102,11 @@ def is_own(origin: str | None, host: str | None) -> bool:
     if origin is None:
         return True
     allowed = config.get_option("server.corsAllowedOrigins") or []
-    return origin in allowed or (bool(host) and urlsplit(origin).netloc.lower() == str(host).lower())
+    try:
+        named = urlsplit(origin).netloc
+    except ValueError:  # no address at all, such as one with half an IPv6 in it
+        return False
+    return origin in allowed or (bool(host) and named.lower() == str(host).lower())
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
