@@ -32,7 +32,14 @@ from app.api.gate import Gate  # noqa: E402
 from app.api.metrics import Counted  # noqa: E402
 from app.api.stopping import NoNewPages, Stopping  # noqa: E402
 from app.api.uploads import KnownUploads, guard_uploads  # noqa: E402
-from app.web import OwnOrigin, SafeHeaders, ask_nobody_for_addresses, keep_uploads_in_memory  # noqa: E402
+from app.web import (  # noqa: E402
+    OnlyItself,
+    OwnOrigin,
+    SafeHeaders,
+    ask_nobody_for_addresses,
+    keep_uploads_in_memory,
+    listens_to_itself,
+)
 
 WARMER = "warm"
 """The thread's name."""
@@ -111,15 +118,21 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
 
 def middleware() -> list[Middleware]:
-    """From the outside in; only hosts that the operator names (`server.allowedHosts`) where there are any."""
-    hosts = list(config.get_option("server.allowedHosts") or [])
-    trusted = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)] if hosts else []
+    """From the outside in; only hosts that the operator names (`server.allowedHosts`) where there are any, and else
+    only this machine's own names where nobody else reaches it."""
+    hosts, address = list(config.get_option("server.allowedHosts") or []), config.get_option("server.address")
+    trusted: list[Middleware] = []
+    if hosts:
+        trusted = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
+    elif listens_to_itself(address):
+        trusted = [Middleware(OnlyItself, address=address)]
     return [
         Middleware(Counted, routes=frozenset(routes.ALLOWED)),
         Middleware(SafeHeaders),
         Middleware(Failures),
         *trusted,
         Middleware(OwnOrigin),
+        Middleware(routes.OperatorsFigures),
         Middleware(NoNewPages, gate=GATE),
         Middleware(KnownUploads),
     ]

@@ -7,16 +7,18 @@ memory for remembered answers, for the photos of all visitors, and for those of 
 networks are held at a time. INCEPTIONSCOPE_API: how many requests of programs are worked on at a time; 0 turns them
 away. INCEPTIONSCOPE_SESSIONS: how many people are in at a time; 0 takes everybody. INCEPTIONSCOPE_INDEX: the folder of
 an index that `index DATA` has built; INCEPTIONSCOPE_DATA: the folder of its images, which everybody may then see.
+INCEPTIONSCOPE_METRICS=1 shows everybody what the server does and holds, =0 nobody; without it that is shown where the
+server listens to its own machine only (`app/web.py`).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from pathlib import Path
 
 import streamlit as st
 
+from app import web
 from inception_model.checkpoints.checkpoint import BUNDLED
 from inception_model.checkpoints.download import PUBLISHED, local_file
 from inception_model.serving.networks import MOST
@@ -30,6 +32,7 @@ ANSWERS, PHOTOS, SESSION = "INCEPTIONSCOPE_ANSWERS_MB", "INCEPTIONSCOPE_PHOTOS_M
 NETWORKS = "INCEPTIONSCOPE_NETWORKS"
 API = "INCEPTIONSCOPE_API"
 INDEX, DATA = "INCEPTIONSCOPE_INDEX", "INCEPTIONSCOPE_DATA"
+METRICS = web.METRICS
 API_REQUESTS = 8
 """Requests of programs at a time: each holds up to one photo's file, and waits for its turn."""
 SESSIONS = "INCEPTIONSCOPE_SESSIONS"
@@ -96,17 +99,7 @@ def _named_folder(name: str) -> Path | None:
 def may_fetch() -> bool:
     """Whether visitors may let this server fetch published weights."""
     said = os.environ.get(FETCH, "").strip()
-    return said == "1" if said else _listens_to_itself(st.get_option("server.address"))
-
-
-def _listens_to_itself(address: str | None) -> bool:
-    """Whether only this machine can reach the server; Streamlit without an address listens to everybody."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address((address or "").strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return said == "1" if said else web.listens_to_itself(st.get_option("server.address"))
 
 
 def answer_bytes() -> int:
