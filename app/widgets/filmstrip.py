@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from app.jobs import background
-from app.state import arrivals, network, options, photos, session, shelf
+from app.state import arrivals, network, options, photos, session, shelf, visitors
 from app.state.panel import Panel, panels
 from app.static import script, style
 from app.templates import as_text, render
@@ -205,7 +205,7 @@ def take(files: Sequence[tuple[bytes, str]], *, choose: bool = True) -> int:
             left.setdefault(why, []).append(name)  # it is not even decoded
             continue
         try:
-            photo = POOL.read_photo(data, name)
+            photo = POOL.read_photo(data, name, poll=visitors.give_way)
         except ImageError as error:
             photos.add_problem(str(error))
             continue
