@@ -5,7 +5,8 @@ be opened. INCEPTIONSCOPE_FETCH=1 lets visitors fetch published weights, =0 forb
 server listens to its own machine only. INCEPTIONSCOPE_ANSWERS_MB, INCEPTIONSCOPE_PHOTOS_MB, INCEPTIONSCOPE_SESSION_MB:
 memory for remembered answers, for the photos of all visitors, and for those of one. INCEPTIONSCOPE_NETWORKS: how many
 networks are held at a time. INCEPTIONSCOPE_API: how many requests of programs are worked on at a time; 0 turns them
-away. INCEPTIONSCOPE_SESSIONS: how many people are in at a time; 0 takes everybody. INCEPTIONSCOPE_INDEX: the folder of
+away. INCEPTIONSCOPE_SESSIONS: how many people are in at a time; 0 takes everybody. INCEPTIONSCOPE_IDLE_MINUTES: after
+how long without anything done a place is given on to somebody who waits; 0: never. INCEPTIONSCOPE_INDEX: the folder of
 an index that `index DATA` has built; INCEPTIONSCOPE_DATA: the folder of its images, which everybody may then see.
 INCEPTIONSCOPE_METRICS=1 shows everybody what the server does and holds, =0 nobody; without it that is shown where the
 server listens to its own machine only (`app/web.py`).
@@ -38,6 +39,9 @@ API_REQUESTS = 8
 SESSIONS = "INCEPTIONSCOPE_SESSIONS"
 PEOPLE = 40
 """Pages that are open at a time: a class of thirty, its teacher and some second tabs."""
+IDLE = "INCEPTIONSCOPE_IDLE_MINUTES"
+IDLE_MINUTES = 15
+"""So long nothing may happen on a page while others wait for its place."""
 PHOTO_BYTES = 1024 * MEGABYTE
 """Memory for the decoded photos of all visitors."""
 SESSION_BYTES = 320 * MEGABYTE
@@ -130,6 +134,11 @@ def api_requests() -> int:
 def sessions() -> int:
     """Pages that may be open at a time."""
     return _said(SESSIONS, PEOPLE, 0)
+
+
+def idle_seconds() -> float:
+    """After so long without anything done a place is given on to somebody who waits; 0: never."""
+    return 60.0 * _said(IDLE, IDLE_MINUTES, 0)
 
 
 def _said(name: str, otherwise: int, least: int) -> int:
