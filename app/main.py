@@ -37,10 +37,10 @@ def main() -> None:
     }
     # The first page lives at the root; who types its name gets there as well, with everything that the link says.
     alias = st.Page(_nothing, title="Look", url_path=PAGES[0], visibility="hidden")
-    full = bool(room.place_at_the_door())
+    full = room.place_at_the_door()
     page = st.navigation([*pages.values(), alias], position="hidden" if full else "top")
     if full:
-        door.show()
+        door.show(full)
         return
     if page == alias:
         # By Back one comes here again, when widgets are bound to a part of the address that is no longer ours to set.

@@ -27,11 +27,19 @@ from starlette.routing import Route  # noqa: E402
 from streamlit import config  # noqa: E402
 
 from app.api import log, routes  # noqa: E402
-from app.api.failures import page_failed  # noqa: E402
+from app.api.failures import Failures, page_failed  # noqa: E402
 from app.api.gate import Gate  # noqa: E402
 from app.api.metrics import Counted  # noqa: E402
 from app.api.stopping import NoNewPages, Stopping  # noqa: E402
-from app.web import OwnOrigin, SafeHeaders, ask_nobody_for_addresses, keep_uploads_in_memory  # noqa: E402
+from app.api.uploads import KnownUploads, guard_uploads  # noqa: E402
+from app.web import (  # noqa: E402
+    OnlyItself,
+    OwnOrigin,
+    SafeHeaders,
+    ask_nobody_for_addresses,
+    keep_uploads_in_memory,
+    listens_to_itself,
+)
 
 WARMER = "warm"
 """The thread's name."""
@@ -102,6 +110,7 @@ async def load(_: Request) -> JSONResponse:
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Loads the network beside the server's start; its end finishes what runs."""
     log.begin()
+    guard_uploads()
     Stopping(GATE).begin()
     log.say("start")
     threading.Thread(target=READINESS.warm, name=WARMER, daemon=True).start()
@@ -109,15 +118,23 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
 
 def middleware() -> list[Middleware]:
-    """From the outside in; only hosts that the operator names (`server.allowedHosts`) where there are any."""
-    hosts = list(config.get_option("server.allowedHosts") or [])
-    trusted = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)] if hosts else []
+    """From the outside in; only hosts that the operator names (`server.allowedHosts`) where there are any, and else
+    only this machine's own names where nobody else reaches it."""
+    hosts, address = list(config.get_option("server.allowedHosts") or []), config.get_option("server.address")
+    trusted: list[Middleware] = []
+    if hosts:
+        trusted = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)]
+    elif listens_to_itself(address):
+        trusted = [Middleware(OnlyItself, address=address)]
     return [
         Middleware(Counted, routes=frozenset(routes.ALLOWED)),
         Middleware(SafeHeaders),
+        Middleware(Failures),
         *trusted,
         Middleware(OwnOrigin),
+        Middleware(routes.OperatorsFigures),
         Middleware(NoNewPages, gate=GATE),
+        Middleware(KnownUploads),
     ]
 
 

@@ -1,7 +1,12 @@
-"""What stands between a browser and Streamlit: headers that every answer carries, and who may open a connection."""
+"""What stands between a browser and Streamlit: headers, who may open a connection, and under which names.
+
+Nothing here needs the network: all of it is there as soon as the server answers.
+"""
 
 from __future__ import annotations
 
+import ipaddress
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +53,10 @@ HEADERS = {
 UPLOAD_BYTES = 2 * MAX_BYTES
 """More than the server lets in at once."""
 SAFE = ("GET", "HEAD", "OPTIONS")
+METRICS = "INCEPTIONSCOPE_METRICS"
+"""1 shows what the server does and holds to everybody who reaches it, 0 to nobody."""
+ITSELF = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this machine for itself."""
 
 
 class SafeHeaders:
@@ -102,7 +111,53 @@ def is_own(origin: str | None, host: str | None) -> bool:
     if origin is None:
         return True
     allowed = config.get_option("server.corsAllowedOrigins") or []
-    return origin in allowed or (bool(host) and urlsplit(origin).netloc.lower() == str(host).lower())
+    try:
+        named = urlsplit(origin).netloc
+    except ValueError:  # no address at all, such as one with half an IPv6 in it
+        return False
+    return origin in allowed or (bool(host) and named.lower() == str(host).lower())
+
+
+class OnlyItself:
+    """ASGI middleware for a server that only its own machine reaches: other names than that machine's own are refused.
+
+    A page of anybody's can point a name of theirs at this machine, and would then be of the server's own origin.
+    """
+
+    def __init__(self, app: Asgi, address: str) -> None:
+        self.app, self.names = app, ITSELF | {address.strip("[]").lower()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on what was asked for under a name of this machine."""
+        if scope["type"] not in ("http", "websocket") or host_name(_header(scope, b"host")) in self.names:
+            await self.app(scope, receive, send)
+        else:
+            refusal = PlainTextResponse("Invalid host header", status_code=400)
+            await refusal(scope, receive, send)
+
+
+def host_name(host: str | None) -> str | None:
+    """A Host header without its port, in small letters and without the brackets of an IPv6; None where it is none."""
+    try:
+        return urlsplit(f"//{host or ''}").hostname
+    except ValueError:
+        return None
+
+
+def listens_to_itself(address: str | None) -> bool:
+    """Whether only this machine can reach the server; Streamlit without an address listens to everybody."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address((address or "").strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def shows_metrics() -> bool:
+    """Whether it is told what the server does and holds: as the operator says, else where it listens to itself."""
+    said = os.environ.get(METRICS, "").strip()
+    return said == "1" if said else listens_to_itself(config.get_option("server.address"))
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

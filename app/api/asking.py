@@ -17,7 +17,7 @@ from app.api.body import photo_bytes
 from app.api.gate import Gate
 from app.api.line import Line, Task
 from app.api.parameters import read
-from app.api.refusals import NOT_STORED, RefusalError, as_json, refused
+from app.api.refusals import FAILED, NOT_STORED, RefusalError, as_json, refused
 
 if TYPE_CHECKING:
     from app.api.questions import Ask, Found
@@ -73,8 +73,7 @@ def logged(route: str, answer: Endpoint) -> Endpoint:
             response = refused(refusal, request_id)
         except Exception as error:  # whatever it is, the client gets an id and the operator the way there
             log.say_failure("failure", request_id, error)
-            sentence = "The server failed at this request. Its operator finds out why by the id."
-            response = refused(RefusalError(500, sentence), request_id)
+            response = refused(RefusalError(500, FAILED), request_id)
         response.headers["x-request-id"] = request_id
         seconds = round(time.perf_counter() - started, 4)
         log.say("request", id=request_id, route=route, status=response.status_code, seconds=seconds)

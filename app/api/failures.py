@@ -1,10 +1,52 @@
-"""What a visitor sees where a page fails: a sentence and an id, which the log explains."""
+"""What somebody sees where a page or the server fails: a sentence and an id, which the log explains."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
 import streamlit as st
+from starlette.requests import ClientDisconnect
 
 from app.api import log
+from app.api.refusals import FAILED, RefusalError, refused
+
+
+class Failures:
+    """ASGI middleware: an error that nothing else has caught is answered as those of the API are, and logged.
+
+    Below what counts answers and adds headers. Where an answer has begun, the server closes the connection.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Callable[..., Any]) -> None:
+        """Passes everything on."""
+        begun = False
+
+        async def watched(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            return  # nobody is there to be told, and nothing is wrong here
+        except Exception as error:
+            if scope["type"] == "lifespan":
+                raise
+            failure = log.new_id()
+            log.say_failure("failure", failure, error)
+            if begun:
+                raise
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1011, "reason": failure})
+                return
+            answer = refused(RefusalError(500, FAILED), failure)
+            answer.headers["x-request-id"] = failure
+            await answer(scope, receive, send)
 
 
 def page_failed(error: Exception) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from app.api.refusals import RefusalError
+from inception_model.serving.ending import STOPPED
 
 
 class Gate:
@@ -30,7 +31,7 @@ class Gate:
         each = max(1, places // 2)
         with self._lock:
             if self.closed:
-                raise RefusalError(503, "This server is being stopped: try again in a moment.")
+                raise RefusalError(503, STOPPED)
             if not places:
                 raise RefusalError(404, "The operator of this server has switched its API off.")
             if self._inside[address] >= each:

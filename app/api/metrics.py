@@ -15,6 +15,7 @@ from streamlit.runtime.stats import GaugeStat
 from app.api import asking
 from app.api.gate import Gate
 from app.api.refusals import NOT_STORED
+from app.api.uploads import UPLOADS
 from app.state import measures
 from inception_model.serving.metrics import CONTENT_TYPE, Gauge, exposition
 
@@ -70,6 +71,7 @@ def families(gate: Gate, ready: Callable[[], bool]) -> tuple[Any, ...]:
         Gauge("inceptionscope_networks", "Networks that are held.", once_ready(_networks)),
         Gauge("inceptionscope_answer_bytes", "Memory of remembered answers.", once_ready(_answers), "bytes"),
         Gauge("inceptionscope_photo_bytes", "Memory of visitors' photos.", once_ready(_photos), "bytes"),
+        Gauge("inceptionscope_upload_bytes", "Files sent that no page took yet.", lambda: UPLOADS.used, "bytes"),
         Gauge("inceptionscope_hooks", "Hooks on the shared networks: none between looks.", once_ready(_hooks)),
         Gauge("inceptionscope_threads", "Threads of the process (on Linux).", lambda: _entries(_THREADS)),
         Gauge("inceptionscope_open_files", "Open files and connections (on Linux).", lambda: _entries(_FILES)),

@@ -107,7 +107,7 @@ class Ask:
         self.go_on()
         data, self.data = self.data, b""  # it is not needed any more, and may have 20 MB
         try:
-            photo = POOL.read_photo(data, NAME)
+            photo = POOL.read_photo(data, NAME, poll=self.go_on)
         except FormatError as error:
             raise RefusalError(415, str(error)) from None
         except ImageError as error:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 NOT_STORED = {"cache-control": "no-store"}
 RETRY_SECONDS = 2
 """What a client that came at a bad moment is told to wait at least."""
+FAILED = "The server failed at this request. Its operator finds out why by the id."
+"""The sentence of status 500."""
 LONGEST_SENTENCE = 1000
 """Characters; a sentence may list what is allowed, and repeat what was asked."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from app.api.body import TYPES
 from app.api.gate import Gate
 from app.api.metrics import metrics
 from app.api.refusals import RefusalError, as_json
+from app.web import shows_metrics
 from inception_model import __version__
 from inception_model.images.limits import FORMATS, MAX_BYTES, MAX_PIXELS
 
@@ -27,12 +28,33 @@ QUESTIONS = {
 PLACES = {
     "/api": "this list",
     "/api/ready": "200 once the network has answered, before that and while the server ends 503",
+}
+"""Asked by GET."""
+FIGURES = {
     "/api/load": "what the server does and holds at this moment",
     "/api/metrics": "the same and more as OpenMetrics text",
 }
-"""Asked by GET."""
-ALLOWED = dict.fromkeys(PLACES, "GET, HEAD") | {f"/api/{kind}": "POST" for kind in QUESTIONS}
+"""The same, for the operator (see `OperatorsFigures`)."""
+HIDDEN = (*FIGURES, "/_stcore/metrics")
+"""With Streamlit's own, which tells how many are here and what they hold."""
+ALLOWED = dict.fromkeys((*PLACES, *FIGURES), "GET, HEAD") | {f"/api/{kind}": "POST" for kind in QUESTIONS}
 """Methods by path."""
+
+
+class OperatorsFigures:
+    """ASGI middleware: how busy the server is, is told only where the operator lets it be."""
+
+    def __init__(self, app: Any, shown: Callable[[], bool] = shows_metrics) -> None:
+        self.app, self.shown = app, shown
+        self._none = logged("/api/...", _no_address)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Callable[..., Any]) -> None:
+        """Passes everything else on. The path is the decoded one, as the routes read it."""
+        hidden = scope["type"] == "http" and scope["path"].rstrip("/").endswith(HIDDEN) and not self.shown()
+        if hidden:
+            await (await self._none(Request(scope, receive)))(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 def routes(gate: Gate, ready: Callable[[], bool]) -> list[Route]:
@@ -61,6 +83,7 @@ def contents() -> dict[str, Any]:
     """What can be asked, with all options and their defaults."""
     from app.api import questions
 
+    places = PLACES | (FIGURES if shows_metrics() else {})
     photo = f"as the body ({TYPES}): {', '.join(FORMATS)}, at most {MAX_BYTES / 2**20:.0f} MB"
     posts = [
         {
@@ -88,7 +111,7 @@ def contents() -> dict[str, Any]:
         "turns": "addresses are served in turn; the header x-queue-position says where a request stood when it came: "
         "0, it began at once; 1, it was the next",
         "seconds": SECONDS,
-        "routes": [*({"path": path, "method": "GET", "what": words} for path, words in PLACES.items()), *posts],
+        "routes": [*({"path": path, "method": "GET", "what": words} for path, words in places.items()), *posts],
     }
 
 
@@ -96,4 +119,8 @@ async def _no_such(request: Request) -> Response:
     path = request.url.path
     if path in ALLOWED:
         raise RefusalError(405, f"{path} is asked by {ALLOWED[path]}; see /api.", {"allow": ALLOWED[path]})
+    return await _no_address(request)
+
+
+async def _no_address(_: Request) -> Response:
     raise RefusalError(404, "There is no such address; /api lists those that there are.")

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.api import log
 from app.api.gate import Gate
+from inception_model.serving.ending import STOPPING
 
 FINISH_SECONDS = 6.0
 """What runs may go on for so long; then it is given up, and whoever waits for it is told."""
@@ -53,6 +54,7 @@ class Stopping:
 
     def _goodbye(self) -> None:
         self._signalled.wait()
+        STOPPING.set()  # pages stay connected, and begin nothing else
         started = time.monotonic()
         log.say("stopping", inside=self._gate.inside, running=_running())
         while (self._gate.inside or _running()) and time.monotonic() < started + FINISH_SECONDS:

@@ -5,18 +5,21 @@ be opened. INCEPTIONSCOPE_FETCH=1 lets visitors fetch published weights, =0 forb
 server listens to its own machine only. INCEPTIONSCOPE_ANSWERS_MB, INCEPTIONSCOPE_PHOTOS_MB, INCEPTIONSCOPE_SESSION_MB:
 memory for remembered answers, for the photos of all visitors, and for those of one. INCEPTIONSCOPE_NETWORKS: how many
 networks are held at a time. INCEPTIONSCOPE_API: how many requests of programs are worked on at a time; 0 turns them
-away. INCEPTIONSCOPE_SESSIONS: how many people are in at a time; 0 takes everybody. INCEPTIONSCOPE_INDEX: the folder of
+away. INCEPTIONSCOPE_SESSIONS: how many people are in at a time; 0 takes everybody. INCEPTIONSCOPE_IDLE_MINUTES: after
+how long without anything done a place is given on to somebody who waits; 0: never. INCEPTIONSCOPE_INDEX: the folder of
 an index that `index DATA` has built; INCEPTIONSCOPE_DATA: the folder of its images, which everybody may then see.
+INCEPTIONSCOPE_METRICS=1 shows everybody what the server does and holds, =0 nobody; without it that is shown where the
+server listens to its own machine only (`app/web.py`).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from pathlib import Path
 
 import streamlit as st
 
+from app import web
 from inception_model.checkpoints.checkpoint import BUNDLED
 from inception_model.checkpoints.download import PUBLISHED, local_file
 from inception_model.serving.networks import MOST
@@ -30,11 +33,15 @@ ANSWERS, PHOTOS, SESSION = "INCEPTIONSCOPE_ANSWERS_MB", "INCEPTIONSCOPE_PHOTOS_M
 NETWORKS = "INCEPTIONSCOPE_NETWORKS"
 API = "INCEPTIONSCOPE_API"
 INDEX, DATA = "INCEPTIONSCOPE_INDEX", "INCEPTIONSCOPE_DATA"
+METRICS = web.METRICS
 API_REQUESTS = 8
 """Requests of programs at a time: each holds up to one photo's file, and waits for its turn."""
 SESSIONS = "INCEPTIONSCOPE_SESSIONS"
 PEOPLE = 40
 """Pages that are open at a time: a class of thirty, its teacher and some second tabs."""
+IDLE = "INCEPTIONSCOPE_IDLE_MINUTES"
+IDLE_MINUTES = 15
+"""So long nothing may happen on a page while others wait for its place."""
 PHOTO_BYTES = 1024 * MEGABYTE
 """Memory for the decoded photos of all visitors."""
 SESSION_BYTES = 320 * MEGABYTE
@@ -96,17 +103,7 @@ def _named_folder(name: str) -> Path | None:
 def may_fetch() -> bool:
     """Whether visitors may let this server fetch published weights."""
     said = os.environ.get(FETCH, "").strip()
-    return said == "1" if said else _listens_to_itself(st.get_option("server.address"))
-
-
-def _listens_to_itself(address: str | None) -> bool:
-    """Whether only this machine can reach the server; Streamlit without an address listens to everybody."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address((address or "").strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return said == "1" if said else web.listens_to_itself(st.get_option("server.address"))
 
 
 def answer_bytes() -> int:
@@ -137,6 +134,11 @@ def api_requests() -> int:
 def sessions() -> int:
     """Pages that may be open at a time."""
     return _said(SESSIONS, PEOPLE, 0)
+
+
+def idle_seconds() -> float:
+    """After so long without anything done a place is given on to somebody who waits; 0: never."""
+    return 60.0 * _said(IDLE, IDLE_MINUTES, 0)
 
 
 def _said(name: str, otherwise: int, least: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from app.state import links
+from app.state import links, room
 from app.state.options import Option
 from inception_model.images.decode import Photo
 from inception_model.images.samples import sample_photos
@@ -33,7 +33,8 @@ def option(wanted: Option[T]) -> T:
 
 
 def set_option(chosen: Option[T], value: T) -> None:
-    """Keeps a choice made on one page."""
+    """Keeps a choice made on one page, in a whole run of it or in that of a part."""
+    room.active()
     put(chosen.state_name, value)
 
 

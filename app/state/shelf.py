@@ -42,5 +42,5 @@ def hold(photo: Photo) -> Held:
     held = Held(photo.sha256, photo.name)
     PHOTOS.put(held.place, photo)
     # With the session goes the last reference to it.
-    weakref.finalize(held, PHOTOS.drop, held.place).atexit = False
+    weakref.finalize(held, PHOTOS.drop_soon, held.place).atexit = False
     return held

@@ -12,12 +12,24 @@ LOOK_SECONDS = 2.0
 """How often a page at the door looks for a free place."""
 
 
+def show(position: int) -> None:
+    """All that the page says to somebody with that place at the door."""
+    if position == room.TURNED_AWAY:
+        _say(position)
+    else:
+        _wait()
+
+
 @st.fragment(run_every=LOOK_SECONDS)
-def show() -> None:
-    """All that the page says; it looks for a free place again and again, and then runs as a whole."""
+def _wait() -> None:
+    """Looks for a free place again and again; then the page runs as a whole."""
     position = room.place_at_the_door()
     if not position:
         st.rerun()
-    most = room.ROOM.places
+    _say(position)
+
+
+def _say(position: int) -> None:
+    most, waits = room.ROOM.places, position != room.TURNED_AWAY
     people = "1 person is" if most == 1 else f"{most} people are"
-    st.html(render("door.html", people=people, place=Place(position).sentence))
+    st.html(render("door.html", people=people, waits=waits, place=Place(position).sentence if waits else ""))

@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from app.jobs import background
-from app.state import network, options, photos, session, shelf
+from app.state import arrivals, network, options, photos, session, shelf, visitors
 from app.state.panel import Panel, panels
 from app.static import script, style
 from app.templates import as_text, render
@@ -151,16 +151,18 @@ def upload() -> None:
     key = f"upload-{photos.upload_round()}"  # a fresh key empties the widget: the filmstrip lists the photos already
 
     def received() -> None:
+        if not (files := arrivals.take_over(st.session_state[key])):
+            return
         photos.forget_problems()
-        files = [(file.getvalue(), file.name) for file in st.session_state[key] or []]
         if take(files) > 1:
             session.set_option(options.LOOK_CONTACT_SHEET, True)
         photos.next_upload_round()
 
     def photographed() -> None:
-        photos.forget_problems()
-        if (picture := st.session_state["camera_picture"]) is not None:
-            take([(picture.getvalue(), "camera")])
+        picture = st.session_state["camera_picture"]
+        if (taken := arrivals.take_over(picture)) or picture is None:
+            photos.forget_problems()
+            take([(data, "camera") for data, _ in taken])
 
     with st.container(key="upload"):
         st.file_uploader(
@@ -203,7 +205,7 @@ def take(files: Sequence[tuple[bytes, str]], *, choose: bool = True) -> int:
             left.setdefault(why, []).append(name)  # it is not even decoded
             continue
         try:
-            photo = POOL.read_photo(data, name)
+            photo = POOL.read_photo(data, name, poll=visitors.give_way)
         except ImageError as error:
             photos.add_problem(str(error))
             continue

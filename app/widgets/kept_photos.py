@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.state import photos, session
+from app.state import arrivals, photos, session
 from app.static import script
 from app.templates import as_text, render
 from app.widgets import filmstrip
@@ -25,7 +25,7 @@ def show() -> None:
     """Lets the browser keep what was uploaded and hand it back to a new session. Call it in every whole run."""
 
     def handed_back() -> None:
-        files = [(_placed(file.name), file.getvalue()) for file in st.session_state[BACK] or []]
+        files = [(_placed(name), data) for data, name in arrivals.take_over(st.session_state[BACK])]
         files.sort(key=lambda found: found[0][0])
         filmstrip.take([(data, name) for (_, name), data in files], choose=False)
         photos.browser_has_answered()

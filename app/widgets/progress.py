@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.jobs import background
 from app.jobs.background import Job, Work
-from app.state import memory, network
+from app.state import memory, network, room
 from app.state.panel import Panel
 from app.templates import as_text, render
 from inception_model.progress import Cancelled
@@ -101,6 +101,7 @@ def _watch(slot: str, title: str, meanwhile: Callable[[], None] | None = None) -
     work = background.work_of(slot)
     if work is None or not work.running:
         st.rerun()
+    room.active()
     done, total = work.steps
     with st.container(key=f"watch-{slot}"):
         told = f"{title}: {done / total:.0%}" if work.place is None else f"{title}. {work.place.sentence}"

@@ -18,8 +18,10 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image
 
@@ -34,6 +36,8 @@ PROCESSOR_SECONDS = 5.0
 """Of the process itself: a busy machine takes nothing from an honest photo. Where the system can count it (not on
 Windows)."""
 CLOCK_SECONDS = 60.0
+POLL_SECONDS = 0.02
+"""How often it is asked whether anybody still waits for a photo."""
 ADDRESSES = MAX_MEMORY + 2**29
 """Bytes of addresses beyond those after the start (on Linux): what decoding may take and what allocators set aside."""
 SMALL_PIXELS = 4_000_000
@@ -52,6 +56,11 @@ _ENVIRONMENT = {
 }
 """One thread, and (with glibc) the memory of a photo goes back to the system once it is decoded."""
 _SMALLER = "save a smaller copy as an ordinary JPEG and try again"
+
+
+Poll = Callable[[], object]
+"""Is called again and again by whoever waits, and may raise."""
+T = TypeVar("T")
 
 
 class _LostError(Exception):
@@ -80,8 +89,9 @@ class _Worker:
         """Whether the process still runs: an idle one may have been ended by somebody else."""
         return self._process.poll() is None
 
-    def ask(self, data: bytes, name: str, processor: float, clock: float) -> Photo:
-        """One photo; raises ImageError for what the decoder refuses, and _LostError once the process is gone."""
+    def ask(self, data: bytes, name: str, processor: float, clock: float, poll: Poll | None = None) -> Photo:
+        """One photo; raises ImageError for what the decoder refuses, _LostError once the process is gone, and what
+        `poll` raises, with which the process ends."""
         late = threading.Event()
 
         def overrun() -> None:
@@ -92,8 +102,7 @@ class _Worker:
         timer.daemon = True
         timer.start()
         try:
-            send(self._requests, {"name": name, "seconds": processor}, data)
-            about, pixels = receive(self._answers, 3 * WORKING_SIDE**2 + 2**16)
+            about, pixels = self._exchange({"name": name, "seconds": processor}, data, poll)
         except (EOFError, OSError, ValueError):
             self.close()
             if late.is_set():
@@ -107,6 +116,27 @@ class _Worker:
             raise ImageError(str(about["refused"]))
         return _photo(about, pixels, data, name)
 
+    def _exchange(self, request: dict[str, Any], data: bytes, poll: Poll | None) -> tuple[dict[str, Any], bytes]:
+        """The decoder's answer; a thread waits for it where there is something to ask meanwhile."""
+
+        def exchange() -> tuple[dict[str, Any], bytes]:
+            send(self._requests, request, data)
+            return receive(self._answers, 3 * WORKING_SIDE**2 + 2**16)
+
+        if poll is None:
+            return exchange()
+        found: Future[tuple[dict[str, Any], bytes]] = Future()
+        thread = threading.Thread(target=_fulfil, args=(found, exchange), daemon=True, name="decoding")
+        thread.start()
+        try:
+            while not wait((found,), POLL_SECONDS).done:
+                poll()
+        except BaseException:
+            self._process.kill()  # which ends what the thread waits for
+            thread.join()
+            raise
+        return found.result()
+
     def close(self) -> None:
         """Ends the process."""
         self._process.kill()
@@ -114,6 +144,13 @@ class _Worker:
         for pipe in (self._requests, self._answers):
             with contextlib.suppress(OSError):  # what couldn't be sent any more
                 pipe.close()
+
+
+def _fulfil(found: Future[T], work: Callable[[], T]) -> None:
+    try:
+        found.set_result(work())
+    except BaseException as error:  # raised by whoever reads the result
+        found.set_exception(error)
 
 
 def _photo(about: dict[str, Any], pixels: bytes, data: bytes, name: str) -> Photo:
@@ -170,15 +207,18 @@ class DecoderPool:
         with self._lock:
             return [worker.pid for worker in self._idle]
 
-    def read_photo(self, data: bytes, name: str = "image") -> Photo:
-        """Decodes untrusted bytes as `decode.read_photo`; raises ImageError also where that takes too long."""
+    def read_photo(self, data: bytes, name: str = "image", *, poll: Poll | None = None) -> Photo:
+        """Decodes untrusted bytes as `decode.read_photo`; raises ImageError also where that takes too long.
+
+        `poll` is called again and again while it waits and decodes; what it raises ends both.
+        """
         header = check_bytes(data, name)
-        with self._turns:
+        with self._turn(poll):
             if _bounded(data, header):
                 return read_photo(data, name)
             worker = self._take(name)
             try:
-                photo = worker.ask(data, name, self._processor, self._clock)
+                photo = worker.ask(data, name, self._processor, self._clock, poll)
             except _LostError as lost:
                 worker.close()
                 raise ImageError(f"{name} {lost}: {_SMALLER}.") from None
@@ -190,6 +230,17 @@ class DecoderPool:
                 raise
             self._give_back(worker)
             return photo
+
+    @contextlib.contextmanager
+    def _turn(self, poll: Poll | None) -> Iterator[None]:
+        """One of the places, once there is a free one."""
+        while not self._turns.acquire(timeout=None if poll is None else POLL_SECONDS):
+            if poll is not None:
+                poll()
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def _take(self, name: str) -> _Worker:
         with self._lock:

@@ -137,7 +137,7 @@ class InferenceService:
                 self._looked(seconds)
             return ForwardResult(trace, photo.sha256, seconds)
 
-        return self._memory.get(("look", photo.key), compute, self._group)
+        return self._memory.get(("look", photo.key), compute, self._group, waiter.go_on if waiter.watches else None)
 
     def known_look(self, key: str) -> ForwardResult | None:
         """The look at the photo with this key if it is still remembered; nothing is computed, nobody waits."""

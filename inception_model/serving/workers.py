@@ -15,6 +15,7 @@ from torch import nn
 
 from ..inference.classifier import Classifier
 from ..progress import Cancelled
+from .ending import STOPPED, STOPPING
 from .job import Job, stops_when_given_up
 from .turns import Pace, Place, Turns
 
@@ -83,7 +84,10 @@ class Workers:
             return len(self._running), sum(map(len, self._waiting.values()))
 
     def put(self, job: Job, user: Hashable = None) -> None:
-        """Lets it wait for a worker; raises BusyError, or Cancelled once closed."""
+        """Lets it wait for a worker; raises BusyError, also once the process is being stopped, or Cancelled once
+        closed."""
+        if STOPPING.is_set():
+            raise BusyError(STOPPED)
         with self.changed:
             if self._closed:
                 raise Cancelled("this service is closed")

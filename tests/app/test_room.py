@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Hashable, Iterator
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from app.jobs.background import Job, Work
 from app.state import measures, operator, room, turn, visitors
-from app.state.room import KEPT_SECONDS, Room
+from app.state.room import DOOR, KEPT_SECONDS, TURNED_AWAY, Room
 from inception_model.architecture.variants import tiny
 from inception_model.serving.service import InferenceService, Place
 from tests.app.asking import good, words
@@ -79,6 +82,73 @@ def test_who_loads_the_page_again_keeps_the_place() -> None:
     assert found.enter("c", "other") == 0
 
 
+def test_who_does_nothing_for_long_makes_room_for_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, clock = set[Hashable]("abcdefgh"), Clock()
+    found = Room(lambda: 3, here.__contains__, clock, lambda: 100.0)
+    assert [found.enter(who) for who in "abc"] == [0, 0, 0]
+    clock.now = 60
+    assert found.enter("b") == 0
+    found.active("c")
+    found.active("d")
+    clock.now = 99
+    assert found.enter("d") == 1
+    clock.now = 100
+    assert "a" in found._inside, "nobody asked for the place"
+    assert found.enter("d") == 0
+    assert "a" not in found._inside
+    assert found.enter("a") == 1, "who comes back waits as everybody"
+    clock.now = 160
+    assert found.enter("a") == 0
+    assert set(found._inside) == {"a", "c", "d"}, "only as many go as wait"
+    assert found.enter("e") == 0
+    assert set(found._inside) == {"a", "d", "e"}
+    here.remove("a")
+    clock.now = 230
+    assert found.enter("f") == 0, "there is a free place"
+    assert "d" in found._inside
+    patient = Room(lambda: 1, here.__contains__, clock)
+    assert [patient.enter("g"), patient.enter("h")] == [0, 1]
+    clock.now += 1e6
+    assert patient.enter("h") == 1, "0: never"
+    assert operator.idle_seconds() == 60 * operator.IDLE_MINUTES
+    monkeypatch.setenv(operator.IDLE, "0")
+    assert operator.idle_seconds() == 0
+
+
+def test_only_so_many_wait_at_the_door() -> None:
+    here = set[Hashable](range(100))
+    found, before = Room(lambda: 2, here.__contains__, Clock()), refused()
+    came = [found.enter(who) for who in range(15)]
+    assert came == [0, 0, *range(1, 11), *[TURNED_AWAY] * 3]
+    assert (found.at_the_door, DOOR) == (10, 5)
+    assert refused() - before == 13
+    here.remove(5)
+    assert [found.enter(20), found.enter(21)] == [10, TURNED_AWAY]
+
+
+def test_behind_one_address_browsers_are_told_apart_by_their_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit writes the same token anew, with another mask, whenever a page is loaded."""
+
+    def browser(cookie: str | None) -> Hashable:
+        headers, cookies = {"User-Agent": "the school's"}, {} if cookie is None else {room.COOKIE: cookie}
+        context = SimpleNamespace(ip_address="192.0.2.1", headers=headers, cookies=cookies)
+        monkeypatch.setattr(st, "context", context)
+        return room.browser()
+
+    mine, again, theirs = (browser(generate_xsrf_token_string(token, 1)) for token in (b"m" * 16, b"m" * 16, b"t" * 16))
+    assert room.COOKIE == XSRF_COOKIE_NAME
+    assert mine == again != theirs
+    assert browser(None) != mine
+    assert browser("nonsense") != mine
+    here, clock = set[Hashable]("abcd"), Clock()
+    found = Room(lambda: 1, here.__contains__, clock)
+    assert [found.enter("a", mine), found.enter("b")] == [0, 1]
+    clock.now += KEPT_SECONDS
+    here.remove("a")
+    assert found.enter("c", theirs) == 2, "the place is kept for another one"
+    assert found.enter("d", again) == 0
+
+
 def test_the_operator_says_how_many_and_0_takes_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert operator.sessions() == operator.PEOPLE
     monkeypatch.setenv(operator.SESSIONS, "3")
@@ -108,6 +178,19 @@ def test_one_too_many_sees_a_clear_page_and_nothing_is_computed_for_them(monkeyp
     assert full.enter("test session id") == 1
     clock.now += KEPT_SECONDS
     assert full.enter("test session id") == 0
+
+
+def test_who_finds_the_door_full_is_not_asked_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Room(lambda: 1, lambda _: True, Clock())
+    for visitor in range(1 + DOOR):
+        full.enter(visitor)
+    monkeypatch.setattr(room, "ROOM", full)
+    app = good(AppTest.from_file(MAIN, default_timeout=90).run())
+    said = words(app)
+    assert "1 person is in here" in said
+    assert "Load this page again in some minutes" in said
+    assert "You are" not in said
+    assert full.at_the_door == DOOR
 
 
 @pytest.fixture

@@ -244,6 +244,8 @@ def test_uploads_are_never_spooled_to_the_disk() -> None:
         ("null", "a.example", False),
         ("null", None, False),
         ("", "", False),
+        ("http://[", "a.example", False),
+        ("http://[", "[", False),
     ],
 )
 def test_an_origin_is_own_if_it_is_the_address_that_was_asked(origin: str | None, host: str | None, own: bool) -> None:

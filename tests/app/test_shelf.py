@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,19 @@ def test_with_the_session_its_photos_leave_the_memory(kept: dict[str, Any]) -> N
     assert PHOTOS.used - before == sum(bytes_of(photo) for photo in photos.uploads()) >= 5 * SIZE
     kept.clear()
     gc.collect()
+    assert PHOTOS.used == before
+
+
+def test_a_photo_goes_without_waiting_for_whoever_is_at_the_shelf(kept: dict[str, Any]) -> None:
+    """Its finalizer may run in the very thread that holds the lock."""
+    gc.collect()
+    before = PHOTOS.used
+    photos.add_photo(mine(19))
+    with PHOTOS._lock:
+        going = threading.Thread(target=lambda: (kept.clear(), gc.collect()))
+        going.start()
+        going.join(10)
+        assert not going.is_alive()
     assert PHOTOS.used == before
 
 

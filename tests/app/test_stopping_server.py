@@ -8,8 +8,15 @@ import time
 from itertools import count
 from pathlib import Path
 
+import pytest
+
+from app.api import stopping
+from app.api.gate import Gate
 from inception_model.images.samples import SAMPLES
+from inception_model.serving import ending as ending_module
+from inception_model.serving.service import BusyError, InferenceService
 from tests.app.api_server import Answer, Server, api_server
+from tests.serving.threads import wait_until
 
 SECONDS = 10.0
 FINISHED = 1.5
@@ -68,6 +75,30 @@ def test_what_runs_is_finished_and_nothing_new_begins(tmp_path: Path) -> None:
         assert answer.status == 200
         assert answer.json["method"] == "integrated_gradients"
         assert (events(server)["stopping"]["inside"], events(server)["stopped"]["unfinished"]) == (1, 0)
+
+
+def test_pages_that_are_connected_begin_nothing_new(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, gate = list[str](), Gate(lambda: 2)
+    monkeypatch.setattr(stopping, "FINISH_SECONDS", 5.0)
+    monkeypatch.setattr(stopping, "LAST_SECONDS", 0.0)
+    monkeypatch.setattr(stopping, "_give_up", lambda: ended.append("given up"))
+    monkeypatch.setattr(stopping.os, "_exit", lambda status: ended.append(str(status)))
+    leave, ending = gate.enter("a"), stopping.Stopping(gate)
+    going = threading.Thread(target=ending._goodbye)
+    going.start()
+    try:
+        assert small.run(lambda _: "done") == "done"
+        ending._asked(signal.SIGTERM, None)
+        wait_until(ending_module.STOPPING.is_set)
+        for ask in (small.run, lambda work: small.share("new", work)):
+            with pytest.raises(BusyError, match="This server is being stopped"):
+                ask(lambda *_: "done")
+        assert not ended, "what runs is waited for"
+        leave()
+        going.join(5)
+        assert ended == ["given up", str(128 + signal.SIGTERM)]
+    finally:
+        ending_module.STOPPING.clear()
 
 
 def test_it_is_over_in_time_whatever_it_does(tmp_path: Path) -> None:

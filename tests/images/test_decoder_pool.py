@@ -18,6 +18,7 @@ from PIL import Image, ImageCms
 from inception_model.images import decoder_pool
 from inception_model.images.decode import ImageError, check_bytes, read_photo
 from inception_model.images.decoder_pool import PROCESSES, DecoderPool
+from inception_model.progress import Cancelled
 from tests.images.crafted import animation, encoded, png, slow_bmp, smooth
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,41 @@ def test_a_photo_that_computes_too_long_ends_with_its_process(pool: DecoderPool)
     assert pool.idle() == []
     assert pool.read_photo(PHOTO, "next").size == (60, 40)
     assert len(pool.idle()) == 1
+
+
+def test_decoding_ends_with_whoever_waits_for_it() -> None:
+    pool = DecoderPool(decoder="tests.images.odd_decoders:decode", processor=20, clock=20)
+    try:
+        for _ in range(2 * PROCESSES):  # each leaves its place
+            assert pool.read_photo(PHOTO, "next", poll=lambda: None).size == (60, 40)
+            (process,) = pool.idle()
+            started = time.monotonic()
+
+            def gives_up(started: float = started) -> None:
+                if time.monotonic() > started + 0.2:
+                    raise Cancelled("nobody waits")
+
+            with pytest.raises(Cancelled):
+                pool.read_photo(PHOTO, "endless.webp", poll=gives_up)
+            assert time.monotonic() - started < 1
+            assert gone(process)
+        assert pool.idle() == []
+    finally:
+        pool.close()
+
+
+def test_who_waits_for_a_place_may_give_up_as_well(pool: DecoderPool) -> None:
+    for _ in range(PROCESSES):
+        assert pool._turns.acquire(timeout=5)
+    with ThreadPoolExecutor(1) as threads:
+        mine = threads.submit(pool.read_photo, PHOTO, "mine", poll=lambda: 1 // 0)
+        try:
+            with pytest.raises(ZeroDivisionError):
+                mine.result(10)
+        finally:
+            for _ in range(PROCESSES):
+                pool._turns.release()
+    assert pool.read_photo(PHOTO, "mine", poll=lambda: None).size == (60, 40)
 
 
 def test_a_real_file_that_takes_long_to_unpack_is_ended() -> None:

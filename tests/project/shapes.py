@@ -70,7 +70,8 @@ COMPOSE_SERVICE = {
     "depends_on?": [TEXT],
 }  # fmt: skip
 COMPOSE = {
-    "name": TEXT, "x-app?": ANY, "services": {"*": COMPOSE_SERVICE}, "networks": {"*": {"internal?": SWITCH}},
+    "name": TEXT, "x-app?": ANY, "services": {"*": COMPOSE_SERVICE},
+    "networks": {"*": {"internal?": SWITCH, "ipam?": {"config": [{"subnet": TEXT}]}}},
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import math
 import re
 import tomllib
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from streamlit import config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.api import routes, stopping
 from app.state import operator
@@ -77,7 +80,7 @@ def test_a_copy_in_compose_may_do_nothing_that_it_need_not(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "ports" not in service
-    assert [COMPOSED["networks"][network] for network in service["networks"]] == [{"internal": True}]
+    assert [COMPOSED["networks"][network]["internal"] for network in service["networks"]] == [True]
     assert int(service["stop_grace_period"].removesuffix("s")) > stopping.LAST_SECONDS
     written = {mount.partition(":")[0]: mount for mount in service["tmpfs"]}
     assert set(written) == {"/tmp", HOME}
@@ -103,8 +106,8 @@ def test_the_proxy_keeps_a_browser_with_its_copy() -> None:
     assert all("127.0.0.1:" in port for port in service["ports"]), "who wants others in has to say so"
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert "/usr/local/etc/haproxy/haproxy.cfg" in service["volumes"][0]
-    hidden = re.findall(r"deny_status 404 if \{ path (.*) \}", PROXY)[0].split()
-    assert set(hidden) <= set(routes.PLACES)
+    hidden = re.findall(r"deny_status 404 if \{ path,url_dec -m str (.*) \}", PROXY)[0].split()
+    assert set(hidden) == set(routes.HIDDEN)
     assert re.search(r"timeout tunnel \d+h", PROXY), "a page is one long connection"
 
 
@@ -189,7 +192,37 @@ def test_what_the_environment_says_is_a_setting_of_the_app() -> None:
             option = re.sub(r"_(\w)", lambda found: found[1].upper(), key)
             config.get_option(f"{section}.{option}")  # an unknown one is an error
         else:
-            assert name.startswith("OMP_") or name in known, name
+            assert name.startswith("OMP_") or name in known | {"FORWARDED_ALLOW_IPS"}, name  # uvicorn reads that one
+
+
+def test_visitors_have_addresses_of_their_own_behind_the_proxy() -> None:
+    """Whoever is believed lies in the proxy's network: never everybody."""
+    inside = [ipaddress.ip_network(one["subnet"]) for one in COMPOSED["networks"]["inside"]["ipam"]["config"]]
+    assert "inside" in COMPOSED["services"]["proxy"]["networks"]
+    assert "option forwardfor" in PROXY
+    for given in (*(service["environment"] for service in APPS.values()), ENVIRONMENT):
+        believed = [ipaddress.ip_network(one) for one in given["FORWARDED_ALLOW_IPS"].split(",")]
+        assert all(one.is_private and one.prefixlen >= 8 for one in believed)
+        assert given is ENVIRONMENT or believed == inside
+    spoken = ProxyHeadersMiddleware(echo, trusted_hosts=str(inside[0]))
+    for client, seen in ((str(inside[0][2]), "198.51.100.7"), ("198.51.100.9", "198.51.100.9")):
+        assert asyncio.run(client_of(spoken, client)) == seen
+
+
+async def echo(scope: Any, _: Any, send: Any) -> None:
+    await send(scope["client"][0])
+
+
+async def client_of(app: Any, address: str) -> str:
+    """Whom the app sees where that address says that it asks for another one."""
+    seen: list[str] = []
+    headers = [(b"x-forwarded-for", b"203.0.113.1, 198.51.100.7")]
+
+    async def send(what: str) -> None:
+        seen.append(what)
+
+    await app({"type": "http", "client": (address, 1), "headers": headers, "scheme": "http"}, None, send)
+    return seen[0]
 
 
 def test_a_space_is_built_from_the_dockerfile() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from dataclasses import dataclass
 
@@ -164,6 +167,62 @@ def test_what_is_asked_for_stays_and_what_is_only_looked_at_does_not() -> None:
     assert cache.peek("a") == cache.touch("b") == bytes(100)
     cache.put("d", bytes(100))
     assert [key for key in "abcd" if cache.peek(key) is not None] == ["b", "c", "d"]
+
+
+COLLECTED = """
+import gc, weakref
+from inception_model.serving.cache import LRUCache
+
+class Held:
+    pass
+
+cache = LRUCache(10**9)
+for number in range(2000):
+    gc.set_threshold(1 + number % 7)  # the garbage collector runs in the middle of everything
+    held = Held()
+    held.itself = held  # only the collector finds that nobody needs it
+    aside = [[] for _ in range(number % 3)]
+    cache.put(number, b"value")
+    cache.put((number,), b"stays")  # what is kept is no memory to be used again, which the collector would not see
+    weakref.finalize(held, cache.drop_soon, number).atexit = False
+del held
+gc.collect()
+print(len(cache))
+"""
+
+
+def test_a_finalizer_may_run_while_its_thread_is_inside_the_cache() -> None:
+    found = subprocess.run([sys.executable, "-c", COLLECTED], capture_output=True, text=True, timeout=120, check=True)
+    assert found.stdout.split() == ["2000"]
+
+
+def test_who_waits_for_an_equal_look_waits_as_they_said(
+    service: InferenceService, cat: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, inside, release = Photo(cat.image, "held", "held"), threading.Event(), threading.Event()
+    of_looks = service._passes.trace
+
+    def held(*what: object) -> object:
+        inside.set()
+        assert release.wait(20)
+        return of_looks(*what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service._passes, "trace", held)
+    first = threading.Thread(target=service.look, args=(photo,))
+    first.start()
+    try:
+        assert inside.wait(20)
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            service.look(photo, timeout=0.2)
+        with pytest.raises(ZeroDivisionError):
+            service.look(photo, poll=lambda: 1 // 0)
+        assert time.monotonic() - started < 0.5
+    finally:
+        release.set()
+        first.join(20)
+    assert service.known_look(photo.key) is not None
+    assert not service._memory._busy
 
 
 def test_an_answer_larger_than_the_cache_is_there_for_the_one_who_asked() -> None:
