@@ -10,10 +10,13 @@ import signal
 import site
 import subprocess
 import sys
+import threading
 import tomllib
 import urllib.request
 import venv
+import webbrowser
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -142,7 +145,7 @@ def test_ending_the_command_ends_its_server(monkeypatch: pytest.MonkeyPatch) -> 
     ends_its_parent = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
     monkeypatch.setattr(app, "command", lambda host, port: [sys.executable, "-c", ends_its_parent])
     before = signal.getsignal(signal.SIGTERM)
-    assert main(["app", "--no-browser"]) == -signal.SIGTERM
+    assert main(["app", "--port", str(free_port()), "--no-browser"]) == -signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) == before
 
 
@@ -164,6 +167,52 @@ def test_the_app_s_settings_lie_beside_its_script() -> None:
 def test_a_port_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["app", "--port", "70000", "--no-browser"]) == 2
     assert "from 1 to 65535" in capsys.readouterr().err
+
+
+class Somebody(BaseHTTPRequestHandler):
+    """A server of somebody else, which answers whatever it is asked."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_the_browser_does_not_open_on_somebody_else_s_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr(app, "command", lambda host, port: [sys.executable, "-c", "import time; time.sleep(1)"])
+    with ThreadingHTTPServer(("127.0.0.1", 0), Somebody) as taken:
+        threading.Thread(target=taken.serve_forever, daemon=True).start()
+        for host in ("localhost", "127.0.0.1", "0.0.0.0"):
+            assert main(["app", "--host", host, "--port", str(taken.server_port)]) == 2
+            said = capsys.readouterr().err
+            assert f"port {taken.server_port} is taken; `--port " in said
+        taken.shutdown()
+    assert not opened
+
+
+def test_an_address_that_is_not_this_machine_s_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["app", "--host", "192.0.2.1", "--no-browser"]) == 2  # an address for documentation
+    assert "can't listen on --host 192.0.2.1 --port 8501" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        ("localhost", "http://localhost:8501"),
+        ("0.0.0.0", "http://localhost:8501"),
+        ("::", "http://localhost:8501"),
+        ("::1", "http://[::1]:8501"),
+        ("192.168.1.5", "http://192.168.1.5:8501"),
+    ],
+)
+def test_the_browser_opens_where_the_app_listens(host: str, wanted: str) -> None:
+    assert app.address(host, 8501) == wanted
 
 
 def pinned() -> dict[str, str]:
