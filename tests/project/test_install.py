@@ -152,10 +152,18 @@ def test_ending_the_command_ends_its_server(monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_command_at_all_starts_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
     monkeypatch.setattr(cli, "main", lambda argv: asked.append(list(argv)) or 0)
-    for given in ([], ["--port", "8600"], ["--help"], ["predict", "cat.png"]):
+    for given in ([], ["--port", "8600"], ["--help"], ["--version"], ["predict", "cat.png"]):
         monkeypatch.setattr(sys, "argv", ["inceptionscope", *given])
         assert cli.console() == 0
-    assert asked == [["app"], ["app", "--port", "8600"], ["--help"], ["predict", "cat.png"]]
+    assert asked == [["app"], ["app", "--port", "8600"], ["--help"], ["--version"], ["predict", "cat.png"]]
+
+
+def test_the_command_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["inceptionscope", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.console()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"inceptionscope {_version.__version__}\n"
 
 
 def test_the_app_s_settings_lie_beside_its_script() -> None:

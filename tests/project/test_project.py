@@ -94,6 +94,13 @@ def test_make_commands_in_the_readme_exist() -> None:
     assert {"app", "test", "lint", "bench", "bench-app", "gpu-check", "clean", "help"} <= targets
 
 
+def test_make_app_opens_no_browser_and_the_readme_promises_none() -> None:
+    (line,) = (line for line in README.splitlines() if line.startswith("make app "))
+    assert "--server.headless true" in MAKEFILE
+    assert "opens" not in line
+    assert "serves the app on http://localhost:8501: open it there" in line
+
+
 def test_ci_runs_what_a_person_runs() -> None:
     runner = ROOT / ".ci" / "run"
     assert runner.stat().st_mode & 0o111
