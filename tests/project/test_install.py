@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import site
@@ -129,6 +130,16 @@ def test_the_installed_app_serves_its_first_page(installed: Path, environment: d
         assert b"<title>" in answer.read()
 
 
+def test_the_installed_command_names_the_packages_of_an_extra(
+    installed: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    asking = "from inception_model.extras import how_to_install as how; print(how('ray'))"
+    command = [str(installed / "python"), "-c", asking]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+    named = {Requirement(word).name for word in shlex.split(found.stdout)[2:]}
+    assert named == {Requirement(line).name for line in requirements("requirements-ray.txt")} != set()
+
+
 def test_a_folder_called_app_is_not_taken_for_the_app(
     installed: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -230,13 +241,16 @@ def pinned() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in rows}
 
 
+def requirements(file: str) -> list[str]:
+    return [line for line in (ROOT / file).read_text().splitlines() if line and not line.startswith("#")]
+
+
 def test_every_requirement_is_pinned_within_its_range() -> None:
     versions = pinned()
     for file in ("requirements.txt", "requirements-dev.txt"):
-        for line in (ROOT / file).read_text().splitlines():
-            if line and not line.startswith("#"):
-                wanted = Requirement(line)
-                assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), line
+        for line in requirements(file):
+            wanted = Requirement(line)
+            assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), line
 
 
 def test_the_pins_carry_no_cuda() -> None:

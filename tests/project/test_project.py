@@ -19,6 +19,8 @@ PRIVATE = re.compile(
     r"|trusted-host|PIP_(?:EXTRA_)?INDEX_URL",
 )
 
+BY_NAME = re.compile(r"pip install ['\"]?inceptionscope")
+
 
 def tracked() -> list[Path]:
     """Files that belong to the project: known to git, or, outside a clone, all that is not a cache."""
@@ -50,6 +52,13 @@ def test_no_file_knows_one_machine() -> None:
 @pytest.mark.parametrize("line", ["open('/home/me/x')", "see /tmp/notes", "--index-url https://mirror.example/simple"])
 def test_the_search_for_private_paths_finds_them(line: str) -> None:
     assert PRIVATE.search(line)
+
+
+def test_no_text_installs_the_project_by_a_name() -> None:
+    """It is in no package index: what is there under its name would be somebody else's."""
+    texts = (path for path in FILES if path.suffix in TEXT and path != Path(__file__).resolve())
+    found = {str(path.relative_to(ROOT)) for path in texts if BY_NAME.search(path.read_text(errors="replace"))}
+    assert not found
 
 
 def test_files_stay_small() -> None:
