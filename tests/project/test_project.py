@@ -110,6 +110,22 @@ def test_make_app_opens_no_browser_and_the_readme_promises_none() -> None:
     assert "serves the app on http://localhost:8501: open it there" in line
 
 
+def test_a_wheel_begins_with_empty_folders() -> None:
+    recipe = MAKEFILE.partition("\nwheel:")[2].partition("\n\n")[0]
+    assert recipe.index("rm -rf build dist") < recipe.index("pip wheel")
+
+
+def test_contributing_names_what_is_checked_and_where_endings_stand() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["packages"]
+    assert f"mypy --strict on {' and '.join(f'`{name}`' for name in packages)} are part of `make test`" in text
+    (entry,) = re.findall(r"- \*\*A checkpoint format\*\*:.*?(?=\n- )", text, flags=re.DOTALL)
+    for file in re.findall(r"`([\w/]+\.py)`", entry):
+        assert any((ROOT / room / file).is_file() for room in ("", "inception_model")), file
+    assert re.search(r"SUFFIXES \(`app/state/operator\.py`\)", entry)
+    assert re.search(r"^SUFFIXES = ", (ROOT / "app/state/operator.py").read_text(), flags=re.MULTILINE)
+
+
 def test_ci_runs_what_a_person_runs() -> None:
     runner = ROOT / ".ci" / "run"
     assert runner.stat().st_mode & 0o111
