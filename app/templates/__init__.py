@@ -25,9 +25,14 @@ JOINER = "\N{WORD JOINER}"
 _ENVIRONMENT = markup(Path(__file__).parent)
 
 
+def style_element(sheet: str) -> Markup:
+    """A style sheet of the app's own as an element."""
+    return Markup("<style>\n{}</style>").format(Markup(sheet))
+
+
 def style_tag(name: str) -> Markup:
     """The style sheet app/static/`name`.css as an element, for markup that stands alone or in a shadow root."""
-    return Markup("<style>\n{}</style>").format(Markup(style(name)))
+    return style_element(style(name))
 
 
 _ENVIRONMENT.globals |= {"style": style_tag, "branch_names": BRANCH_NAMES}
