@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import json
 import os
 import re
@@ -31,7 +32,8 @@ from inception_model.cli import app, main
 from inception_model.cli.app import SCRIPT
 from inception_model.drawing.encoding import png_bytes
 from inception_model.images.samples import sample_photo
-from tests.e2e.server import free_port, serving
+from tests.e2e.server import free_port, read_when_ready, serving
+from tests.endurance.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,16 +120,30 @@ def test_predict_from_any_folder_answers_as_the_checkout_does(
         assert [a["probability"] for a in heads[head]["top"]] == pytest.approx(chances, rel=1e-4)
 
 
-def test_the_installed_app_serves_its_first_page(installed: Path, environment: dict[str, str], tmp_path: Path) -> None:
+def test_the_wheel_depends_on_what_the_requirements_name(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        declared = email.message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
+    found = {(each.name, each.specifier) for each in map(Requirement, declared) if each.marker is None}
+    wanted = map(Requirement, requirements("requirements.txt"))
+    assert found == {(each.name, each.specifier) for each in wanted} != set()
+
+
+def test_the_installed_app_shows_its_first_page(installed: Path, environment: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
     command = [str(installed / "inceptionscope"), "--port", str(port), "--no-browser"]
     address = f"http://localhost:{port}"
-    with (
-        serving(command, address, seconds=60, cwd=tmp_path, env=environment),
-        urllib.request.urlopen(address, timeout=30) as answer,
-    ):
-        assert answer.status == 200
-        assert b"<title>" in answer.read()
+    with serving(command, address, seconds=100, cwd=tmp_path, env=environment):
+        assert json.loads(read_when_ready(f"{address}/api/ready")) == {"state": "ready"}
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            assert answer.status == 200
+            assert b"<title>" in answer.read()
+        with Visitor(address) as visitor:
+            visitor.open()
+            assert visitor.problems == []
+            cards = visitor.cards()
+    assert list(cards) == ["aux1", "aux2", "main"]
+    assert all(cards.values())
 
 
 def test_the_installed_command_names_the_packages_of_an_extra(
