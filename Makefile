@@ -52,7 +52,7 @@ constraints: $(VENV)/.dev  ## constraints.txt anew, from what is installed: only
 	@$(PY) scripts/constraints.py > constraints.txt
 
 wheel: $(VENV)/.dev  ## dist/*.whl with library, app, checkpoint and labels
-	@rm -rf build  # setuptools would pack what an earlier build left there
+	@rm -rf build dist  # setuptools would pack what an earlier build left there; dist/*.whl is to be one file
 	@$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls -l dist/*.whl
 

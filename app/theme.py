@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.static import style
-from app.templates import render
+from app.templates import render, style_element
 from inception_model.drawing.palette import COLOURS
 
 _VARIABLES = ";".join(f"--{name}:light-dark({light},{dark})" for name, (light, dark) in COLOURS.items())
@@ -37,7 +37,7 @@ _CSS = f""".stApp, [data-testid="stPopoverBody"] {{ {_VARIABLES} }}
 
 def apply() -> None:
     """Puts the style sheet on the page; call once per run, before anything is drawn."""
-    st.html(f"<style>{_CSS}</style>")
+    st.html(style_element(_CSS))
 
 
 def heading(title: str, sentence: str = "", above: DeltaGenerator | None = None) -> None:

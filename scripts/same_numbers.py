@@ -49,7 +49,7 @@ def snapshot(checkout: Path, file: Path) -> None:
                     for key, values in arrays.items()
                 }
             answers[f"ablate {name}"] = ask("ablate", photo, "--off", "4d:5x5", "--off", "3a:1x1:7")
-            for fill in ("zero", "mean", "mean-blur"):
+            for fill in ("zero", "mean-colour", "mean-blur"):
                 answers[f"sweep {name} {fill}"] = ask("ablate", photo, "--sweep", "--fill", fill)
             answers[f"ledger {name}"] = ask("ledger", photo, "--steps", "8", "--head", "main")
             answers[f"ledger aux1 {name}"] = ask("ledger", photo, "--steps", "4", "--head", "aux1")

@@ -24,7 +24,7 @@ from inception_model.drawing.numbers import number, signed
 
 _FIGURE = st.components.v2.component(
     "scope_attribution_map",
-    html='<div class="drawing"></div>\n',
+    html=render("drawing.html"),
     css=style("attribution_map"),
     js=script("attribution_map"),
 )

@@ -16,14 +16,23 @@ from app.static import style
 from inception_model.drawing.markup import markup
 from inception_model.drawing.palette import BRANCH_NAMES
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>$~#|!]|:(?=\S))")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>$~#|!]|:(?=\S)|&(?=#?\w))")
+_ADDRESS = re.compile(r"(?<=:)(?=\\?/)|(?<=www)(?=\\?\.)|(?<=@)", re.IGNORECASE)
+
+JOINER = "\N{WORD JOINER}"
+"""Invisible; an address with one in it is text."""
 
 _ENVIRONMENT = markup(Path(__file__).parent)
 
 
+def style_element(sheet: str) -> Markup:
+    """A style sheet of the app's own as an element."""
+    return Markup("<style>\n{}</style>").format(Markup(sheet))
+
+
 def style_tag(name: str) -> Markup:
     """The style sheet app/static/`name`.css as an element, for markup that stands alone or in a shadow root."""
-    return Markup("<style>\n{}</style>").format(Markup(style(name)))
+    return style_element(style(name))
 
 
 _ENVIRONMENT.globals |= {"style": style_tag, "branch_names": BRANCH_NAMES}
@@ -38,4 +47,13 @@ def render(name: str, **values: Any) -> Markup:
 
 def as_text(text: str) -> str:
     """Text from outside for a place that reads Markdown (`st.warning`, `st.caption`): nothing in it is interpreted."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return unlinked(_MARKDOWN.sub(r"\\\1", text))
+
+
+def unlinked(markdown: str) -> str:
+    """Markdown in which no bare address (https://, www., mail) is a link.
+
+    GitHub's Markdown looks for them in the finished text, where no backslash is left: a joiner breaks them that nobody
+    sees.
+    """
+    return _ADDRESS.sub(JOINER, markdown)

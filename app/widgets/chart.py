@@ -13,6 +13,7 @@ import streamlit as st
 
 from app.state import session
 from app.static import script, style
+from app.templates import render
 from app.widgets import present
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ DRAWN = "charts.drawn"
 
 _LATER = st.components.v2.component(
     "scope_chart_later",
-    html='<div class="later" role="img"></div>\n',
+    html=render("later.html"),
     css=style("chart_later"),
     js=script("chart_later"),
 )

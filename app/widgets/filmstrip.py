@@ -28,14 +28,7 @@ _STRIP_JS = script("filmstrip_strip")
 
 _STRIP = st.components.v2.component(
     "scope_film",
-    html="""<div class="row first"><span class="which" hidden>first</span>
-<div class="film" role="group" aria-label="photos"></div>
-<button class="compare" type="button" title="Two photos beside each other, on every page">Compare</button></div>
-<div class="row second" hidden><span class="which">second</span>
-<div class="film" role="group" aria-label="second photo"></div>
-<button class="stop" type="button" title="Take the second photo away" aria-label="take the second photo away">×</button>
-</div>
-""",
+    html=render("filmstrip_strip.html"),
     css=_STRIP_CSS,
     js=_STRIP_JS,
 )

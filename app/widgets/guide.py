@@ -12,6 +12,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from app.static import script, style
+from app.templates import render
 
 KEY = "tour"
 
@@ -31,11 +32,7 @@ class Step:
 
 _CARD = st.components.v2.component(
     "scope_tour",
-    html='<p class="told" role="status"></p>\n'
-    '<section class="tour" role="dialog" aria-labelledby="title" aria-describedby="text" tabindex="-1" hidden>'
-    '<p class="place"></p><p id="title"></p><p id="text"></p>'
-    '<div><button type="button" class="skip">Skip</button><button type="button" class="back">Back</button>'
-    '<button type="button" class="next">Next</button></div></section>\n',
+    html=render("guide.html"),
     css=style("tour"),
     js=script("tour"),
 )

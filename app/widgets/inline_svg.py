@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from app.static import script
+from app.templates import render
 
 _JS = script("inline_svg")
 
 _DRAWING = st.components.v2.component(
     "scope_drawing",
-    html='<div class="drawing"></div>\n',
+    html=render("drawing.html"),
     css=":host { display: block; }\n.drawing { color: var(--ink); line-height: 1.4; }\n",
     js=_JS,
 )

@@ -8,11 +8,12 @@ import streamlit as st
 
 from app.state import session
 from app.static import script, style
+from app.templates import render
 from app.widgets.chart import DRAWN
 
 _LATER = st.components.v2.component(
     "scope_later",
-    html='<div class="later" role="img"></div>\n',
+    html=render("later.html"),
     css=style("chart_later"),
     js=script("chart_later"),
 )

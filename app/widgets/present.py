@@ -12,14 +12,13 @@ import streamlit as st
 
 from app.state import navigation, options, session
 from app.static import script, style
+from app.templates import render, style_tag
 
 KEY = "present-keys"
 
 _KEYS = st.components.v2.component(
     "scope_present",
-    html='<button type="button" class="enter" title="Large, for a class (P)">Present</button>'
-    '<p class="hint" hidden><span></span><button type="button" class="leave" title="Leave the presentation (Escape)" '
-    'aria-label="leave the presentation">×</button></p>\n',
+    html=render("present.html"),
     css=style("present_keys"),
     js=script("present_keys"),
 )
@@ -41,6 +40,6 @@ def watch(pages: Mapping[str, str]) -> None:
             session.set_option(options.PRESENT, wanted == "on")
 
     if on():
-        st.html(f"<style>{style('present')}</style>")
+        st.html(style_tag("present"))
     with st.container(key="present"):
         _KEYS(key=KEY, data={"on": on(), "pages": dict(pages)}, on_go_change=pressed)

@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from .._version import __version__
 from ..checkpoints.checkpoint import CheckpointError
 from ..images.decode import ImageError
 from ..inference.classifier import DeviceError
@@ -65,6 +66,7 @@ USER_ERRORS = (
 def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser with these commands; only their modules are loaded."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Look inside a trained GoogLeNet (Inception v1).")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in commands:
         importlib.import_module(f".{name.replace('-', '_')}", __name__).add_parser(subparsers)
@@ -75,7 +77,7 @@ def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 def console() -> int:
     """What the installed command `inceptionscope` runs: the app, also with its options alone, or the named command."""
     words = sys.argv[1:]
-    alone = not words or (words[0].startswith("-") and words[0] not in ("-h", "--help"))
+    alone = not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"))
     return main(["app", *words] if alone else words)
 
 

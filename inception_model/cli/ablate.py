@@ -12,7 +12,6 @@ from ..analysis.ablation import (
     REFERENCE_FILLS,
     Ablation,
     AblationResult,
-    Fill,
     RankChange,
     ablate,
     fill_means,
@@ -35,9 +34,6 @@ from .common import (
     require_positive,
 )
 
-FORMER_FILLS: dict[str, Fill] = {"mean": "mean-colour"}
-"""Names that --fill of this command had, and what they meant."""
-
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Registers the command."""
@@ -51,7 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="4d, 4d:5x5 or 4d:5x5:17; may be given many times",
     )
     what.add_argument("--sweep", action="store_true", help="each of the branches of every module alone")
-    add_fill_option(parser, FORMER_FILLS)
+    add_fill_option(parser)
     parser.add_argument(
         "--reference",
         type=Path,

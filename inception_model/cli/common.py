@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..analysis.ablation import DEFAULT_FILL, FILLS, Fill
+from ..analysis.ablation import DEFAULT_FILL, FILLS
 from ..analysis.ood_file import Known, known_path, load_known
 from ..analysis.prediction import TOP
 from ..analysis.quadrature import LIMIT, ROW_ERROR, STEPS
@@ -68,14 +68,12 @@ def add_top_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=TOP, help=f"classes per head (default {TOP})")
 
 
-def add_fill_option(parser: argparse.ArgumentParser, former: Mapping[str, Fill]) -> None:
-    """--fill: what is switched off is set to; always a name of today afterwards, also where a `former` one is given."""
+def add_fill_option(parser: argparse.ArgumentParser) -> None:
+    """--fill: what is switched off is set to."""
     known = [f"{name}: {kind.of_channels()}" for name, kind in FILLS.items()]
-    known += [f"{name}: the former name of {fill}" for name, fill in former.items()]
     parser.add_argument(
         "--fill",
         default=DEFAULT_FILL,
-        type=lambda text: former.get(text, text),
         choices=tuple(FILLS),
         help=f"what switched-off channels are set to; {'; '.join(known)}",
     )

@@ -20,7 +20,6 @@ from ..images.stimuli import sample_stimuli
 from ..inference.targets import FORMS
 from ..report import METHODS_SHOWN, Settings, collect, manifest, render, save
 from ..report.saving import require_place
-from ..report.settings import FORMER_FILLS
 from ..trust import QUICK
 from .checking import check_argument, checks_from
 from .common import (
@@ -68,7 +67,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_path_options(parser)
     check_argument(parser, " ".join(QUICK))
-    add_fill_option(parser, FORMER_FILLS)
+    add_fill_option(parser)
     square_argument(parser)
     add_raw_option(parser)
     finish(parser, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Literal
 
 import numpy as np
@@ -79,7 +80,7 @@ def full_scale(values: NDArray[np.floating]) -> float:
 def colour_bar(scale: float, kind: Kind | Literal["layer"] = "magma", unit: str = "activation") -> str:
     """A colour bar as SVG text: the colours with raw values below them; text takes the page's colour.
 
-    `layer`: the clear colours that lie over a photo.
+    `layer`: the clear colours that lie over a photo. `unit`: any text, which is escaped.
     """
     if kind == "layer":
         ends_and_middle = ((0, AGAINST, 1), (0.5, AGAINST, 0), (0.5, FOR, 0), (1, FOR, 1))
@@ -96,11 +97,12 @@ def colour_bar(scale: float, kind: Kind | Literal["layer"] = "magma", unit: str 
     ends = [0.0, scale / 2, scale] if kind == "magma" else [-scale, 0.0, scale]
     anchors = zip((1, 120, 239), ("start", "middle", "end"), ends, strict=True)
     ticks = "".join(f'<text x="{x}" y="25" text-anchor="{anchor}">{number(v)}</text>' for x, anchor, v in anchors)
-    says = f"Colour bar: {unit} from {number(ends[0])} to {number(ends[-1])}"
+    name = escape(unit)
+    says = f"Colour bar: {name} from {number(ends[0])} to {number(ends[-1])}"
     return (
         f'<svg viewBox="0 0 240 42" width="240" height="42" role="img" aria-label="{says}">'
         f'<defs><linearGradient id="bar-{kind}">{stops}</linearGradient></defs>'
         f'<rect width="240" height="10" rx="2" fill="url(#bar-{kind})"/>'
         f'<g font-size="12" fill="currentColor" style="font-variant-numeric:tabular-nums">{ticks}'
-        f'<text x="120" y="40" text-anchor="middle" opacity="0.65">{unit}</text></g></svg>'
+        f'<text x="120" y="40" text-anchor="middle" opacity="0.65">{name}</text></g></svg>'
     )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..extras import how_to_install
 from .folder import IndexFolder, IndexFolderError, Summary
 from .observing import Floats
 from .shards import lists
@@ -124,7 +125,7 @@ def _umap(features: Floats) -> Floats:
         import umap
     except ImportError as error:
         raise IndexFolderError(
-            f"--map umap needs umap-learn, which is not installed ({error}): pip install 'inceptionscope[umap]', or "
+            f"--map umap needs umap-learn, which is not installed ({error}): {how_to_install('umap')}, or "
             f"--map {DEFAULT_MAP}; all that was measured is kept"
         ) from None
     if len(features) <= NEIGHBOURS:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..checkpoints.store import load
+from ..extras import how_to_install
 from ..inference.classifier import build
 from .building import Data, Engine
 from .folder import IndexFolderError
@@ -56,7 +57,7 @@ def ray_engine(task: Task, workers: int = WORKERS) -> Engine:
         import ray.data
     except ImportError as error:
         raise IndexFolderError(
-            f"--engine ray needs Ray Data, which is not installed ({error}): pip install 'inceptionscope[ray]', or "
+            f"--engine ray needs Ray Data, which is not installed ({error}): {how_to_install('ray')}, or "
             "leave --engine away"
         ) from None
 

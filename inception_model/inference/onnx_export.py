@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..architecture.network import AuxHead, ConvUnit, GoogLeNet, InceptionBlock
 from ..architecture.spec import BRANCH_UNIT, BRANCHES, UNITS
 from ..checkpoints.checkpoint import Checkpoint
+from ..extras import how_to_install
 from .classifier import Classifier
 
 OPSET = 17
@@ -106,7 +107,7 @@ def _onnx() -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ExportError("the export needs the package onnx: pip install onnx") from error
+        raise ExportError(f"the export needs the package onnx: {how_to_install('export')}") from error
     return onnx
 
 

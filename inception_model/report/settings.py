@@ -21,7 +21,7 @@ METHODS_SHOWN = ("gradcam", "integrated_gradients")
 """The maps of a report when nothing else is asked for."""
 
 FORMER_FILLS: dict[str, Fill] = {"mean": "mean-blur"}
-"""Names of fills that settings and manifests had, and what they meant."""
+"""Names of fills that manifests of reports had, and what they meant there; no command takes them."""
 
 
 @dataclass(frozen=True)

@@ -91,10 +91,9 @@ def test_the_fills_differ(panel: Panel, classifier: Classifier) -> None:
     assert not torch.equal(found[0], found[2])
 
 
-@pytest.mark.parametrize(("given", "meant"), [("mean", "mean-blur"), ("mean-colour", "mean-colour")])
+@pytest.mark.parametrize("fill", ["mean-blur", "mean-colour"])
 def test_a_report_is_made_again_by_its_command(
-    given: str,
-    meant: Fill,
+    fill: Fill,
     file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -103,16 +102,16 @@ def test_a_report_is_made_again_by_its_command(
     monkeypatch.chdir(tmp_path)
     shutil.copy(file, "tiny.safetensors")  # a command names the file, not the folder that it lay in
     first = ["report", "cat", "--out", "first.html", "--checkpoint", "tiny.safetensors"]
-    first += ["--steps", "1", "--limit", "0", "--method", "--fill", given, "--device", "cpu"]
+    first += ["--steps", "1", "--limit", "0", "--method", "--fill", fill, "--device", "cpu"]
     assert main([*first, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["settings"]["fill"] == facts["ablation"]["fill"] == meant
-    assert f"--fill {meant} " in facts["command"]
+    assert facts["settings"]["fill"] == facts["ablation"]["fill"] == fill
+    assert f"--fill {fill} " in facts["command"]
     assert main([*shlex.split(facts["command"])[3:], "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again["settings"] == facts["settings"]
     assert_close(changes(again["ablation"]["heads"]), changes(facts["ablation"]["heads"]))
-    assert f"is set to {FILLS[meant].of_channels()} in turn" in (tmp_path / "report.html").read_text()
+    assert f"is set to {FILLS[fill].of_channels()} in turn" in (tmp_path / "report.html").read_text()
 
 
 def test_the_choice_offers_every_fill_in_its_words() -> None:

@@ -153,6 +153,18 @@ def test_what_does_not_link_stays_as_it_is() -> None:
     assert without_links(long) == long.replace("[", r"\[")
 
 
+def test_no_text_from_outside_becomes_a_link() -> None:
+    for text in ("'www.e.example' https://e.example me@e.example", "http&#58;//e.example &#119;ww.e.example", CARD):
+        assert_nothing_links(as_text(text))
+
+
+def test_an_address_in_the_page_s_own_address_is_no_link() -> None:
+    page = AppTest.from_file(str(VIEWS / "module" / "page.py"), default_timeout=90)
+    page.query_params["unit"] = "www.evil.example/login"
+    (told,) = [warning.value for warning in good(page.run()).warning if "evil" in warning.value]
+    assert_nothing_links(told)
+
+
 def assert_nothing_links(markdown: str) -> None:
     """By the rules of CommonMark and of GitHub's autolinks, wherever in the text one would begin."""
     for found in re.finditer(r"(\\*)(?:[\[<]|&(?=#?\w))", markdown):

@@ -111,6 +111,14 @@ def test_a_unit_is_one_cell_on_the_photo() -> None:
     assert (box.left, box.right, box.top, box.bottom) == (45.0, 77.0, 13.0, 45.0)
 
 
+def test_the_colour_bar_takes_its_unit_for_text() -> None:
+    unit = '<b> & "x"'
+    bar = ET.fromstring(colormaps.colour_bar(1.0, unit=unit))
+    assert bar.attrib["aria-label"] == f"Colour bar: {unit} from 0 to 1"
+    assert unit in {node.text for node in bar.iter()}
+    assert not [node for node in bar.iter() if node.tag == "b"]
+
+
 def test_the_colour_bar_is_svg_with_raw_values() -> None:
     for kind, ends in (("magma", {"0", "6.12"}), ("signed", {"-6.12", "0", "6.12"}), ("layer", {"-6.12", "0", "6.12"})):
         bar = colormaps.colour_bar(6.1234, kind)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +13,13 @@ from playwright.sync_api import BrowserContext, Download, Locator, Page, expect
 
 from inception_model.architecture.spec import HEADS
 
+from .layout import assert_fits as assert_fits
+from .layout import overlap as overlap
+from .layout import top as top
 from .rest import PATIENCE, READY
 from .rest import settle as settle
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
-
-_OVERFLOW = """() => {
-  const wide = document.documentElement.clientWidth;
-  const scrolls = (node) => {
-    for (let up = node.parentElement; up; up = up.parentElement) {
-      if (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(up).overflowX)
-          && up.getBoundingClientRect().right <= wide + 1 && up.scrollHeight > 0
-          && !['stApp', 'stMain', 'stAppViewContainer'].includes(up.dataset.testid ?? '')) return true;
-    }
-    return false;
-  };
-  // What a folded part holds is not laid out while nobody sees it: its place may be that of a window of before.
-  const visible = (node) => node.checkVisibility({ visibilityProperty: true }) && node.getClientRects().length
-    && !node.closest('[aria-hidden="true"], [data-testid="stSidebar"]');
-  return [...document.querySelectorAll('[data-testid="stMain"] *')].filter((node) => {
-    const box = node.getBoundingClientRect();
-    return visible(node) && box.width > 1 && box.height > 1 && box.right > wide + 1 && !scrolls(node);
-  }).slice(0, 5).map((node) => `${node.tagName}.${node.className} right=${node.getBoundingClientRect().right}`);
-}"""
-
-_SIDEWAYS = """() => ['html', 'body', '[data-testid="stMain"]', '[data-testid="stAppViewContainer"]']
-  .map((name) => [name, document.querySelector(name)])
-  .filter(([, node]) => node && node.scrollWidth > node.clientWidth + 1)
-  .map(([name, node]) => `${name}: ${node.scrollWidth} > ${node.clientWidth}`)"""
 
 
 def chart(page: Page, key: str) -> Locator:
@@ -88,6 +69,45 @@ def double_click(target: Locator) -> None:
 def tap(target: Locator, *, at: tuple[float, float] | None = None) -> None:
     """Taps the target with a finger (`at` as in `click`) and waits until the app has answered."""
     target.tap(position=None if at is None else {"x": at[0], "y": at[1]})
+    settle(target.page)
+
+
+def hover(target: Locator, *, at: tuple[float, float] | None = None, below: bool = False) -> None:
+    """Brings the mouse over the target (`at`, `below` as in `click`) and waits until what it shows is there."""
+    target.hover(position=None if at is None else {"x": at[0], "y": at[1]}, force=below)
+    settle(target.page)
+
+
+def move(page: Page, x: float, y: float) -> None:
+    """Brings the mouse to a place of the window and waits until the app has answered."""
+    page.mouse.move(x, y)
+    settle(page)
+
+
+@contextmanager
+def mouse_held(page: Page, *way: tuple[float, float]) -> Iterator[None]:
+    """The mouse goes down at the way's first place and is held at its last one; let go, the app has answered."""
+    first, *others = way
+    page.mouse.move(*first)
+    page.mouse.down()
+    for place in others:
+        page.mouse.move(*place)
+    try:
+        yield
+    finally:
+        page.mouse.up()
+    settle(page)
+
+
+@contextmanager
+def key_held(target: Locator, key: str) -> Iterator[None]:
+    """The key is held down on the target; let go, the app has answered."""
+    focus(target)
+    target.page.keyboard.down(key)
+    try:
+        yield
+    finally:
+        target.page.keyboard.up(key)
     settle(target.page)
 
 
@@ -259,26 +279,6 @@ def upload(page: Page, name: str, data: bytes) -> None:
 def answers(page: Page) -> dict[str, str]:
     """What each head's card says."""
     return {head: page.get_by_role("region", name=head, exact=True).inner_text() for head in HEADS}
-
-
-def overlap(first: Locator, second: Locator) -> bool:
-    """Whether two parts of the page lie on each other anywhere in the window."""
-    boxes = [part.bounding_box() for part in (first, second)]
-    assert all(boxes)
-    a, b = ((box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) for box in boxes if box)
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def top(part: Locator) -> float:
-    """Pixels between the window's upper edge and that part of the page."""
-    return float(part.evaluate("node => node.getBoundingClientRect().top"))
-
-
-def assert_fits(page: Page) -> None:
-    """Nothing makes the page scroll sideways, and nothing is cut off at the right edge outside a box that scrolls."""
-    for what, script in (("scrolls sideways", _SIDEWAYS), ("is cut off on the right", _OVERFLOW)):
-        found = page.evaluate(script)
-        assert not found, f"{what}: {found}"
 
 
 def serious_findings(page: Page) -> list[str]:

@@ -39,6 +39,19 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path, s
     raise RuntimeError(f"the app did not start (exit status {process.poll()}):\n{log.read_text()[-4000:]}")
 
 
+def read_when_ready(address: str) -> bytes:
+    """What stands there once the server doesn't answer 503 any more."""
+    until = time.monotonic() + 100
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
 @contextmanager
 def serving(
     command: list[str], url: str, *, seconds: float = 120.0, cwd: Path = ROOT, env: dict[str, str] | None = None

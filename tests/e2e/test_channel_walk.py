@@ -63,7 +63,7 @@ def begin(page: Page) -> None:
     """The page on the desktop, seen from its top, with mouse and focus on nothing."""
     screen.resize(page, "desktop")
     page.get_by_test_id("stMain").evaluate("node => node.scrollTo(0, 0)")
-    page.mouse.move(5, 300)
+    screen.move(page, 5, 300)
     page.evaluate("document.activeElement.blur()")
     screen.settle(page)
 
@@ -106,10 +106,10 @@ def test_by_mouse(sent: Sent) -> None:
     looks, names = [], []
     with sent.nothing():
         for step in (5, 9, 13):
-            cells.hover(position={"x": 20.0 * step, "y": 30})
+            screen.hover(cells, at=(20.0 * step, 30))
             looks.append(painted(page))
             names.append(title(page).inner_text())
-        page.mouse.move(5, 300)
+        screen.move(page, 5, 300)
         expect(canvas(page)).to_be_hidden()
         expect(title(page)).to_have_text(pinned)
     assert all(looks)
@@ -142,7 +142,7 @@ def test_by_keys(sent: Sent) -> None:
     pinned, cells = title(page).inner_text(), page.locator("[data-node='5x5']")
     names, looks = [], []
     with sent.nothing():
-        page.locator("[data-node='3x3_reduce']").focus()
+        screen.focus(page.locator("[data-node='3x3_reduce']"))
         screen.press(page, "Tab")
         assert cells.evaluate("node => node.getRootNode().activeElement === node")
         screen.press(page, "Home")
@@ -156,7 +156,7 @@ def test_by_keys(sent: Sent) -> None:
         screen.press(page, "Shift+Tab", "Shift+Tab")
         page.evaluate("document.activeElement.blur()")
         expect(title(page)).to_have_text(pinned)
-    cells.focus()
+    screen.focus(cells)
     screen.press(page, "Home", "ArrowRight", "Enter")
     expect(title(page)).to_have_text(names[0])
     expect(page.get_by_role("img", name=names[0])).to_be_visible()

@@ -76,7 +76,7 @@ def test_a_dot_and_the_list_of_the_most_selective_pick_their_channel(
     for key in ("orientation", "frequency", "colour"):
         expect(screen.chart(page, f"specialisation-{key}")).to_be_visible()
     dot = page.locator(".st-key-specialisation-colour .scatterlayer .trace").nth(1).locator("path.point").nth(40)
-    dot.hover(force=True)
+    screen.hover(dot, below=True)
     layer = page.locator(".st-key-specialisation-colour .hoverlayer")
     expect(layer).to_have_text(re.compile(r"3×3, channel \d+: [01]\.\d\d"))
     found = re.search(r"channel (\d+):", layer.text_content() or "")

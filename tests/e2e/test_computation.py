@@ -98,7 +98,7 @@ def test_a_number_is_followed_to_the_input(opened: Page, bundled_classifier: Cla
     screen.press(page, "ArrowRight", "ArrowDown")
     expect(read).to_have_text(re.compile(r"^[\d.−e]+ × [\d.−e-]+ = [\d.−e-]+ · input 55 \(4c 1×1 55\)$"))
     expect(grid).to_have_attribute("aria-valuetext", read.inner_text())
-    grid.hover(position={"x": 4, "y": 4})
+    screen.hover(grid, at=(4, 4))
     expect(read).to_have_text(re.compile(r"input 0 \(4c 1×1 0\)$"))
     found = [line for line in screen.serious_findings(page) if "computation" in line]
     assert not found, "\n".join(found)

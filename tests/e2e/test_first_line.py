@@ -41,7 +41,6 @@ def test_from_a_photo_to_a_channel_to_the_cost(opened: Page, size: str) -> None:
 
     title, picture = page.locator(".st-key-channel-panel .scope-title"), page.locator(".spot img").first
     before = picture.get_attribute("src")
-    channels.focus()
     screen.press(channels, "Home", "ArrowRight", "ArrowRight", "Enter")
     channel = channels.get_attribute("aria-valuenow")
     expect(title).to_contain_text(re.compile(rf"5×5.*\b{channel}\b"))

@@ -38,11 +38,8 @@ def middle(target: Locator) -> tuple[float, float]:
 def drag(page: Page, target: Locator, right: float, down: float = 0) -> None:
     """By the mouse; it is let go and the app has answered afterwards."""
     x, y = middle(target)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + right / 2, y + down / 2)
-    page.mouse.move(x + right, y + down)
-    page.mouse.up()
+    with screen.mouse_held(page, (x, y), (x + right / 2, y + down / 2), (x + right, y + down)):
+        pass
 
 
 def says(page: Page, text: str | None, name: str = "square") -> None:
@@ -65,15 +62,11 @@ def test_dragging_shows_the_input_at_once_and_letting_go_asks_the_network(new_pa
     screen.open_app(page, app_url)
     before, length = screen.answers(page), page.evaluate("history.length")
     x, y = middle(square(page))
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 20, y)
-    page.mouse.move(x - 300, y)
-    expect(page.locator(".input")).to_be_visible()
-    near = np.asarray(CAT.image.crop((0, 0, 300, 300)).resize((224, 224))).astype(float)
-    assert np.abs(enlarged(page) - near).mean() < 6  # the browser's own, of a small JPEG
-    assert (screen.answers(page), chosen(page)) == (before, None)
-    page.mouse.up()
+    with screen.mouse_held(page, (x, y), (x - 20, y), (x - 300, y)):
+        expect(page.locator(".input")).to_be_visible()
+        near = np.asarray(CAT.image.crop((0, 0, 300, 300)).resize((224, 224))).astype(float)
+        assert np.abs(enlarged(page) - near).mean() < 6  # the browser's own, of a small JPEG
+        assert (screen.answers(page), chosen(page)) == (before, None)
     says(page, ENDS["left"])
     assert screen.answers(page) != before
     assert page.evaluate("history.length") == length + 1

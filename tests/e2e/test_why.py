@@ -54,17 +54,13 @@ def test_a_map_is_as_strong_as_chosen_and_gives_way_while_held(kept: Page, app_u
     figure.locator(".stack").scroll_into_view_if_needed()
     box = figure.locator(".stack").bounding_box()
     assert box
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    expect(shown).to_be_hidden()
-    page.mouse.up()
+    with screen.mouse_held(page, (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)):
+        expect(shown).to_be_hidden()
     expect(shown).to_be_visible()
     button = figure.get_by_role("button", name="Hold to see the photo")
-    screen.focus(button)
-    page.keyboard.down("Space")
-    expect(shown).to_be_hidden()
-    expect(button).to_have_attribute("aria-pressed", "true")
-    page.keyboard.up("Space")
+    with screen.key_held(button, "Space"):
+        expect(shown).to_be_hidden()
+        expect(button).to_have_attribute("aria-pressed", "true")
     expect(shown).to_be_visible()
 
 

@@ -31,6 +31,7 @@ from inception_model.examples.folder import IndexFolder, IndexFolderError
 from inception_model.examples.index import Index, load_index
 from inception_model.examples.mapping import place_images
 from inception_model.examples.sample import SAMPLE, STEPS, outputs, packed, sampled, unpacked
+from inception_model.extras import how_to_install
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.trace import capture, forward_hooks
 from inception_model.progress import Cancelled
@@ -322,5 +323,5 @@ def test_an_extra_that_is_missing_is_named(
     assert main(command) == 2
     told = capsys.readouterr().err
     assert sentence in told
-    assert f"pip install 'inceptionscope[{package}]'" in told
+    assert how_to_install(package) in told
     assert IndexFolder(built.out).summary() is not None

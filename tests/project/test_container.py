@@ -9,10 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -20,7 +17,7 @@ from streamlit import config
 
 from inception_model.checkpoints.checkpoint import ASSETS
 from inception_model.cli.app import SCRIPT, command
-from tests.e2e.server import free_port, serving
+from tests.e2e.server import free_port, read_when_ready, serving
 from tests.project.test_project import FILES, ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -160,19 +157,6 @@ def build_in(folder: Path, home: Path) -> list[str]:
             env = {**given, "PATH": f"{tools}:{os.environ['PATH']}"}
             subprocess.run(["/bin/sh", "-ec", rest], cwd=folder, env=env, check=True)
     return asked.read_text().splitlines()
-
-
-def read_when_ready(address: str) -> bytes:
-    """What stands there once the server doesn't answer 503 any more."""
-    until = time.monotonic() + 100
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=30) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            if error.code != 503 or time.monotonic() > until:
-                raise
-            time.sleep(0.2)
 
 
 # Runs in the server's process before anything else, and writes down which files are opened for writing.

@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # From the ground up: a file may import from its own room and from those before it. The name `inception_model` stands
 # for the package's own file, which offers what lies below it.
 LIBRARY = (
-    "_version", "progress", "whole_file", "architecture", "images", "drawing", "cost", "training", "checkpoints",
-    "studies", "inference", "analysis", "robustness", "circuits", "visualization", "examples", "attribution",
-    "serving", "trust", "report", "inception_model", "cli", "__main__",
+    "_version", "progress", "whole_file", "extras", "architecture", "images", "drawing", "cost", "training",
+    "checkpoints", "studies", "inference", "analysis", "robustness", "circuits", "visualization", "examples",
+    "attribution", "serving", "trust", "report", "inception_model", "cli", "__main__",
 )  # fmt: skip
 APP = (
     "app", "web", "static", "templates", "theme", "state", "jobs", "widgets", "charts", "figures", "views", "sidebar",

@@ -19,6 +19,8 @@ PRIVATE = re.compile(
     r"|trusted-host|PIP_(?:EXTRA_)?INDEX_URL",
 )
 
+BY_NAME = re.compile(r"pip install ['\"]?inceptionscope")
+
 
 def tracked() -> list[Path]:
     """Files that belong to the project: known to git, or, outside a clone, all that is not a cache."""
@@ -50,6 +52,13 @@ def test_no_file_knows_one_machine() -> None:
 @pytest.mark.parametrize("line", ["open('/home/me/x')", "see /tmp/notes", "--index-url https://mirror.example/simple"])
 def test_the_search_for_private_paths_finds_them(line: str) -> None:
     assert PRIVATE.search(line)
+
+
+def test_no_text_installs_the_project_by_a_name() -> None:
+    """It is in no package index: what is there under its name would be somebody else's."""
+    texts = (path for path in FILES if path.suffix in TEXT and path != Path(__file__).resolve())
+    found = {str(path.relative_to(ROOT)) for path in texts if BY_NAME.search(path.read_text(errors="replace"))}
+    assert not found
 
 
 def test_files_stay_small() -> None:
@@ -92,6 +101,29 @@ def test_make_commands_in_the_readme_exist() -> None:
     assert {"app", "test"} <= named
     assert named <= targets
     assert {"app", "test", "lint", "bench", "bench-app", "gpu-check", "clean", "help"} <= targets
+
+
+def test_make_app_opens_no_browser_and_the_readme_promises_none() -> None:
+    (line,) = (line for line in README.splitlines() if line.startswith("make app "))
+    assert "--server.headless true" in MAKEFILE
+    assert "opens" not in line
+    assert "serves the app on http://localhost:8501: open it there" in line
+
+
+def test_a_wheel_begins_with_empty_folders() -> None:
+    recipe = MAKEFILE.partition("\nwheel:")[2].partition("\n\n")[0]
+    assert recipe.index("rm -rf build dist") < recipe.index("pip wheel")
+
+
+def test_contributing_names_what_is_checked_and_where_endings_stand() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["packages"]
+    assert f"mypy --strict on {' and '.join(f'`{name}`' for name in packages)} are part of `make test`" in text
+    (entry,) = re.findall(r"- \*\*A checkpoint format\*\*:.*?(?=\n- )", text, flags=re.DOTALL)
+    for file in re.findall(r"`([\w/]+\.py)`", entry):
+        assert any((ROOT / room / file).is_file() for room in ("", "inception_model")), file
+    assert re.search(r"SUFFIXES \(`app/state/operator\.py`\)", entry)
+    assert re.search(r"^SUFFIXES = ", (ROOT / "app/state/operator.py").read_text(), flags=re.MULTILINE)
 
 
 def test_ci_runs_what_a_person_runs() -> None:

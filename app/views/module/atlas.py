@@ -13,6 +13,7 @@ from app.jobs.credit_order import Asked, credits_of
 from app.state import network, options, selection, session
 from app.state.panel import Panel, Panels
 from app.static import script, style
+from app.templates import render
 from app.views.module import figure_tiles, preview
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES, BlockSpec, BranchKind
 from inception_model.drawing.atlas import Atlas, ChannelStats, Scale, Sort, make_atlas
@@ -28,7 +29,7 @@ _LEAST = 8
 
 _FIGURE = st.components.v2.component(
     "scope_module",
-    html='<div class="figure" role="group" aria-label="the module, branch by branch"></div>\n',
+    html=render("module_figure.html"),
     css=style("atlas"),
     js=script("channel_map") + script("atlas_node") + script("atlas"),
 )

@@ -26,7 +26,7 @@ from inception_model.drawing.encoding import data_url, png_bytes
 
 _CARDS = st.components.v2.component(
     "scope_unit_cards",
-    html='<div class="unit-cards"></div>\n',
+    html=render("module_unit_cards_place.html"),
     css=style("unit_cards"),
     js=script("unit_cards"),
 )
