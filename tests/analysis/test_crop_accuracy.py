@@ -24,7 +24,7 @@ from inception_model.checkpoints.store import save
 from inception_model.cli import main
 from inception_model.cli.crop_table import row_json, table
 from inception_model.cost.paper_figures import VOTING
-from inception_model.images.crops import first_crops, views
+from inception_model.images.crops import SCALES, first_crops, resized, views
 from inception_model.inference.classifier import Classifier, build
 from inception_model.training.data import DatasetError, LabelledImages
 from inception_model.training.evaluation import evaluate_network
@@ -169,7 +169,16 @@ def test_members_of_one_file_name_stay_apart(members: list[Classifier], images: 
     assert list(alone.members) == ["checkpoint (aaaaaaaa)", "checkpoint (bbbbbbbb)"]
     assert list(alone.members.values()) == list(wanted.members.values())
     assert list(row_json(alone)["members"]) == list(alone.members)
-    assert all(any(name in line for line in table(found)) for name in alone.members)
+    assert all(any(name in line for line in table(found, 224)) for name in alone.members)
+
+
+def test_the_note_names_the_side_that_was_used(tiny_classifier: Classifier, images: LabelledImages) -> None:
+    preprocessing = replace(tiny_classifier.checkpoint.preprocessing, size=64, resize=73)
+    small = build(replace(tiny_classifier.checkpoint, preprocessing=preprocessing), "cpu")
+    found = crop_accuracy([small], images.first(1), "hash", 10)
+    short = min(resized((300, 200), SCALES[0], 64))
+    assert short == 73
+    assert any(f"at shorter side {short}," in line for line in table(found, small.preprocessing.size))
 
 
 def test_no_images_and_strange_counts_are_refused(members: list[Classifier], images: LabelledImages) -> None:

@@ -12,7 +12,7 @@ from app.templates import render
 from inception_model.architecture.spec import HeadName
 from inception_model.cost.paper_figures import VOTING
 from inception_model.drawing.numbers import amount, percent, short
-from inception_model.images.crops import COUNTS, CROPS, PLACES, SCALES, SQUARES, Crop, enlarged_by, square_names
+from inception_model.images.crops import COUNTS, CROPS, PLACES, SCALES, SQUARES, Crop, enlarged_by, scaled, square_names
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.voting import Votes
 
@@ -68,7 +68,7 @@ def cautions(panel: Panel) -> str:
             f"{panel.photo.name} has {width} × {height} pixels: the largest of the four sizes enlarges it {times:.1f} "
             "times."
         )
-    if preprocessing.resize < SCALES[0]:
+    if preprocessing.resize < scaled(SCALES[0], preprocessing.size):
         found.append(
             f"{network.checkpoint().name} is made for a shorter side of {preprocessing.resize} pixels: it sees less of "
             "the photo in these views, and larger, than it is used to."
@@ -119,9 +119,9 @@ def agreement_html(panel: Panel, votes: Votes, head: HeadName, views: int) -> Ma
     """How many of the counted views agree, by size, square, place and mirror."""
     best = int(votes.averaged(head, views).argmax())
     agrees = {crop: answer == best for crop, answer in zip(votes.crops[:views], said(votes, head), strict=False)}
-    names = square_names(panel.photo.size)
+    names, side = square_names(panel.photo.size), network.checkpoint().preprocessing.size
     groups: list[tuple[str, list[tuple[str, list[Crop]]]]] = [
-        ("Shorter side", [(f"{scale} px", [c for c in agrees if c.scale == scale]) for scale in SCALES]),
+        ("Shorter side", [(f"{scaled(scale, side)} px", [c for c in agrees if c.scale == scale]) for scale in SCALES]),
         ("Square", [(names[place], [c for c in agrees if c.square == place]) for place in SQUARES]),
         ("Crop", [(place, [c for c in agrees if c.place == place]) for place in PLACES]),
         ("Mirrored", [(name, [c for c in agrees if c.mirrored == on]) for name, on in (("no", False), ("yes", True))]),
