@@ -35,7 +35,9 @@ MAX_INDEX = 8 << 20
 MAX_SHEET = 16 << 20
 """Bytes of a sheet; 384 tiles take half a million."""
 MAX_COUNT = 1 << 20
-"""Of steps, or of a seed."""
+"""Of steps, of a batch, or of a seed: what can be asked for, so that whatever is made can be read."""
+MAX_TEXTS = 40
+"""Characters of device and precision together."""
 
 SIDE = 96
 """Pixels of a tile, to which its picture is shrunk: enough to be recognised when it is shown large."""
@@ -64,6 +66,11 @@ class Recipe:
         _ = self.settings
         if not 16 <= self.side <= self.size:
             raise ValueError(f"a tile is 16 to {self.size} pixels wide, as its picture at most; got {self.side}")
+        for name, value in (("steps", self.steps), ("seed", self.seed), ("batch", self.batch)):
+            if value > MAX_COUNT:
+                raise ValueError(f"an atlas takes {name} up to {MAX_COUNT:,}; got {value:,}")
+        if len(self.device) + len(self.precision) >= MAX_TEXTS:
+            raise ValueError(f"device and precision are short words; got {self.device!r} and {self.precision!r}")
 
     @property
     def settings(self) -> Settings:
@@ -239,7 +246,7 @@ def _told(sheet: Sheet, tile: Tile) -> dict[str, Any]:
 def _recipe(value: Any) -> Recipe:
     found = fields(value, "its recipe", Recipe.__dataclass_fields__)
     device, precision = (found[name] for name in ("device", "precision"))
-    if not (isinstance(device, str) and isinstance(precision, str) and len(device) + len(precision) < 40):
+    if not (isinstance(device, str) and isinstance(precision, str) and len(device) + len(precision) < MAX_TEXTS):
         raise CheckpointError("its device or precision is no short text")
     numbers = {name: whole(found[name], name, 0, MAX_COUNT) for name in ("steps", "seed", "batch")}
     sizes = {name: whole(found[name], name, 1, SIZES[1]) for name in ("size", "side")}

@@ -26,10 +26,12 @@ from inception_model.visualization.places import Place, UnitError, all_places
 from inception_model.visualization.tile_parts import AtlasError, Parts, write_sheet
 from inception_model.visualization.tiles import (
     INDEX,
+    MAX_COUNT,
     Recipe,
     atlas_folder,
     cached_folder,
     count_channels,
+    index_of,
     load_atlas,
     sheet_name,
 )
@@ -195,6 +197,21 @@ def test_the_price_of_a_tile_rises_with_depth(network: Classifier) -> None:
         counted.append(macs[0])
         assert hooks
     assert_close(prices[2] - prices[1], float(counted[1] - counted[0]), 1e-9)
+
+
+@pytest.mark.parametrize("name", ["steps", "seed", "batch"])
+def test_whatever_can_be_asked_for_can_be_read(network: Classifier, whole: Path, tmp_path: Path, name: str) -> None:
+    made = load_atlas(whole, network.checkpoint)
+    recipe = replace(RECIPE, **{name: MAX_COUNT})
+    sheets = {
+        place: replace(sheet, tiles={at: replace(tile, seed=recipe.seed) for at, tile in sheet.tiles.items()})
+        for place, sheet in made.sheets.items()
+    }
+    index = index_of(replace(made, recipe=recipe, sheets=sheets), network.checkpoint.spec)
+    (tmp_path / INDEX).write_text(json.dumps(index))
+    assert load_atlas(tmp_path, network.checkpoint) == replace(made, folder=tmp_path, recipe=recipe, sheets=sheets)
+    with pytest.raises(ValueError, match=f"an atlas takes {name} up to 1,048,576; got 1,048,577"):
+        replace(RECIPE, **{name: MAX_COUNT + 1})
 
 
 DAMAGE: dict[str, Callable[[Index], Any]] = {
