@@ -168,6 +168,22 @@ def test_two_models_vote_together(page: Open, small: InferenceService, votes: Vo
     assert "2 networks × 144 views = 288 forward passes" in said
 
 
+def test_copies_of_one_file_vote_once(page: Open, folder: Path) -> None:
+    (folder / "third.safetensors").write_bytes((folder / "second.safetensors").read_bytes())
+    test = done(page("vote", beside=None, vote__models=("second.safetensors", "third.safetensors")))
+    (warning,) = [element.value.replace("\\", "") for element in test.warning]
+    assert warning.startswith("third.safetensors doesn't vote")
+    assert "are the same file" in warning
+    assert "2 networks × 144 views = 288 forward passes" in told(test)
+
+
+def test_every_network_costs_what_it_costs(small: InferenceService, votes: Votes) -> None:
+    both = together([votes, replace(votes, models=("second",))])
+    said = words.cost(both, small.classifier, [10_000_000, 30_000_000], 10)
+    assert f"20 forward passes of {amount(10_000_000)} to {amount(30_000_000)} multiply-adds" in said
+    assert f": {amount(400_000_000)} multiply-adds for one answer" in said
+
+
 def test_what_can_t_vote_is_named_and_the_others_go_on(page: Open, folder: Path) -> None:
     test = done(page("vote", beside=None, vote__models=("other.safetensors", "gone.safetensors")))
     (warning,) = [element.value.replace("\\", "") for element in test.warning]

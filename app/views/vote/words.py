@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -133,8 +134,8 @@ def agreement_html(panel: Panel, votes: Votes, head: HeadName, views: int) -> Ma
     return render("vote_agreement.html", groups=counted)
 
 
-def cost(votes: Votes, classifier: Classifier, macs: int, views: int) -> str:
-    """Multiply-adds and time, beside the paper's 7 x 144 = 1008 passes."""
+def cost(votes: Votes, classifier: Classifier, macs: Sequence[int], views: int) -> str:
+    """Multiply-adds and time, beside the paper's 7 x 144 = 1008 passes. `macs`: of one view through each network."""
     models = len(votes.models)
     passes, largest = views * models, VOTING[-1]
     same = (
@@ -143,10 +144,13 @@ def cost(votes: Votes, classifier: Classifier, macs: int, views: int) -> str:
         else ""
     )
     one = f"1 network × {views}" if models == 1 else f"{models} networks × {views}"
+    each = f"{amount(macs[0])} multiply-adds each"
+    if len(set(macs)) > 1:
+        each = f"{amount(min(macs))} to {amount(max(macs))} multiply-adds"
     return (
-        f"{one} {'view' if views == 1 else 'views'} = {passes} forward passes of {amount(macs)} multiply-adds each: "
-        f"{amount(passes * macs)} multiply-adds for one answer. All {len(CROPS)} took {votes.seconds:.1f} s here, in "
-        f"{classifier.precision}.{same} The paper's last entry took {largest.models} × {largest.crops} = "
+        f"{one} {'view' if views == 1 else 'views'} = {passes} forward passes of {each}: "
+        f"{amount(views * sum(macs))} multiply-adds for one answer. All {len(CROPS)} took {votes.seconds:.1f} s here, "
+        f"in {classifier.precision}.{same} The paper's last entry took {largest.models} × {largest.crops} = "
         f"{largest.cost} passes and brought the top-5 error from {VOTING[0].top5_error:.2%} to "
         f"{largest.top5_error:.2%}. (Paper, Table 3.)"
     )
