@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import io
 import json
@@ -21,6 +20,11 @@ from ..whole_file import whole
 from .places import Place
 from .result import Visualization
 from .tiles import QUALITY, Recipe, Sheet, Tile, columns_of, sheet_name
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 FOLDER = "parts"
 LOCK = ".building"
@@ -124,6 +128,9 @@ def alone(folder: Path) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(path.open("w"))
         except OSError:  # no place to write to, which is told with the first file that is written
+            yield
+            return
+        if fcntl is None:
             yield
             return
         try:
