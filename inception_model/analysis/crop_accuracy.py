@@ -23,7 +23,7 @@ from torch import Tensor
 from ..architecture.spec import HeadName
 from ..images.crops import COUNTS, first_crops, views
 from ..inference.classifier import Classifier
-from ..inference.voting import check_ensemble, logits_of, probabilities
+from ..inference.voting import check_ensemble, distinct_names, logits_of, probabilities
 from ..progress import Progress, report
 from ..training.data import DatasetError, LabelledImages
 from ..training.evaluation import BATCH, HeadAccuracy, accuracy_of_places, places
@@ -37,7 +37,7 @@ FORMAT = 1
 @dataclass(frozen=True)
 class Row:
     """`models` networks over `crops` crops: head -> accuracy. For one model, the mean over the members, each alone;
-    `members`: checkpoint -> head -> accuracy."""
+    `members`: checkpoint (as `distinct_names` calls it) -> head -> accuracy."""
 
     models: int
     crops: int
@@ -76,7 +76,7 @@ class CropAccuracy:
         """One model by every count, then all models by every count."""
         if not self.done:
             raise DatasetError("nothing was measured yet")
-        names = [name for name, _ in self.settings["checkpoints"]]
+        names = distinct_names([(name, identity) for name, identity in self.settings["checkpoints"]])
 
         def accuracy(count: int, voter: str) -> dict[HeadName, HeadAccuracy]:
             return {head: accuracy_of_places(self.places[_key(count, voter, head)]) for head in self.heads}

@@ -18,6 +18,8 @@ from .spec import DEFAULT_HEAD, HeadName
 
 NIN = "nin"
 """What `train --spec` calls it."""
+LARGEST_KERNEL = 15
+"""Of a mlpconv layer, in pixels."""
 Ending = Literal["average", "connected", "connected, dropout"]
 """What reads the last layer's maps: their averages are the logits (section 3.2), or a fully connected layer is on top,
 without or with dropout before it (section 4.6)."""
@@ -66,12 +68,13 @@ class NinSpec:
 
 def nin(classes: int, size: int) -> NinSpec:
     """The authors' network for CIFAR-10, whose first maps are 32 x 32. A larger image is taken in strides to about
-    as many."""
+    as many, with a kernel that reaches across the stride on both sides: every pixel is read, up to the last one."""
+    stride = min(max(1, size // 32), (LARGEST_KERNEL + 1) // 2)
     return NinSpec(
         NIN,
         classes,
         (
-            MlpConv(5, (192, 160, 96), stride=max(1, size // 32)),
+            MlpConv(max(5, 2 * stride - 1), (192, 160, 96), stride),
             MlpConv(5, (192, 192, 192)),
             MlpConv(3, (192, 192, classes)),
         ),

@@ -39,15 +39,35 @@ def fittable(checkpoint: Checkpoint) -> tuple[HeadName, ...]:
 def save_fitted_heads(found: FittedHeads, path: Path) -> None:
     """Writes fp16 safetensors, whole or not at all: what lay there before stays until then."""
     require_writable(path)
+    told = _told(found)
     metadata = {
         "format": FORMAT,
         "checkpoint": found.checkpoint,
-        "accuracy": json.dumps({head: asdict(right) for head, right in found.accuracy.items()}),
-        "images": json.dumps([found.training, found.held_out, found.classes]),
-        "settings": json.dumps(asdict(found.settings)),
+        **{name: json.dumps(told[name]) for name in ("accuracy", "images", "settings")},
         "source": found.source,
     }
-    write_tensors({k: v for k, v in found.state.items() if not k.endswith("num_batches_tracked")}, metadata, path)
+    if found.earlier:
+        metadata["earlier"] = json.dumps([_told(fit) for fit in found.earlier])
+    state = {key: value for fit in found.fits for key, value in fit.state.items()}
+    write_tensors({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}, metadata, path)
+
+
+def _told(fit: FittedHeads) -> dict[str, Any]:
+    return {
+        "accuracy": {head: asdict(right) for head, right in fit.accuracy.items()},
+        "images": [fit.training, fit.held_out, fit.classes],
+        "settings": asdict(fit.settings),
+        "source": fit.source,
+    }
+
+
+def with_former(found: FittedHeads, path: Path, checkpoint: Checkpoint) -> FittedHeads:
+    """The heads with those others that a usable file of this checkpoint holds already: fitting one of two doesn't cost
+    the other."""
+    try:
+        return found.with_others(load_fitted_heads(path, checkpoint))
+    except CheckpointError:
+        return found
 
 
 def load_fitted_heads(path: Path, checkpoint: Checkpoint) -> FittedHeads:
@@ -77,7 +97,7 @@ def with_fitted_heads(checkpoint: Checkpoint, path: Path) -> Checkpoint:
     trained = {*checkpoint.heads_trained, *found.heads}
     return replace(
         checkpoint,
-        state={**checkpoint.state, **found.state},
+        state={**checkpoint.state, **{key: value for fit in found.fits for key, value in fit.state.items()}},
         heads_trained=tuple(head for head in checkpoint.spec.heads if head in trained),
         card=f"{checkpoint.card}\n\n## Heads fitted afterwards\n{found.words}\n".lstrip(),
         fitted=found,
@@ -85,23 +105,40 @@ def with_fitted_heads(checkpoint: Checkpoint, path: Path) -> Checkpoint:
 
 
 def _parsed(raw: Raw, checkpoint: Checkpoint) -> FittedHeads:
+    told = {name: _text(raw, name) for name in ("accuracy", "images", "settings")}
+    fits = [_fit({**told, "source": read_source(raw.metadata)}, checkpoint)]
+    if "earlier" in raw.metadata:
+        for row in plain_json.items(_text(raw, "earlier"), "its earlier fits", len(HEADS)):
+            fits.append(_fit(plain_json.fields(row, "an earlier fit", (*told, "source")), checkpoint))
+    heads = [head for fit in fits for head in fit.accuracy]
+    if len(set(heads)) < len(heads):
+        raise CheckpointError("two of its fits are of one head")
+    state = _state(raw, checkpoint, tuple(heads))
+    own, *earlier = (
+        replace(fit, state={key: value for key, value in state.items() if key.split(".")[0] in fit.accuracy})
+        for fit in fits
+    )
+    return replace(own, earlier=tuple(earlier))
+
+
+def _fit(told: dict[str, Any], checkpoint: Checkpoint) -> FittedHeads:
+    """What is said of one fit, without its tensors."""
     allowed = fittable(checkpoint)
-    rows = plain_json.entries(_text(raw, "accuracy"), "its accuracy", len(HEADS))
+    rows = plain_json.entries(told["accuracy"], "its accuracy", len(HEADS))
     if not rows or not set(rows) <= set(allowed):
         raise CheckpointError(
             f"it has other heads than {' and '.join(allowed)}" if allowed else "all heads of the network came trained"
         )
     heads = tuple(head for head in allowed if head in rows)
     accuracy = {head: HeadAccuracy(**read_shares(rows[head], head)) for head in heads}
-    counts = plain_json.items(_text(raw, "images"), "its numbers of images", 3)
+    counts = plain_json.items(told["images"], "its numbers of images", 3)
     if len(counts) != 3:
         raise CheckpointError(f"it has {len(counts)} numbers of images and classes, where three are expected")
     training, held_out = (plain_json.whole(count, "a number of images", 0, MAX_IMAGES) for count in counts[:2])
     classes = plain_json.whole(counts[2], "a number of classes", 0, MAX_CLASSES)
-    state = _state(raw, checkpoint, heads)
-    settings = _settings(_text(raw, "settings"))
-    source = read_source(raw.metadata)
-    return FittedHeads(checkpoint.sha256, accuracy, training, held_out, classes, settings, source, state)
+    settings = _settings(told["settings"])
+    source = read_source(told)
+    return FittedHeads(checkpoint.sha256, accuracy, training, held_out, classes, settings, source, {})
 
 
 def _state(raw: Raw, checkpoint: Checkpoint, heads: tuple[HeadName, ...]) -> dict[str, Tensor]:

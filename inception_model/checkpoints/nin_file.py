@@ -14,7 +14,7 @@ from typing import Any, get_args
 from torch import Tensor
 
 from ..architecture.labels import Label
-from ..architecture.nin import NIN, Ending, MlpConv, NetworkInNetwork, NinSpec
+from ..architecture.nin import LARGEST_KERNEL, NIN, Ending, MlpConv, NetworkInNetwork, NinSpec
 from ..images.preprocessing import Preprocessing
 from . import plain_json
 from .checkpoint import CheckpointError
@@ -89,7 +89,7 @@ def _spec(text: str) -> NinSpec:
         widths = plain_json.items(row["widths"], "a layer's widths", 16)
         layers.append(
             MlpConv(
-                plain_json.whole(row["kernel"], "a kernel", 1, 15),
+                plain_json.whole(row["kernel"], "a kernel", 1, LARGEST_KERNEL),
                 tuple(plain_json.whole(width, "a width", 1, MOST) for width in widths),
                 plain_json.whole(row["stride"], "a stride", 1, 64),
             )

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ..inference.classifier import build, pick_device
 from ..inference.plain import describe
 from ..progress import Cancelled
-from ..visualization.atlas_building import PARTS, build_atlas, fastest_precision, named_places
+from ..visualization.atlas_building import PARTS, begun, build_atlas, fastest_precision, named_places
 from ..visualization.places import Place
 from ..visualization.settings import BATCH, SIZE, STEPS, Settings
 from ..visualization.tiles import (
@@ -74,11 +74,11 @@ def run_build(args: argparse.Namespace) -> int:
     checkpoint, device = told(load(args.checkpoint)), pick_device(args.device)
     folder: Path = args.out or cached_folder(checkpoint)
     places = named_places(args.only, checkpoint.spec)
-    begun = load_atlas(folder, checkpoint) if (folder / INDEX).is_file() else None
-    fastest = begun.recipe.precision if begun is not None else fastest_precision(device)
+    former = begun(folder, checkpoint)
+    fastest = former.recipe.precision if former is not None else fastest_precision(device)
     recipe = Recipe(device.type, args.precision or fastest, args.steps, args.size, args.seed, args.side, args.batch)
     classifier = build(checkpoint, args.device, recipe.precision)
-    before, cancel, started = begun.made if begun else 0, threading.Event(), time.perf_counter()
+    before, cancel, started = former.made if former else 0, threading.Event(), time.perf_counter()
     usual = signal.signal(signal.SIGINT, lambda *_: cancel.set())
     try:
         # A smooth rate: deep units take twice as long as the first ones, which the parts allow for.

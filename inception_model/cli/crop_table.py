@@ -8,6 +8,7 @@ from typing import Any
 
 from ..analysis.crop_accuracy import CropAccuracy, Row
 from ..cost.paper_figures import VOTING, VotingRow
+from ..images.crops import SCALES, scaled
 
 _OURS = f"{'models':>7}{'crops':>7}{'cost':>7}{'top-1':>9}{'top-5':>9}{'top-5 error':>13}{'to base':>10}"
 _PAPER = f"{'models':>11}{'crops':>7}{'cost':>7}{'top-5 error':>13}{'to base':>10}"
@@ -23,8 +24,9 @@ def row_json(row: Row) -> dict[str, Any]:
     return {**asdict(row), "cost": row.cost}
 
 
-def table(found: CropAccuracy) -> list[str]:
-    """A table for every head, in the order of depth; beside main's, the paper's rows of the same crops."""
+def table(found: CropAccuracy, side: int) -> list[str]:
+    """A table for every head, in the order of depth; beside main's, the paper's rows of the same crops. `side`: of the
+    image that the networks take, in pixels."""
     rows = found.rows()
     lines: list[str] = []
     for head in found.heads:
@@ -36,7 +38,7 @@ def table(found: CropAccuracy) -> list[str]:
             beside = _paper(row) if main else ""
             lines.append(_ours(row, head, base) + beside)
         lines.append("")
-    return [*lines, *_notes(found, rows)]
+    return [*lines, *_notes(found, rows, side)]
 
 
 def _ours(row: Row, head: Any, base: float) -> str:
@@ -58,11 +60,12 @@ def _paper(row: Row) -> str:
     return ""
 
 
-def _notes(found: CropAccuracy, rows: list[Row]) -> Iterator[str]:
+def _notes(found: CropAccuracy, rows: list[Row], side: int) -> Iterator[str]:
     yield "cost: forward passes per image. One crop is the network's own centre view."
     if 10 in found.counts:
         yield (
-            "10 crops: four corners and centre of the centre square at shorter side 256, with mirrors; 144: section 7."
+            f"10 crops: four corners and centre of the centre square at shorter side {scaled(SCALES[0], side)}, with "
+            "mirrors; 144: section 7."
         )
     if len(rows[0].members) > 1:
         yield f"1 model: the mean of the {len(rows[0].members)} members, each alone."

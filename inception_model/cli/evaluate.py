@@ -55,7 +55,8 @@ def add_parser(subparsers: Any) -> None:
         type=int,
         choices=COUNTS,
         help="views of each image whose probabilities are averaged: 1 (the centre, default), 10 (four corners and "
-        "centre with mirrors at 256 pixels), 144 (the paper's, section 7); 144 gives the rows of 1 and 10 too",
+        "centre with mirrors, at 256 pixels for a network of 224), 144 (the paper's, section 7); 144 gives the rows of "
+        "1 and 10 too",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="save every image's result there on the way, and go on where it stops"
@@ -170,7 +171,7 @@ def _voting(args: argparse.Namespace, members: list[Classifier], images: Labelle
     print(f"{found.done} images of {seen} of {classes} classes, {found.seconds:.0f} s")
     for member in members:
         print(f"  {member.checkpoint.name}  {member.checkpoint.sha256[:12]}")
-    print("\n".join(["", *table(found)]))
+    print("\n".join(["", *table(found, members[0].preprocessing.size)]))
     if found.small:
         side = members[0].preprocessing.size
         print(

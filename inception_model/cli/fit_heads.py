@@ -16,7 +16,7 @@ from ..analysis.frozen_trunk import Seen, accuracy_before, fit_heads, look
 from ..analysis.probes import load_probes, save_probes, train_probes
 from ..architecture.spec import HEADS, HeadName
 from ..checkpoints.checkpoint import Checkpoint, CheckpointError
-from ..checkpoints.fitted_heads import SUFFIX, fittable, save_fitted_heads
+from ..checkpoints.fitted_heads import SUFFIX, fittable, save_fitted_heads, with_former
 from ..checkpoints.rewriting import require_writable
 from ..checkpoints.store import heads_path, load
 from ..inference.classifier import Classifier, build
@@ -36,7 +36,11 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("fit-heads", help="train the auxiliary heads and probes that a checkpoint lacks")
     parser.add_argument("data", type=Path, metavar="DATA", help="Parquet shards or ImageFolder, with training images")
     parser.add_argument(
-        "--heads", nargs="+", choices=HEADS[:-1], metavar="HEAD", help="default: those that were never trained"
+        "--heads",
+        nargs="+",
+        choices=HEADS[:-1],
+        metavar="HEAD",
+        help="default: those that were never trained; fitted ones in the file that are not named stay",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"default: NAME.{SUFFIX} beside the checkpoint")
     stage = FITTED_HEADS.stages[0]
@@ -98,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         before = accuracy_before(classifier, new)
     files = [] if args.trial else [out]
     if not args.trial:
-        save_fitted_heads(found, out)
+        save_fitted_heads(with_former(found, out, checkpoint), out)
     probes = {}
     if seen.features is not None and new.features is not None:
         with tqdm(total=len(seen.features.values), unit="probe", desc="probes", dynamic_ncols=True) as bar:

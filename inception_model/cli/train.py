@@ -59,9 +59,14 @@ def add_parser(subparsers: Any) -> None:
         ("clip", float, "largest norm of a step's gradient; 0: any"),
         ("aux-weight", float, "of each auxiliary head's loss"),
         ("weight-decay", float, "on weights of two and more dimensions"),
+        ("bias-rate", float, "learning rate of biases, in parts of the others'"),
         ("label-smoothing", float, "share of the target that goes to all classes evenly"),
         ("ema-decay", float, "of the averaged weights"),
-        ("polyak-from", float, "share of the run after which all steps count alike in the average; none: exponential"),
+        (
+            "polyak-from",
+            share_or_none,
+            "share of the run after which all steps count alike in the average; none: exponential",
+        ),
         ("min-area", float, "smallest random crop, as a share of the image"),
         ("erasing", float, "share of images of which a rectangle is erased"),
         ("photometric", float, "strength of changes of brightness, contrast and colour"),
@@ -72,7 +77,10 @@ def add_parser(subparsers: Any) -> None:
     for name, kind, words in options:
         default = getattr(DEFAULTS, name.replace("-", "_"))
         shown = ",".join(f"{s.size}:{s.epochs:g}" for s in default) if name == "stages" else default
-        parser.add_argument(f"--{name}", type=kind, metavar=name.upper(), help=f"{words} (default {shown})")
+        parser.add_argument(
+            f"--{name}", type=kind, metavar=name.upper(), default=argparse.SUPPRESS,
+            help=f"{words} (default {'none' if shown is None else shown})",
+        )  # fmt: skip
     parser.add_argument("--trivial-augment", action=argparse.BooleanOptionalAction, help="TrivialAugmentWide")
     parser.add_argument("--workers", type=int, default=2, help="processes that make views (default 2)")
     parser.add_argument(
@@ -86,10 +94,21 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def share_or_none(text: str) -> float | None:
+    """A number from 0 to 1, or `none`."""
+    if text.strip().lower() == "none":
+        return None
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"it takes a share from 0 to 1, or none; got {text!r}")
+    return share
+
+
 def config_from(args: argparse.Namespace) -> TrainingConfig:
     """The recipe, or the defaults, with whatever the options say otherwise."""
     names = {field.name for field in dataclasses.fields(TrainingConfig)}
-    given = {name: value for name, value in vars(args).items() if name in names and value is not None}
+    none = {name for name in names if getattr(DEFAULTS, name) is None}  # which can be asked for
+    given = {name: value for name, value in vars(args).items() if name in names and (value is not None or name in none)}
     return dataclasses.replace(RECIPES[args.recipe] if args.recipe else DEFAULTS, **given)
 
 
@@ -103,6 +122,12 @@ def run(args: argparse.Namespace) -> int:
     labels = read_labels(args.data)
     require_storable(labels)
     images, held_out = hold_out(training_images(args.data, len(labels), args.limit), config.holdout)
+    if held_out is None:
+        print(
+            "no images are held out: the file will have no accuracy and no curve of it. `--holdout N` keeps N training "
+            "images back for both; `evaluate` measures the file on other images.",
+            flush=True,
+        )
     network, source = _start(args, config, len(labels))
     told = threading.Event()
     trainer = Trainer(

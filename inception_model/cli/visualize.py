@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,13 @@ from ..images.decode import open_photo
 from ..inference.classifier import Classifier
 from ..inference.plain import describe
 from ..inference.targets import Target
+from ..report.saving import ReportError, require_place
 from ..visualization.objectives import Objective, channel, class_logit, difference, direction, negative
 from ..visualization.places import Place, UnitError
 from ..visualization.result import Visualization
 from ..visualization.settings import DREAM_STEPS, MOST_PICTURES, SIZE, STEPS, Settings
 from ..visualization.visualizing import visualize
+from ..whole_file import whole
 from .common import classifier_from, finish, print_json
 
 
@@ -69,6 +73,9 @@ def run(args: argparse.Namespace) -> int:
     photos = [open_photo(path) for path in args.photo] or None
     classifier = classifier_from(args)
     objectives = asked(classifier, args)
+    with _told_of(args.out):
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+    require_place(args.out)
     with tqdm(unit="step", desc="pictures", dynamic_ncols=True) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -76,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         found = visualize(classifier, objectives, settings, start=start, photos=photos, progress=progress)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    sheet(found).save(args.out)
+    with _told_of(args.out), whole(args.out) as part:
+        sheet(found).save(part, "PNG")
     if args.json:
         print_json({**describe(classifier), "out": args.out, "units": [each.as_dict() for each in found]})
         return 0
@@ -85,6 +92,15 @@ def run(args: argparse.Namespace) -> int:
         print(f"{each.objective.name}: {each.words()}" + ("; the picture stayed grey" if each.grey else ""))
     print(f"written: {args.out}")
     return 0
+
+
+@contextlib.contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Errors of the disk as ReportError, in a sentence with the file's name."""
+    try:
+        yield
+    except OSError as error:
+        raise ReportError(f"{path} can't be written: {error.strerror or error}. Nothing was changed.") from None
 
 
 def asked(classifier: Classifier, args: argparse.Namespace) -> list[Objective]:

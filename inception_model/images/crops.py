@@ -37,16 +37,20 @@ PixelBox = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Crop:
-    """One of the 144: shorter side of the resized photo, square (0, 1, 2 along the longer side), place, mirrored."""
+    """One of the 144: shorter side of the resized photo for a network of 224 pixels (others: `scaled`), square (0, 1, 2
+    along the longer side), place, mirrored."""
 
     scale: int
     square: int
     place: Place
     mirrored: bool
 
-    def words(self, size: Size) -> str:
-        """What it is, on a photo of that (width, height): `shorter side 288, left square, upper right, mirrored`."""
-        parts = [f"shorter side {self.scale}", f"{square_names(size)[self.square]} square", self.place]
+    def words(self, size: Size, side: int = DEFAULT_SIZE) -> str:
+        """What it is, on a photo of that (width, height): `shorter side 288, left square, upper right, mirrored`.
+
+        `side`: what the network takes, in pixels.
+        """
+        parts = [f"shorter side {scaled(self.scale, side)}", f"{square_names(size)[self.square]} square", self.place]
         return ", ".join([*parts, "mirrored"] if self.mirrored else parts)
 
 
@@ -88,14 +92,14 @@ def square_names(size: Size) -> tuple[str, str, str]:
     return ("top", "centre", "bottom") if size[1] > size[0] else ("left", "centre", "right")
 
 
-def _scaled(scale: int, side: int) -> int:
+def scaled(scale: int, side: int) -> int:
     """A shorter side of SCALES for a network that takes `side` pixels."""
     return round(scale * side / DEFAULT_SIZE)
 
 
 def resized(size: Size, scale: int, side: int = DEFAULT_SIZE) -> Size:
     """Width and height of the photo with the shorter side at `scale`, the longer one rounded down as torchvision's."""
-    short = _scaled(scale, side)
+    short = scaled(scale, side)
     long = int(short * max(size) / min(size))
     return (short, long) if size[0] <= size[1] else (long, short)
 
@@ -190,4 +194,4 @@ def _square(image: Image.Image, crop: Crop, square: PixelBox, preprocessing: Pre
 
 def enlarged_by(size: Size, side: int = DEFAULT_SIZE) -> float:
     """How many times the largest scale enlarges a photo of that (width, height); 1 where it only shrinks it."""
-    return max(1.0, max(_scaled(scale, side) for scale in SCALES) / min(size))
+    return max(1.0, max(scaled(scale, side) for scale in SCALES) / min(size))

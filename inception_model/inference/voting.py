@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,15 @@ class EnsembleError(ValueError):
     """Networks that can't vote together; the message names what differs."""
 
 
+def distinct_names(members: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """What to call members, each a (name, hash): where a name is another one's too, with 8 digits of the hash, as the
+    `checkpoint.safetensors` of several runs; with their number where even that is not enough."""
+    names = Counter(name for name, _ in members)
+    called = [name if names[name] == 1 or not sha256 else f"{name} ({sha256[:8]})" for name, sha256 in members]
+    found = Counter(called)
+    return tuple(name if found[name] == 1 else f"{name} no. {at + 1}" for at, name in enumerate(called))
+
+
 def check_ensemble(members: Sequence[Classifier]) -> tuple[HeadName, ...]:
     """The heads that every member has and has trained, in depth order.
 
@@ -38,33 +48,36 @@ def check_ensemble(members: Sequence[Classifier]) -> tuple[HeadName, ...]:
     if not members:
         raise EnsembleError("an ensemble needs at least one checkpoint")
     first = members[0].checkpoint
+    names = distinct_names([(member.checkpoint.name, member.checkpoint.identity) for member in members])
     seen: dict[str, str] = {}
-    for member in members:
+    for name, member in zip(names, members, strict=True):
         known = member.checkpoint
         if known.sha256 and known.sha256 in seen:
             raise EnsembleError(f"{known.name} and {seen[known.sha256]} are the same file: name each checkpoint once")
         seen[known.sha256] = known.name
         if known.spec.classes != first.spec.classes:
             raise EnsembleError(
-                f"{known.name} has {known.spec.classes} classes and {first.name} {first.spec.classes}: "
+                f"{name} has {known.spec.classes} classes and {names[0]} {first.spec.classes}: "
                 "networks that vote together need the same classes"
             )
         for one, other in zip(first.labels, known.labels, strict=False):
             if (one.wnid or one.words) != (other.wnid or other.words):
                 raise EnsembleError(
-                    f"class {one.index} is {one.wnid} ({one.words}) in {first.name} and {other.wnid} ({other.words}) "
-                    f"in {known.name}: networks that vote together need the same classes in the same order"
+                    f"class {one.index} is {one.wnid} ({one.words}) in {names[0]} and {other.wnid} ({other.words}) "
+                    f"in {name}: networks that vote together need the same classes in the same order"
                 )
         if known.preprocessing != first.preprocessing:
             raise EnsembleError(
-                f"{known.name} and {first.name} take photos differently ({known.preprocessing.words}; "
+                f"{name} and {names[0]} take photos differently ({known.preprocessing.words}; "
                 f"{first.preprocessing.words}): networks that vote together need the same preprocessing"
             )
     shared = tuple(head for head in members[0].trained_heads if all(head in m.trained_heads for m in members))
     if not shared:
         raise EnsembleError(
             "no head was trained in all of "
-            + "; ".join(f"{m.checkpoint.name} ({', '.join(m.trained_heads) or 'none'})" for m in members)
+            + "; ".join(
+                f"{name} ({', '.join(m.trained_heads) or 'none'})" for name, m in zip(names, members, strict=True)
+            )
         )
     return shared
 

@@ -17,7 +17,7 @@ from ..architecture.weights import init_weights
 from ..images.preprocessing import Preprocessing
 from ..training.data import DatasetError, LabelledImages
 from ..training.objective import Trainable, gradient_norm, losses
-from ..training.recipe import Stage, TrainingConfig
+from ..training.recipe import LATER, Stage, TrainingConfig
 from ..training.run_folder import LOG, read_log
 from ..training.trainer import Trainer
 from .registry import STUDIES, Study, Variant
@@ -64,6 +64,9 @@ class Plan:
         config = json.loads(json.dumps(asdict(self.config)))
         for name in ("seed", "spec", "aux_weight", "holdout"):
             del config[name]
+        for name in LATER:  # a study that was begun before they existed goes on
+            if config[name] == getattr(TrainingConfig(), name):
+                del config[name]
         return {
             "data": self.data,
             "classes": self.classes,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from ..architecture.spec import HeadName
+from ..architecture.spec import HEADS, HeadName
 from .evaluation import HeadAccuracy
 
 
@@ -26,7 +26,8 @@ class FittedHeads:
 
     `accuracy`: of each head on the `held_out` images; `training`: images that they were fitted on, of `classes` of the
     network's classes. `state`: keyed as in the network's state dict. `source`: on what and with what, in words.
-    `sha256`: of the file they lie in, empty before they do.
+    `sha256`: of the file they lie in, empty before they do. `earlier`: other heads in the same file, as their own fits
+    left them, without a hash.
     """
 
     checkpoint: str
@@ -38,22 +39,41 @@ class FittedHeads:
     source: str
     state: dict[str, Tensor] = field(repr=False)
     sha256: str = ""
+    earlier: tuple[FittedHeads, ...] = ()
+
+    @property
+    def fits(self) -> tuple[FittedHeads, ...]:
+        """What each fit made, the last one first."""
+        return (self, *self.earlier)
 
     @property
     def heads(self) -> tuple[HeadName, ...]:
-        """The heads, in the order of depth."""
-        return tuple(self.accuracy)
+        """The heads of all fits, in the order of depth."""
+        return tuple(head for head in HEADS if any(head in fit.accuracy for fit in self.fits))
 
     @property
     def words(self) -> str:
         """That they came later, how right they are, and where that comes from."""
+        return " ".join(fit._words for fit in self.fits)
+
+    def with_others(self, former: FittedHeads) -> FittedHeads:
+        """These heads, and of a former file those that are not among them."""
+        kept = []
+        for fit in former.fits:
+            accuracy = {head: right for head, right in fit.accuracy.items() if head not in self.heads}
+            state = {key: value for key, value in fit.state.items() if key.split(".")[0] in accuracy}
+            kept += [replace(fit, accuracy=accuracy, state=state, sha256="", earlier=())] if accuracy else []
+        return replace(self, earlier=(*self.earlier, *kept))
+
+    @property
+    def _words(self) -> str:
         measured = ", ".join(
             f"{head} top-1 {right.top1:.1%}, top-5 {right.top5:.1%}" for head, right in self.accuracy.items()
         )
         made = self.settings
         return (
-            f"{' and '.join(self.heads)} did not come with these weights: they were fitted here afterwards, while the "
-            f"trunk stayed as it is, on {self.training:,} images of {self.classes:,} classes ({self.source}; "
+            f"{' and '.join(self.accuracy)} did not come with these weights: they were fitted here afterwards, while "
+            f"the trunk stayed as it is, on {self.training:,} images of {self.classes:,} classes ({self.source}; "
             f"{made.epochs:g} epochs, batch {made.batch}, learning rate {made.lr:g}, seed {made.seed}). On "
             f"{self.held_out:,} held-out images: {measured}."
         )

@@ -3,7 +3,8 @@
 Source: section 5 (auxiliary losses weighted 0.3) and section 6 (momentum 0.9, Polyak averaging) of the paper; FixRes
 (Touvron et al. 2019, arXiv 1906.06423) for the last stage, TrivialAugment (Mueller and Hutter 2021, arXiv 2103.10158)
 and random erasing (Zhong et al. 2017, arXiv 1708.04896) for the augmentation. What the paper leaves open of its own
-training (initial weights, rate, batch, weight decay, length) is BVLC Caffe's `bvlc_googlenet/solver.prototxt`.
+training (initial weights, rate, batch, weight decay, length) is BVLC Caffe's `bvlc_googlenet/solver.prototxt`, and what
+biases do (lr_mult 2, decay_mult 0) its `train_val.prototxt`.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ class TrainingConfig:
     `spec`: the network of a run that starts from nothing. `decay_epochs`: the learning rate falls by `decay` every so
     many epochs; 0: one cycle. `clip`: the largest norm of a step's gradient; 0: any. `polyak_from`: the final weights
     are the mean over all steps after this share of the run (Polyak and Juditsky 1992); None: an exponential average.
-    `grayscale`: share of views without colour where there is `photometric` distortion. `lighting`: standard deviation
-    of the noise along the principal components of colour.
+    `bias_rate`: learning rate of biases, in parts of the others'; they have no weight decay. `grayscale`: share of
+    views without colour where there is `photometric` distortion. `lighting`: standard deviation of the noise along the
+    principal components of colour.
     """
 
     spec: str = "batchnorm"
@@ -64,6 +66,7 @@ class TrainingConfig:
     nesterov: bool = True
     clip: float = 5.0
     weight_decay: float = 2e-4
+    bias_rate: float = 1.0
     aux_weight: float = 0.3
     label_smoothing: float = 0.1
     ema_decay: float = 0.999
@@ -110,6 +113,7 @@ RECIPES: dict[str, TrainingConfig] = {
         decay_epochs=8,
         nesterov=False,
         clip=0.0,
+        bias_rate=2.0,
         label_smoothing=0.0,
         polyak_from=0.5,
         min_area=0.08,
@@ -156,10 +160,15 @@ def _cosine(start: float, end: float, done: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
 
 
+LATER = ("bias_rate",)
+"""Settings that a recipe has got after runs could be begun with it."""
+
+
 def same_run(former: Mapping[str, object], settings: Mapping[str, object], defaults: Mapping[str, object]) -> bool:
     """Whether a run that was begun with `former` settings goes on with these; what it did not know yet it did as the
-    defaults do."""
-    return {**defaults, **former} == dict(settings)
+    defaults do, and does to its end where a recipe has got it since (LATER)."""
+    begun = {name: defaults[name] for name in LATER if name not in former}
+    return {**defaults, **former} == {**settings, **begun}
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:

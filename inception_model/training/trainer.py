@@ -31,7 +31,7 @@ from .averaging import averaging, newest_weight
 from .data import LabelledImages
 from .evaluation import evaluate_network
 from .objective import AllHeads, Trainable, accuracies, losses
-from .recipe import Stage, TrainingConfig, learning_rate, same_run
+from .recipe import LATER, Stage, TrainingConfig, learning_rate, same_run
 from .run_folder import RunFolder, TrainingError
 
 SAVE_SECONDS = 300.0
@@ -93,10 +93,7 @@ class Trainer(Generic[N]):
         self.network: N = cast(N, network.to(device).to(memory_format=torch.channels_last))
         update = averaging(lambda: newest_weight(self.step, self.total_steps, config, self.average_began))
         self.average = AveragedModel(self.network, multi_avg_fn=update, use_buffers=True)
-        decay = [p for p in self.network.parameters() if p.ndim >= 2]
-        rest = [p for p in self.network.parameters() if p.ndim < 2]
-        groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.SGD(groups, config.lr, momentum=config.momentum, nesterov=config.nesterov)
+        self.optimizer = self._optimizer(config.bias_rate)
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if config.batch % self.world:
             raise TrainingError(
@@ -105,6 +102,24 @@ class Trainer(Generic[N]):
         self.step = 0
         self.seconds = 0.0
         self.accuracy: dict[str, Any] = {}
+        self.begun_without: tuple[str, ...] = ()
+
+    def _optimizer(self, bias_rate: float) -> torch.optim.SGD:
+        """Of each group `rate`: its learning rate in parts of the run's."""
+        named = list(self.network.named_parameters())
+        rates = dict.fromkeys((1.0, bias_rate))  # of the parameters without weight decay
+
+        def rate_of(name: str) -> float:
+            return bias_rate if name.split(".")[-1] == "bias" else 1.0
+
+        groups: list[dict[str, Any]] = [
+            {"params": [p for _, p in named if p.ndim >= 2], "weight_decay": self.config.weight_decay, "rate": 1.0}
+        ]
+        for rate in rates:
+            rest = [p for name, p in named if p.ndim < 2 and rate_of(name) == rate]
+            groups += [{"params": rest, "weight_decay": 0.0, "rate": rate}] if rest else []
+        config = self.config
+        return torch.optim.SGD(groups, config.lr, momentum=config.momentum, nesterov=config.nesterov)
 
     @property
     def total_steps(self) -> int:
@@ -195,7 +210,7 @@ class Trainer(Generic[N]):
         for pixels, labels in loader:
             pixels, labels = pixels.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
             for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate(self.step, images, config)
+                group["lr"] = group["rate"] * learning_rate(self.step, images, config)
             seed_default(view_seed(config.seed, self.step, images + self.rank), self.device)  # dropout
             self.optimizer.zero_grad(set_to_none=True)
             loss, heads = self._loss_and_heads(every, pixels, labels)
@@ -290,12 +305,21 @@ class Trainer(Generic[N]):
             return
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
+        begun = json.loads(state["config"])
+        self.begun_without = tuple(name for name in LATER if name not in begun)
+        if "bias_rate" in self.begun_without:  # it goes on as it was begun
+            self.config = replace(self.config, bias_rate=TrainingConfig.bias_rate)
+            self.optimizer = self._optimizer(self.config.bias_rate)
         self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group.setdefault("rate", TrainingConfig.bias_rate)
         self.step, self.seconds, self.accuracy = int(state["step"]), float(state["seconds"]), state["accuracy"]
 
     def _identity(self) -> str:
-        """What must be the same for a run to go on."""
-        return json.dumps({**asdict(self.config), "spec": self.network.spec.name, "images": len(self.train_images)})
+        """What must be the same for a run to go on. It stays without the settings that it was begun without, so that
+        the same command goes on once more."""
+        known = {name: value for name, value in asdict(self.config).items() if name not in self.begun_without}
+        return json.dumps({**known, "spec": self.network.spec.name, "images": len(self.train_images)})
 
     def _same(self, former: str, now: str) -> bool:
         defaults = json.loads(json.dumps(asdict(TrainingConfig())))

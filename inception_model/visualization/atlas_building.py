@@ -24,7 +24,7 @@ from ..inference.classifier import Classifier, Precision
 from ..progress import Cancelled, Progress
 from .objectives import of_channel
 from .places import Place, UnitError, all_places
-from .tile_parts import AtlasError, Made, Parts, made_of, write_sheet, write_whole
+from .tile_parts import AtlasError, Made, Parts, alone, made_of, write_sheet, write_whole
 from .tiles import INDEX, Recipe, Sheet, TileAtlas, index_of, load_atlas, sheet_name
 from .visualizing import visualize
 
@@ -107,11 +107,29 @@ def build_atlas(
     `limit`: about how many in this run, rounded up to whole pieces. `photos`: what pictures are compared with, the
     shipped samples unless given. `progress` is told in PARTS of this run's work. When cancelled, the pieces
     that are finished are in the folder; then Cancelled is raised. Raises AtlasError where the folder holds an atlas
-    made otherwise or the disk is full, CheckpointError where it is of another checkpoint.
+    made otherwise, another build is at work in it or the disk is full, CheckpointError where it is of another
+    checkpoint.
     """
-    spec, builder = classifier.checkpoint.spec, _Builder(classifier, folder, recipe)
+    if folder.exists() and not folder.is_dir():
+        raise AtlasError(f"{folder} is no folder: name one for the atlas")
+    with alone(folder):
+        builder = _Builder(classifier, folder, recipe)
+        return _build(classifier, builder, places or all_places(builder.spec), limit, photos, progress, cancel, told)
+
+
+def _build(
+    classifier: Classifier,
+    builder: _Builder,
+    places: Sequence[Place],
+    limit: int | None,
+    photos: Sequence[Photo] | None,
+    progress: Progress | None,
+    cancel: threading.Event | None,
+    told: Told | None,
+) -> TileAtlas:
+    spec, recipe = builder.spec, builder.atlas.recipe
     missing: list[Piece] = []
-    for place in places or all_places(spec):
+    for place in places:
         missing += (
             [] if builder.whole(place) else [p for p in builder.pieces(place) if builder.parts.read(*_key(p)) is None]
         )
@@ -138,7 +156,7 @@ def build_atlas(
     except Cancelled:
         builder.assemble(piece.place)
         raise
-    for place in places or all_places(spec):  # what an interrupted run had finished
+    for place in places:  # what an interrupted run had finished
         if not builder.whole(place):
             builder.assemble(place)
     if progress is not None:
@@ -170,8 +188,8 @@ class _Builder:
         self._write_index()
 
     def whole(self, place: Place) -> bool:
-        """Whether a convolution has all of its tiles in its sheet."""
-        return self.atlas.complete(place, self.spec) and (self.atlas.folder / sheet_name(place)).is_file()
+        """Whether a convolution has all of its tiles in its sheet, and the sheet is not damaged."""
+        return self.atlas.complete(place, self.spec) and self.atlas.readable(place)
 
     def pieces(self, place: Place) -> list[Piece]:
         """All pieces of a convolution."""
@@ -198,13 +216,19 @@ class _Builder:
         write_whole(self.atlas.folder / INDEX, text.encode())
 
 
+def begun(folder: Path, checkpoint: Checkpoint) -> TileAtlas | None:
+    """What a build goes on with, None where there is nothing yet. Raises CheckpointError where its index is damaged or
+    of other weights: no build can mend that."""
+    if not (folder / INDEX).is_file():
+        return None
+    return load_atlas(folder, checkpoint, f"remove {folder}, or name another folder with --out")
+
+
 def _begun(folder: Path, checkpoint: Checkpoint, recipe: Recipe) -> TileAtlas:
     """The atlas that the folder holds already, or an empty one; raises AtlasError where it was made otherwise."""
-    if folder.exists() and not folder.is_dir():
-        raise AtlasError(f"{folder} is no folder: name one for the atlas")
-    if not (folder / INDEX).is_file():
+    found = begun(folder, checkpoint)
+    if found is None:
         return TileAtlas(folder, checkpoint.sha256, checkpoint.name, recipe, {})
-    found = load_atlas(folder, checkpoint)
     asked = asdict(recipe)
     if other := [
         f"{name} {value}, not {asked[name]}" for name, value in asdict(found.recipe).items() if asked[name] != value

@@ -7,7 +7,8 @@ import errno
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +21,14 @@ from .places import Place
 from .result import Visualization
 from .tiles import QUALITY, Recipe, Sheet, Tile, columns_of, sheet_name
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 FOLDER = "parts"
+LOCK = ".building"
+"""Lies in a folder as long as a build is at work there."""
 _FACTS = "inceptionscope"
 EMPTY = 128
 """The grey of a sheet where there is no tile yet."""
@@ -108,6 +116,37 @@ def write_sheet(path: Path, made: Mapping[int, Made], width: int, side: int) -> 
     Image.fromarray(pixels).save(out, "WEBP", quality=QUALITY, method=6)
     write_whole(path, out.getvalue())
     return sheet
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keeps a folder for one build at a time: each writes the index from what it has made itself, and would lose the
+    other's. Raises AtlasError where another one is at work. A process that is killed leaves nothing locked."""
+    path = folder / LOCK
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(path.open("w"))
+        except OSError:  # no place to write to, which is told with the first file that is written
+            yield
+            return
+        if fcntl is None:
+            yield
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = not path.is_file() or path.stat().st_ino != os.fstat(file.fileno()).st_ino  # removed in between
+        except BlockingIOError:
+            taken = True
+        except OSError:  # a file system without locks
+            taken = False
+        if taken:
+            raise AtlasError(
+                f"another `atlas build` is at work in {folder}: wait until it has ended, or name another folder with "
+                "--out"
+            )
+        stack.callback(path.unlink, missing_ok=True)
+        yield
 
 
 def write_whole(path: Path, data: bytes) -> None:

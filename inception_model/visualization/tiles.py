@@ -11,6 +11,7 @@ import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -35,7 +36,9 @@ MAX_INDEX = 8 << 20
 MAX_SHEET = 16 << 20
 """Bytes of a sheet; 384 tiles take half a million."""
 MAX_COUNT = 1 << 20
-"""Of steps, or of a seed."""
+"""Of steps, of a batch, or of a seed: what can be asked for, so that whatever is made can be read."""
+MAX_TEXTS = 40
+"""Characters of device and precision together."""
 
 SIDE = 96
 """Pixels of a tile, to which its picture is shrunk: enough to be recognised when it is shown large."""
@@ -64,6 +67,11 @@ class Recipe:
         _ = self.settings
         if not 16 <= self.side <= self.size:
             raise ValueError(f"a tile is 16 to {self.size} pixels wide, as its picture at most; got {self.side}")
+        for name, value in (("steps", self.steps), ("seed", self.seed), ("batch", self.batch)):
+            if value > MAX_COUNT:
+                raise ValueError(f"an atlas takes {name} up to {MAX_COUNT:,}; got {value:,}")
+        if len(self.device) + len(self.precision) >= MAX_TEXTS:
+            raise ValueError(f"device and precision are short words; got {self.device!r} and {self.precision!r}")
 
     @property
     def settings(self) -> Settings:
@@ -137,11 +145,22 @@ class TileAtlas:
             data = path.read_bytes()
             with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
                 columns, rows = image.width / self.recipe.side, image.height / self.recipe.side
+            if int.from_bytes(data[4:8], "little") + 8 > len(data):  # what its container says
+                raise ValueError("its end is missing")
             if columns != sheet.columns or rows <= max(sheet.tiles) // sheet.columns:
                 raise ValueError("another size than its tiles have")
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise CheckpointError(f"the tiles in {path.name} can't be used ({_why(error)}): {REMEDY}") from error
         return data
+
+    def readable(self, place: Place) -> bool:
+        """Whether a convolution's sheet is there, to its last pixel."""
+        try:
+            with Image.open(io.BytesIO(self.sheet_bytes(place)), formats=("WEBP",)) as image:
+                image.load()
+        except (CheckpointError, OSError, ValueError, SyntaxError):
+            return False
+        return True
 
     def picture(self, place: Place, channel: int) -> Image.Image:
         """One tile, as the sheet has it."""
@@ -172,9 +191,29 @@ def cached_folder(checkpoint: Checkpoint) -> Path:
 
 
 def atlas_folder(checkpoint: Checkpoint) -> Path | None:
-    """Where an atlas of the checkpoint is found: in the cache folder, or where it came with the bundled one."""
+    """Where an atlas of the checkpoint is found: in the cache folder, or where it came with the bundled one. Of two
+    the one with more tiles, so that a few made on trial don't hide a whole one."""
     shipped = (ASSETS / "atlas",) if checkpoint.name == BUNDLED else ()
-    return next((folder for folder in (cached_folder(checkpoint), *shipped) if (folder / INDEX).is_file()), None)
+    found = [folder for folder in (cached_folder(checkpoint), *shipped) if (folder / INDEX).is_file()]
+    if len(found) < 2:
+        return found[0] if found else None
+
+    def tiles(folder: Path) -> int:
+        stat = (folder / INDEX).stat()
+        return _tiles_of(folder / INDEX, (stat.st_mtime_ns, stat.st_size), checkpoint.sha256)
+
+    return max(found, key=tiles)
+
+
+@lru_cache(maxsize=16)
+def _tiles_of(path: Path, stamp: tuple[int, int], sha256: str) -> int:
+    """How many tiles an index names for these weights, 0 for one that can't be read; once for every `stamp` (time and
+    length), because every run of a page asks."""
+    try:
+        told = parse(path.read_bytes(), MAX_INDEX, "it")
+        return sum(len(unit["tiles"]) for unit in told["units"].values()) if told["checkpoint"] == sha256 else 0
+    except (CheckpointError, OSError, AttributeError, KeyError, TypeError):
+        return 0
 
 
 def command(checkpoint: str) -> str:
@@ -182,8 +221,9 @@ def command(checkpoint: str) -> str:
     return "inceptionscope atlas build" + ("" if checkpoint == BUNDLED else f" --checkpoint {shlex.quote(checkpoint)}")
 
 
-def load_atlas(folder: Path, checkpoint: Checkpoint) -> TileAtlas:
-    """What is in a folder, which is untrusted input and must be of this checkpoint; raises CheckpointError if not."""
+def load_atlas(folder: Path, checkpoint: Checkpoint, remedy: str = REMEDY) -> TileAtlas:
+    """What is in a folder, which is untrusted input and must be of this checkpoint; raises CheckpointError if not, and
+    says `remedy`."""
     path = folder / INDEX
     if not path.is_file():
         raise CheckpointError(f"{folder} holds no atlas: `atlas build --out {folder}` makes one")
@@ -194,7 +234,7 @@ def load_atlas(folder: Path, checkpoint: Checkpoint) -> TileAtlas:
             raise CheckpointError(f"it is no {FORMAT}")
         told = fields(told, "it", ("format", "checkpoint", "name", "recipe", "units"))
         sha256 = told["checkpoint"]
-        require_made_for(checkpoint, sha256 if isinstance(sha256, str) else "", "its tiles were made for", REMEDY)
+        require_made_for(checkpoint, sha256 if isinstance(sha256, str) else "", "its tiles were made for", remedy)
         recipe = _recipe(told["recipe"])
         places = {str(place): place for place in all_places(checkpoint.spec)}
         units = entries(told["units"], "its list of units", len(places))
@@ -203,8 +243,9 @@ def load_atlas(folder: Path, checkpoint: Checkpoint) -> TileAtlas:
         sheets = {places[name]: _sheet(value, places[name].width(checkpoint.spec)) for name, value in units.items()}
     except (CheckpointError, OSError) as error:
         said = error if isinstance(error, CheckpointError) else (error.strerror or type(error).__name__)
+        end = "" if str(said).endswith(remedy) else f": {remedy}"
         # By its name alone: the app shows this sentence, and where files lie is nobody's business there.
-        raise CheckpointError(f"the atlas in {folder.name} can't be used: {said}") from error
+        raise CheckpointError(f"the atlas in {folder.name} can't be used: {said}{end}") from error
     return TileAtlas(folder, checkpoint.sha256, checkpoint.name, recipe, sheets)
 
 
@@ -239,7 +280,7 @@ def _told(sheet: Sheet, tile: Tile) -> dict[str, Any]:
 def _recipe(value: Any) -> Recipe:
     found = fields(value, "its recipe", Recipe.__dataclass_fields__)
     device, precision = (found[name] for name in ("device", "precision"))
-    if not (isinstance(device, str) and isinstance(precision, str) and len(device) + len(precision) < 40):
+    if not (isinstance(device, str) and isinstance(precision, str) and len(device) + len(precision) < MAX_TEXTS):
         raise CheckpointError("its device or precision is no short text")
     numbers = {name: whole(found[name], name, 0, MAX_COUNT) for name in ("steps", "seed", "batch")}
     sizes = {name: whole(found[name], name, 1, SIZES[1]) for name in ("size", "side")}

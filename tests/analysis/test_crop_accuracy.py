@@ -22,8 +22,9 @@ from inception_model.architecture.spec import HEADS
 from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.store import save
 from inception_model.cli import main
+from inception_model.cli.crop_table import row_json, table
 from inception_model.cost.paper_figures import VOTING
-from inception_model.images.crops import first_crops, views
+from inception_model.images.crops import SCALES, first_crops, resized, views
 from inception_model.inference.classifier import Classifier, build
 from inception_model.training.data import DatasetError, LabelledImages
 from inception_model.training.evaluation import evaluate_network
@@ -155,6 +156,29 @@ def test_a_file_of_other_settings_is_refused(members: list[Classifier], images: 
         file.write_text(text)
         with pytest.raises(DatasetError, match="is no result of"):
             crop_accuracy(members[:1], images.first(3), "hash", 1, file=file)
+
+
+def test_members_of_one_file_name_stay_apart(members: list[Classifier], images: LabelledImages) -> None:
+    """`checkpoint.safetensors` of two runs: with equal names both are measured, and both are told."""
+    one, other = members
+    alike = [build(replace(each.checkpoint, name="checkpoint", sha256=digit * 64), "cpu")
+             for each, digit in ((one, "a"), (other, "b"))]  # fmt: skip
+    found = crop_accuracy(alike, images.first(3), "hash", 1)
+    told = crop_accuracy(members, images.first(3), "hash", 1)
+    (alone, _), (wanted, _) = found.rows(), told.rows()
+    assert list(alone.members) == ["checkpoint (aaaaaaaa)", "checkpoint (bbbbbbbb)"]
+    assert list(alone.members.values()) == list(wanted.members.values())
+    assert list(row_json(alone)["members"]) == list(alone.members)
+    assert all(any(name in line for line in table(found, 224)) for name in alone.members)
+
+
+def test_the_note_names_the_side_that_was_used(tiny_classifier: Classifier, images: LabelledImages) -> None:
+    preprocessing = replace(tiny_classifier.checkpoint.preprocessing, size=64, resize=73)
+    small = build(replace(tiny_classifier.checkpoint, preprocessing=preprocessing), "cpu")
+    found = crop_accuracy([small], images.first(1), "hash", 10)
+    short = min(resized((300, 200), SCALES[0], 64))
+    assert short == 73
+    assert any(f"at shorter side {short}," in line for line in table(found, small.preprocessing.size))
 
 
 def test_no_images_and_strange_counts_are_refused(members: list[Classifier], images: LabelledImages) -> None:

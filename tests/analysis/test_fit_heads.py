@@ -211,8 +211,17 @@ def test_probes_that_lie_there_stay(bare: Path, fitted: Checkpoint, data: Path) 
     there = heads_path(bare).read_bytes()
     try:
         assert main(command) == 0
-        assert load(bare).heads_trained == ("aux1", "main")
-        assert load(bare).identity != fitted.identity
+        one = load(bare)
+        assert one.heads_trained == HEADS, "aux2 is not asked for, and stays"
+        for key, value in fitted.state.items():
+            assert torch.equal(one.state[key], value) or key.startswith("aux1.")
+        assert not torch.equal(one.state["aux1.fc.weight"], fitted.state["aux1.fc.weight"])
+        assert one.fitted is not None
+        assert fitted.fitted is not None
+        (kept,) = one.fitted.earlier
+        assert kept.accuracy == {"aux2": fitted.fitted.accuracy["aux2"]}
+        assert (kept.training, kept.settings) == (fitted.fitted.training, fitted.fitted.settings)
+        assert one.identity != fitted.identity
     finally:
         heads_path(bare).write_bytes(there)
     assert probes_path(bare).read_bytes() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,16 +17,19 @@ from app.state.panel import Panel
 from app.state.selection import Unit
 from app.views.module import circuit, families, unit_cards
 from inception_model.architecture.address import UnitAddress, parse_unit
-from inception_model.circuits.concepts import concept_credit, concepts
+from inception_model.architecture.variants import tiny
+from inception_model.circuits.concepts import CONCEPTS, concept_credit, concepts
 from inception_model.circuits.connections import unit_of
 from inception_model.circuits.families import FAMILIES, FamilyRow, ModuleSummary
 from inception_model.circuits.pushes import class_credit
 from inception_model.drawing.numbers import signed
+from inception_model.inference.classifier import build
 from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
 from tests.app.asking import PHOTO, good, opened, small
 from tests.circuits.test_families import planted
 from tests.compare import assert_close
+from tests.random_networks import random_classifier
 
 __all__ = ["opened", "small"]  # fixtures
 
@@ -67,6 +71,29 @@ def test_the_page_draws_circuit_search_and_kept_channels(small: InferenceService
     best = max((values.max(), name, values.argmax()) for name, values in credit.items())
     assert f"{best[0]:+.3f}" in said
     assert str(pushes.strongest(spec, credit)[0][0].unit) in said
+
+
+@pytest.mark.parametrize(("size", "most"), [(64, 4), (32, 1)])
+def test_no_more_concepts_are_offered_than_the_map_has_places(
+    size: int, most: int, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = random_classifier(tiny(), trained=("main",)).checkpoint
+    preprocessing = replace(known.preprocessing, size=size, resize=size)
+    service = InferenceService(build(replace(known, preprocessing=preprocessing), "cpu"))
+    monkeypatch.setattr(network, "service", lambda: service)
+    try:
+        page = opened("module", module__concepts=True)
+        page.session_state["scope.module"] = "5b"
+        page = good(page.run())
+        sliders = [slider for slider in page.slider if slider.key == "module-concepts-count"]
+        assert [(slider.max, slider.value) for slider in sliders] == ([(most, min(most, CONCEPTS))] if most > 1 else [])
+        for slider in sliders:
+            page = good(slider.set_value(most).run())
+        said = " ".join(json.loads(each.proto.json or "{}").get("html", "") for each in page.get("bidi_component"))
+        assert f"concept {most}" in said
+        assert f"concept {most + 1}" not in said
+    finally:
+        service.close()
 
 
 def test_every_picked_channel_has_a_circuit_and_every_card_leads_on(

@@ -126,6 +126,22 @@ def test_an_atlas_of_other_weights_is_refused_by_name(
     assert "sha256 abababab" in tiles.missing()
 
 
+def test_a_damaged_sheet_is_told(
+    at_work: InferenceService, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(cache / "atlas", tmp_path / "atlas")
+    monkeypatch.setenv("INCEPTIONSCOPE_CACHE", str(tmp_path))
+    assert figure_tiles.missing("4d", ()) == ""
+    sheet = next((tmp_path / "atlas").rglob("4d.5x5.webp"))
+    sheet.write_bytes(sheet.read_bytes()[:-40])
+    assert "the tiles in 4d.5x5.webp can't be used" in figure_tiles.missing("4d", ())
+    assert figure_tiles.data_of("4d", ("5x5",)) == {}
+    assert figure_tiles.missing("4c", ()) == "", "its own are whole"
+    assert "4d.5x5.webp" in figure_tiles.missing("4e", ("input",)), "unfolded, its input is 4d"
+    sheet.unlink()
+    assert "the tiles in 4d.5x5.webp can't be used" in figure_tiles.missing("4d", ())
+
+
 def test_the_page_shows_tiles_and_the_picked_channels_own(
     at_work: InferenceService, opened: Callable[..., AppTest]
 ) -> None:

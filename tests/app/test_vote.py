@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from inception_model.architecture.variants import tiny
 from inception_model.checkpoints.store import load, save
 from inception_model.cost.report import compute_report
 from inception_model.drawing.numbers import amount, percent, short
-from inception_model.images.crops import CROPS, all_crops, box_on_photo
+from inception_model.images.crops import CROPS, SCALES, all_crops, box_on_photo, resized
 from inception_model.images.decode import Photo
 from inception_model.inference.classifier import build
 from inception_model.inference.voting import Votes, together, vote
@@ -122,6 +123,25 @@ def test_small_photos_are_said_to_be_enlarged(kept: dict[str, Any]) -> None:
     assert "enlarges" not in words.cautions(Panel(Photo(CAT.image.resize((900, 600)), "large", "large")))
 
 
+def test_a_smaller_network_s_views_are_named_by_their_own_sides(
+    kept: dict[str, Any], votes: Votes, small: InferenceService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network of 64 pixels is shown shorter sides of 73 to 101 pixels, and is used to them when it resizes to 73."""
+    preprocessing = replace(small.classifier.checkpoint.preprocessing, size=64, resize=73)
+    own = replace(small.classifier.checkpoint, preprocessing=preprocessing)
+    monkeypatch.setattr(network, "checkpoint", lambda: own)
+    sides = [min(resized((300, 200), scale, 64)) for scale in SCALES]
+    assert sides == [73, 82, 91, 101]
+    panel = Panel(CAT)
+    text = str(words.agreement_html(panel, votes, "main", 144))
+    assert re.findall(r"(\d+) px", text) == [str(side) for side in sides]
+    assert "is made for a shorter side" not in words.cautions(panel)
+    found = sheet.sheet_data(panel, votes, "main", 144)
+    assert found["scales"] == sides
+    assert {cell["scale"] for cell in found["cells"]} == set(sides)
+    assert {cell["words"].split(",")[0] for cell in found["cells"]} == {f"shorter side {side}" for side in sides}
+
+
 # Several models
 
 
@@ -146,6 +166,22 @@ def test_two_models_vote_together(page: Open, small: InferenceService, votes: Vo
         "&#39;", "'"
     )
     assert "2 networks × 144 views = 288 forward passes" in said
+
+
+def test_copies_of_one_file_vote_once(page: Open, folder: Path) -> None:
+    (folder / "third.safetensors").write_bytes((folder / "second.safetensors").read_bytes())
+    test = done(page("vote", beside=None, vote__models=("second.safetensors", "third.safetensors")))
+    (warning,) = [element.value.replace("\\", "") for element in test.warning]
+    assert warning.startswith("third.safetensors doesn't vote")
+    assert "are the same file" in warning
+    assert "2 networks × 144 views = 288 forward passes" in told(test)
+
+
+def test_every_network_costs_what_it_costs(small: InferenceService, votes: Votes) -> None:
+    both = together([votes, replace(votes, models=("second",))])
+    said = words.cost(both, small.classifier, [10_000_000, 30_000_000], 10)
+    assert f"20 forward passes of {amount(10_000_000)} to {amount(30_000_000)} multiply-adds" in said
+    assert f": {amount(400_000_000)} multiply-adds for one answer" in said
 
 
 def test_what_can_t_vote_is_named_and_the_others_go_on(page: Open, folder: Path) -> None:

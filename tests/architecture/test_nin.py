@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from inception_model.architecture.labels import Label
-from inception_model.architecture.nin import NetworkInNetwork, NinSpec, nin
+from inception_model.architecture.nin import LARGEST_KERNEL, NetworkInNetwork, NinSpec, nin
 from inception_model.architecture.weights import init_weights
 from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.checkpoints.nin_file import TrainedNin, load_nin, save_nin
@@ -49,6 +49,29 @@ def test_the_widths_are_the_authors_and_the_first_maps_are_32_positions_wide() -
         *((3, 192, 192), (1, 192, 192), (1, 192, 10)),
     ]
     assert nin(10, 32).sides == nin(200, 64).sides == (32, 16, 8)
+
+
+@pytest.mark.parametrize("size", [45, 64, 96, 128, 224, 225, 300, 512])
+def test_every_pixel_is_read(size: int) -> None:
+    """The gradient of a network whose weights are all positive is nowhere zero; averages in the max pools' place, which
+    let it through everywhere."""
+    spec = nin(3, size)
+    assert spec.layers[0].kernel <= LARGEST_KERNEL, "or its file can't be read"
+    spec = replace(spec, layers=tuple(replace(each, widths=(2,)) for each in spec.layers), dropout=0.0)
+    network = NetworkInNetwork(spec).eval()
+    for parameter in network.parameters():
+        nn.init.constant_(parameter, 0.01)
+    for place, module in enumerate(network.layers):
+        if isinstance(module, nn.MaxPool2d):
+            network.layers[place] = nn.AvgPool2d(3, 2, ceil_mode=True)
+    x = torch.ones(1, 3, size, size, requires_grad=True)
+    torch.autograd.backward(network(x).sum())
+    assert x.grad is not None
+    assert int((x.grad == 0).sum()) == 0
+
+
+def test_images_up_to_64_pixels_are_taken_as_before() -> None:
+    assert [(nin(3, size).layers[0].kernel, nin(3, size).layers[0].stride) for size in (32, 64)] == [(5, 1), (5, 2)]
 
 
 def small(ending: str = "average") -> NinSpec:

@@ -16,7 +16,7 @@ from inception_model.architecture.spec import HEADS
 from inception_model.architecture.variants import tiny
 from inception_model.architecture.weights import init_weights
 from inception_model.checkpoints.checkpoint import Checkpoint, CheckpointError, file_sha256
-from inception_model.checkpoints.fitted_heads import load_fitted_heads, save_fitted_heads
+from inception_model.checkpoints.fitted_heads import load_fitted_heads, save_fitted_heads, with_former
 from inception_model.checkpoints.store import heads_path, load, save
 from inception_model.cli import main
 from inception_model.training.evaluation import HeadAccuracy
@@ -94,6 +94,30 @@ def test_one_head_alone_leaves_the_other_untrained(bare: Checkpoint, path: Path)
     assert torch.equal(found.state["aux1.fc.weight"], bare.state["aux1.fc.weight"])
 
 
+def test_a_head_that_is_fitted_anew_leaves_the_others_as_their_fit_left_them(bare: Checkpoint, path: Path) -> None:
+    both = heads_for(bare)
+    state = {key: value + 1 for key, value in both.state.items() if key.startswith("aux1")}
+    settings = FitSettings(3.0, 16, 0.5, 9)
+    again = replace(both, accuracy={"aux1": HeadAccuracy(0.5, 0.75)}, state=state, settings=settings, training=80)
+    save_fitted_heads(with_former(again, path, bare), path)
+    found = load_fitted_heads(path, bare)
+    assert found.heads == ("aux1", "aux2")
+    (kept,) = found.earlier
+    assert (found.accuracy, found.settings, found.training) == (again.accuracy, settings, 80)
+    assert (kept.accuracy, kept.settings) == ({"aux2": both.accuracy["aux2"]}, both.settings)
+    assert (kept.training, kept.held_out, kept.classes, kept.source) == (9000, 500, 6, both.source)
+    assert "seed 9" in found.words
+    assert "aux2 did not come with these weights" in found.words
+    whole = load(path.with_name("bare.safetensors"))
+    assert whole.heads_trained == HEADS
+    assert torch.equal(whole.state["aux2.fc.weight"].float(), both.state["aux2.fc.weight"])
+    assert torch.equal(whole.state["aux1.fc.weight"].float(), state["aux1.fc.weight"].half().float())
+    save_fitted_heads(with_former(both, path, bare), path)
+    assert load_fitted_heads(path, bare).earlier == (), "both anew: nothing of the former fits is left"
+    path.write_bytes(b"damaged")
+    assert with_former(again, path, bare) is again
+
+
 def test_heads_of_other_weights_are_told_and_left_out(
     bare: Checkpoint, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +156,15 @@ TEXTS = {
     ),
     "a batch of nothing": ({"settings": '{"epochs": 1, "batch": null, "lr": 1, "seed": 1}'}, "its batch is nothing"),
     "a source of a million letters": ({"source": "x" * 10**6}, "source has 1,000,000 characters"),
+    "earlier fits of the same head": (
+        {"earlier": json.dumps([{
+            "accuracy": {"aux1": {"top1": 0, "top5": 1}}, "images": [1, 1, 1],
+            "settings": {"epochs": 1, "batch": 1, "lr": 1, "seed": 1}, "source": "",
+        }])},
+        "two of its fits are of one head",
+    ),
+    "earlier fits that are a text": ({"earlier": '"root:x"'}, "its earlier fits is a text"),
+    "an earlier fit that lacks all": ({"earlier": "[{}]"}, "an earlier fit lacks"),
     "another checkpoint's words": ({"checkpoint": "root:x:0:0:root"}, "sha256 a name of 12 characters"),
     "another format": ({"format": "inceptionscope-probes-1"}, "it is no file of heads"),
 }  # fmt: skip

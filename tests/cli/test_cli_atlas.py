@@ -73,6 +73,7 @@ def test_from_weights_to_a_website(weights: str, tmp_path: Path, capsys: Said, m
         (["--limit", "0"], "--limit must be at least 1"),
         (["--side", "64"], "16 to 32 pixels"),
         (["--size", "8"], "32 to 1024"),
+        (["--seed", "1048577"], "up to 1,048,576; got 1,048,577"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(

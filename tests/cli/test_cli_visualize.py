@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from inception_model.cli import main
+from inception_model.cli import visualize as command
 
 QUICK = ["--steps", "3", "--size", "48", "--device", "cpu"]
 
@@ -63,6 +65,42 @@ def test_a_class_of_a_head(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "espresso at aux1" in capsys.readouterr().out
     with Image.open(out) as image:
         assert image.size == (224, 224)
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("was computed before anyone asked whether it can be written")
+
+    monkeypatch.setattr(command, "visualize", never)
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_place_that_can_t_be_written_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("no folder")
+    for out, said in (("folder.png", "is a folder"), ("file/a.png", "can't be written"), ("file/b/a.png", "written")):
+        assert main(["visualize", "3a:5x5:17", *QUICK, "--out", str(tmp_path / out)]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_full_disk_keeps_the_picture_that_was_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a.png"
+    out.write_bytes(b"a former picture")
+
+    def full(image: Image.Image, path: Path, *_: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    assert main(["visualize", "3a:5x5:17", "--steps", "0", "--size", "32", "--device", "cpu", "--out", str(out)]) == 2
+    assert "can't be written: No space left on device" in capsys.readouterr().err
+    assert out.read_bytes() == b"a former picture"
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.parametrize(

@@ -121,10 +121,14 @@ def test_what_can_t_vote_together_is_named(tiny_classifier: Classifier, second: 
     )
     more = known.spec.classes + 1
     wide = random_classifier(replace(known.spec, classes=more))
-    assert f"random has {more} classes and random {more - 1}" in refused(tiny_classifier, wide)
+    assert f"random no. 2 has {more} classes and random no. 1 {more - 1}" in refused(tiny_classifier, wide)
     assert "second and second are the same file" in refused(second, second)
-    only = [changed(tiny_classifier, heads_trained=(head,), sha256=head) for head in ("aux1", "main")]
-    assert "no head was trained in all of second (aux1); second (main)" in refused(*only)
+    only = [
+        changed(tiny_classifier, heads_trained=(head,), sha256=digit * 64)
+        for head, digit in (("aux1", "a"), ("main", "b"))
+    ]
+    said = "no head was trained in all of second (aaaaaaaa) (aux1); second (bbbbbbbb) (main)"
+    assert said in refused(*only), "members of one name are told apart"
     assert check_ensemble([tiny_classifier, only[0]]) == ("aux1",)
     assert "at least one" in refused()
 

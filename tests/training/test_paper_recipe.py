@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import math
@@ -22,11 +23,12 @@ from inception_model.architecture.nin import NetworkInNetwork, nin
 from inception_model.architecture.weights import init_weights
 from inception_model.checkpoints.nin_file import load_nin
 from inception_model.checkpoints.store import load
-from inception_model.cli import main
+from inception_model.cli import main, train
 from inception_model.training.augmentation import COLOUR_COMPONENTS, COLOUR_VARIANCES, Lighting, View
+from inception_model.training.data import open_dataset
 from inception_model.training.recipe import RECIPES, Stage, TrainingConfig, learning_rate
-from inception_model.training.run_folder import LAST
-from inception_model.training.trainer import views
+from inception_model.training.run_folder import LAST, TrainingError
+from inception_model.training.trainer import Trainer, batches, views
 from tests.compare import assert_close, relative_norm
 from tests.training.runs import config, trainer_for
 
@@ -69,6 +71,27 @@ def test_the_rate_falls_by_four_percent_every_eight_epochs() -> None:
             assert learning_rate(step, 50, settings) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
         optimizer.step()
         schedule.step()
+
+
+def test_biases_learn_twice_as_fast_and_have_no_weight_decay(parquet: Path, tmp_path: Path) -> None:
+    """BVLC's train_val.prototxt: lr_mult 1 and decay_mult 1 for weights, 2 and 0 for biases."""
+    settings = dataclasses.replace(PAPER, stages=(Stage(32, 1),), batch=8)
+    start = init_weights(GoogLeNet(variants.tiny(3)), 1, PAPER.initialisation)
+    device = torch.device("cpu")
+    trainer = Trainer(start, open_dataset(parquet, "train").first(8), None, tmp_path, settings, device)
+    expected: dict[str, Tensor] = {}
+
+    def by_hand(self: Trainer[GoogLeNet]) -> None:
+        for name, p in self.network.named_parameters():
+            assert p.grad is not None
+            multiplier, decay = (2.0, 0.0) if name.endswith("bias") else (1.0, settings.weight_decay)
+            expected[name] = p.detach() - settings.lr * multiplier * (p.grad + decay * p.detach())
+
+    trainer.watch = by_hand
+    trainer.run()
+    assert trainer.step == 1
+    for name, p in trainer.network.named_parameters():
+        assert_close(p, expected[name], 1e-6)
 
 
 def test_weights_begin_as_caffes_xavier_with_biases_of_a_fifth() -> None:
@@ -217,3 +240,74 @@ def test_a_run_that_was_begun_before_a_setting_existed_goes_on(parquet: Path, tm
     again = trainer_for(parquet, tmp_path, config(stages=(Stage(32, 0.4),)))
     again.resume()
     assert again.step == again.total_steps
+
+
+def test_a_run_begun_before_biases_had_a_rate_goes_on_without_one(parquet: Path, tmp_path: Path) -> None:
+    """The same command asks for another rate than the run was begun with, since the recipe has got it."""
+    before = config(stages=(Stage(32, 0.4),))
+    trainer_for(parquet, tmp_path, before).run()
+    state = torch.load(tmp_path / LAST, weights_only=True)
+    told = json.loads(state["config"])
+    del told["bias_rate"]
+    old = {**state["optimizer"], "param_groups": [dict(group) for group in state["optimizer"]["param_groups"]]}
+    for group in old["param_groups"]:
+        del group["rate"]
+    assert len(old["param_groups"]) == 2
+    torch.save({**state, "optimizer": old, "config": json.dumps(told)}, tmp_path / LAST)
+    again = trainer_for(parquet, tmp_path, dataclasses.replace(before, bias_rate=2.0))
+    again.resume()
+    assert again.step == again.total_steps
+    assert [group["rate"] for group in again.optimizer.param_groups] == [1.0, 1.0]
+    again._save()
+    once_more = trainer_for(parquet, tmp_path, dataclasses.replace(before, bias_rate=2.0))
+    once_more.resume()
+    assert once_more.step == once_more.total_steps, "the same command goes on again and again"
+    assert [group["rate"] for group in once_more.optimizer.param_groups] == [1.0, 1.0]
+    other = trainer_for(parquet, tmp_path, dataclasses.replace(before, lr=0.5))
+    with pytest.raises(TrainingError, match="of a run with other settings"):
+        other.resume()
+
+
+def test_no_average_over_all_steps_can_be_asked_for() -> None:
+    parser = argparse.ArgumentParser()
+    train.add_parser(parser.add_subparsers())
+
+    def asked(*words: str) -> TrainingConfig:
+        return train.config_from(parser.parse_args(["train", "--data", "d", "--out", "o", *words]))
+
+    assert asked("--recipe", "paper").polyak_from == 0.5
+    assert asked("--recipe", "paper", "--polyak-from", "none").polyak_from is None
+    assert asked("--polyak-from", "0.25", "--bias-rate", "2") == TrainingConfig(polyak_from=0.25, bias_rate=2.0)
+    assert asked() == TrainingConfig()
+    with pytest.raises(SystemExit):
+        asked("--polyak-from", "nobody")
+
+
+def test_members_of_an_ensemble_begin_with_equal_weights(parquet: Path, tmp_path: Path) -> None:
+    """README's recipe: a step at rate 0 keeps the start, from which every seed begins with another order."""
+    command = ["train", "--data", str(parquet), "--recipe", "paper", "--spec", "tiny", "--batch", "8", "--lr", "0"]
+    quick = ["--stages", "32:1", "--limit", "8", "--workers", "0", "--no-bf16", "--device", "cpu"]
+    assert main([*command, *quick, "--out", str(tmp_path / "start")]) == 0
+    start = load(tmp_path / "start" / "checkpoint.safetensors").state
+    drawn = init_weights(GoogLeNet(variants.tiny(3)), PAPER.seed, PAPER.initialisation).state_dict()
+    for name, value in start.items():
+        assert torch.equal(value.half(), drawn[name].half())
+    for seed in ("1", "2"):
+        from_it = ["--start", str(tmp_path / "start" / "checkpoint.safetensors"), "--seed", seed]
+        assert main([*command, *quick, *from_it, "--out", str(tmp_path / seed)]) == 0
+        member = load(tmp_path / seed / "checkpoint.safetensors").state
+        assert all(torch.equal(member[name], start[name]) for name in start)
+    orders = [list(batches(48, 8, 0, 6, seed)) for seed in (1, 2)]
+    assert orders[0] != orders[1]
+
+
+def test_a_run_without_held_out_images_says_what_it_lacks(
+    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "--data", str(parquet), "--recipe", "paper", "--spec", "tiny", "--stages", "32:0.1"]
+    quick = ["--batch", "8", "--workers", "0", "--no-bf16", "--device", "cpu"]
+    assert main([*command, *quick, "--out", str(tmp_path / "a")]) == 0
+    assert "no images are held out: the file will have no accuracy and no curve" in capsys.readouterr().out
+    assert main([*command, *quick, "--out", str(tmp_path / "b"), "--holdout", "6"]) == 0
+    assert "held out" not in capsys.readouterr().out
+    assert load(tmp_path / "b" / "checkpoint.safetensors").accuracy

@@ -16,20 +16,23 @@ import torch
 from PIL import Image
 
 from inception_model.architecture.variants import get_spec, tiny
-from inception_model.checkpoints.checkpoint import CheckpointError
+from inception_model.checkpoints.checkpoint import BUNDLED, CheckpointError
 from inception_model.images.samples import sample_photo
 from inception_model.inference.classifier import Classifier
 from inception_model.progress import Cancelled
+from inception_model.visualization import tiles
 from inception_model.visualization.atlas_building import build_atlas, named_places, price
 from inception_model.visualization.objectives import of_channel
 from inception_model.visualization.places import Place, UnitError, all_places
-from inception_model.visualization.tile_parts import AtlasError, Parts, write_sheet
+from inception_model.visualization.tile_parts import LOCK, AtlasError, Parts, alone, write_sheet
 from inception_model.visualization.tiles import (
     INDEX,
+    MAX_COUNT,
     Recipe,
     atlas_folder,
     cached_folder,
     count_channels,
+    index_of,
     load_atlas,
     sheet_name,
 )
@@ -149,12 +152,62 @@ def test_a_damaged_piece_is_made_again(network: Classifier, whole: Path, tmp_pat
     assert files(tmp_path) == files(whole)
 
 
+def test_a_damaged_sheet_is_made_again(network: Classifier, whole: Path, tmp_path: Path) -> None:
+    for damage in (lambda data: data[:-40], lambda data: data[:20] + bytes(len(data) - 20), lambda _: b""):
+        for name, data in files(whole).items():
+            (tmp_path / name).write_bytes(data)
+        sheet = tmp_path / sheet_name(PLACES[1])
+        sheet.write_bytes(damage(sheet.read_bytes()))
+        with pytest.raises(CheckpointError, match="can't be used"):
+            load_atlas(tmp_path, network.checkpoint).sheet_bytes(PLACES[1])
+        build_atlas(network, tmp_path, RECIPE, PLACES, photos=PHOTOS)
+        assert files(tmp_path) == files(whole)
+
+
+def test_one_build_at_a_time_has_a_folder(network: Classifier, whole: Path, tmp_path: Path) -> None:
+    """Of two, each would write the index from what it has made itself, after the pieces of the other were removed."""
+    with alone(tmp_path), pytest.raises(AtlasError, match="another `atlas build` is at work in"):
+        build_atlas(network, tmp_path, RECIPE, PLACES, photos=PHOTOS)
+    assert not files(tmp_path)
+    (tmp_path / LOCK).write_text("")  # as one that was killed leaves it
+    build_atlas(network, tmp_path, RECIPE, PLACES, photos=PHOTOS)
+    assert files(tmp_path) == files(whole)
+
+
+def test_of_two_atlases_the_one_with_more_tiles_is_taken(
+    network: Classifier, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial in the cache folder doesn't hide the whole one that came with the checkpoint, nor does a damaged one."""
+    monkeypatch.setenv("INCEPTIONSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(tiles, "ASSETS", tmp_path)
+    bundled = network.checkpoint.with_name(BUNDLED)
+    shipped, own = tmp_path / "atlas", cached_folder(bundled)
+    for folder in (shipped, own):
+        folder.mkdir(parents=True)
+        (folder / INDEX).write_bytes((whole / INDEX).read_bytes())
+    assert atlas_folder(bundled) == own
+    index = json.loads((whole / INDEX).read_text())
+    index["units"].popitem()
+    (own / INDEX).write_text(json.dumps(index))
+    assert atlas_folder(bundled) == shipped
+    (own / INDEX).write_text("no index")
+    assert atlas_folder(bundled) == shipped
+    assert atlas_folder(network.checkpoint) == own, "of other weights none is shipped"
+
+
 def test_another_way_of_making_or_other_weights_are_refused(network: Classifier, whole: Path, tmp_path: Path) -> None:
     with pytest.raises(AtlasError, match=r"begun with steps 2, not 5: ask for the same, or name another folder"):
         build_atlas(network, whole, replace(RECIPE, steps=5), PLACES)
     other = replace(network, checkpoint=replace(network.checkpoint, sha256="cd" * 32))
-    with pytest.raises(CheckpointError, match=r"made for a checkpoint with sha256 abababab.*atlas build"):
+    with pytest.raises(
+        CheckpointError, match=rf"with sha256 abababab.*: remove {whole}, or name another folder with --out"
+    ):
         build_atlas(other, whole, RECIPE, PLACES)
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / INDEX).write_text("{}")
+    with pytest.raises(CheckpointError, match=rf"it is no .*: remove {damaged}, or name another folder with --out"):
+        build_atlas(network, damaged, RECIPE, PLACES)
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(AtlasError, match="is no folder"):
         build_atlas(network, tmp_path / "file", RECIPE)
@@ -195,6 +248,21 @@ def test_the_price_of_a_tile_rises_with_depth(network: Classifier) -> None:
         counted.append(macs[0])
         assert hooks
     assert_close(prices[2] - prices[1], float(counted[1] - counted[0]), 1e-9)
+
+
+@pytest.mark.parametrize("name", ["steps", "seed", "batch"])
+def test_whatever_can_be_asked_for_can_be_read(network: Classifier, whole: Path, tmp_path: Path, name: str) -> None:
+    made = load_atlas(whole, network.checkpoint)
+    recipe = replace(RECIPE, **{name: MAX_COUNT})
+    sheets = {
+        place: replace(sheet, tiles={at: replace(tile, seed=recipe.seed) for at, tile in sheet.tiles.items()})
+        for place, sheet in made.sheets.items()
+    }
+    index = index_of(replace(made, recipe=recipe, sheets=sheets), network.checkpoint.spec)
+    (tmp_path / INDEX).write_text(json.dumps(index))
+    assert load_atlas(tmp_path, network.checkpoint) == replace(made, folder=tmp_path, recipe=recipe, sheets=sheets)
+    with pytest.raises(ValueError, match=f"an atlas takes {name} up to 1,048,576; got 1,048,577"):
+        replace(RECIPE, **{name: MAX_COUNT + 1})
 
 
 DAMAGE: dict[str, Callable[[Index], Any]] = {

@@ -41,16 +41,16 @@ def facts(checkpoint: Checkpoint) -> None:
 def accuracy(checkpoint: Checkpoint) -> None:
     """Top-1 and top-5 per trained head, where the checkpoint carries them."""
     theme.heading("Accuracy of the heads", "One centre view per image, on the validation images named in the card.")
-    fitted = {} if checkpoint.fitted is None else checkpoint.fitted.accuracy
+    fits = () if checkpoint.fitted is None else checkpoint.fitted.fits
     known = dict(checkpoint.accuracy)
-    known |= {head: asdict(right) for head, right in fitted.items()}
+    known |= {head: asdict(right) for fit in fits for head, right in fit.accuracy.items()}
     measured = {head: known[head] for head in checkpoint.heads_trained if head in known}
     if not measured:
         st.html(render("caption.html", text="This file carries no measured accuracy."))
         return
     st.html(render("model_accuracy.html", measured=measured))
-    if checkpoint.fitted is not None:
-        words = f"{' and '.join(fitted)}: on the {checkpoint.fitted.held_out:,} held-out images of their own fit."
+    for fit in fits:
+        words = f"{' and '.join(fit.accuracy)}: on the {fit.held_out:,} held-out images of their own fit."
         st.html(render("caption.html", text=words))
     teach.note("accuracy")
 

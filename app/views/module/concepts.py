@@ -20,7 +20,7 @@ from app.templates import as_text, render
 from app.views.module import unit_cards
 from app.views.module.strongest import classes_words
 from app.widgets.persistent_choice import persistent_choice
-from inception_model.circuits.concepts import MOST_CONCEPTS
+from inception_model.circuits.concepts import CONCEPTS, MOST_CONCEPTS
 from inception_model.circuits.connections import unit_of
 from inception_model.circuits.pictures import name_of
 from inception_model.drawing import overlay
@@ -49,10 +49,7 @@ def show(panel: Panel, unit: Unit) -> None:
     if not persistent_choice(st.toggle, "Show the concepts", options.MODULE_CONCEPTS):
         return
     index = _chosen_index()
-    most = MOST_CONCEPTS if index is None or index.sample is None else min(MOST_CONCEPTS, len(index.sample.images))
-    count = persistent_choice(
-        st.slider, "How many", options.CONCEPT_COUNT, range(1, most + 1), min_value=1, max_value=most, width=420,
-    )  # fmt: skip
+    count = _chosen_count(most_of(panel, unit.module, index))
     try:
         told = concepts_of(panel, unit.module, count, index)
     except BusyError as error:
@@ -60,6 +57,23 @@ def show(panel: Panel, unit: Unit) -> None:
         return
     html = render("module_concepts.html", concepts=rows(panel, unit.module, told, index), note=note(unit.module, told))
     unit_cards.draw_html(html, "concept-cards")
+
+
+def most_of(panel: Panel, module: str, index: Index | None) -> int:
+    """How many concepts a module can have: no more than its channels, or than positions of its map or images of the
+    index. A network of 64 pixels has 2 x 2 positions in its last modules."""
+    _, channels, rows, columns = panel.trace().block(module).output.shape
+    places = rows * columns if index is None or index.sample is None else len(index.sample.images)
+    return min(MOST_CONCEPTS, channels, places)
+
+
+def _chosen_count(most: int) -> int:
+    if most == 1:  # a slider needs two ends
+        return 1
+    return persistent_choice(
+        st.slider, "How many", options.CONCEPT_COUNT.otherwise(min(CONCEPTS, most)), range(1, most + 1),
+        min_value=1, max_value=most, width=420,
+    )  # fmt: skip
 
 
 def _chosen_index() -> Index | None:

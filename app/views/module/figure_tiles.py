@@ -9,6 +9,7 @@ from app.state import network, tiles
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
 from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.drawing.encoding import data_url
+from inception_model.inference.trace import NODES
 from inception_model.visualization.places import Place
 from inception_model.visualization.tiles import Sheet, TileAtlas
 
@@ -27,10 +28,24 @@ def parts_of(module: str, node: str) -> list[tuple[Place, int]]:
     return [(Place(BRANCH_UNIT[kind], module), spec.block(module).width(kind)) for kind in BRANCHES]
 
 
+def missing(module: str, opened: Iterable[str]) -> str:
+    """Why tiles of the module are not shown, in one sentence: there are none, or a sheet of theirs is damaged."""
+    if said := tiles.missing():
+        return said
+    found, own = tiles.usable(), (node for node in NODES if node not in ("input", "output"))
+    try:
+        for place in (place for node in (*own, *opened) for place, _ in parts_of(module, node)):
+            if found is not None and place in found.sheets:
+                found.sheet_bytes(place)
+    except CheckpointError as error:
+        return f"{error}."
+    return ""
+
+
 def data_of(module: str, nodes: Iterable[str]) -> dict[str, Any]:
     """What the component draws tiles with: `sheets` by name, and per node which of them hold its channels.
 
-    Empty without an atlas, or where its sheets are gone.
+    Empty without an atlas, or where one of its sheets is damaged: then `missing` says which.
     """
     found = tiles.usable()
     if found is None:

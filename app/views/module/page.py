@@ -16,6 +16,7 @@ from app.views.module import (
     class_search,
     concepts,
     favourites,
+    figure_tiles,
     specialisation,
     stimulus_bench,
 )
@@ -94,13 +95,13 @@ def view_choices(panel: Panel, module: str) -> View:
     return View(scale=scale, opened=opened, credit=about, tiles=shown)
 
 
-def figure_switch() -> None:
+def figure_switch(module: str, view: View) -> None:
     """What cells show; where there are no tiles, why."""
     show = persistent_choice(
         st.segmented_control, "Cells show", options.MODULE_SHOW, SHOW_NAMES, options=list(SHOW_NAMES),
         format_func=SHOW_NAMES.get, required=True, wrap=True, label_visibility="collapsed",
     )  # fmt: skip
-    if show == "tiles" and (missing := tiles.missing()):
+    if show == "tiles" and (missing := figure_tiles.missing(module, view.opened)):
         st.html(render("say.html", text=missing))
 
 
@@ -127,7 +128,7 @@ def microscope() -> None:
             module_strip()
             view = view_choices(first, module)
         theme.heading(f"Inside {module}", sentence(shown, module, view))
-        figure_switch()
+        figure_switch(module, view)
         unit = channel.current_unit(shown, first)
         halves.halves(shown, lambda panel, _: atlas.show(shown, panel, view, (unit.node, unit.channel)))
         teach.note("module")

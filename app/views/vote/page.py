@@ -20,7 +20,7 @@ from inception_model.architecture.spec import HeadName
 from inception_model.checkpoints.checkpoint import CheckpointError
 from inception_model.images.crops import CROPS
 from inception_model.inference.classifier import Classifier
-from inception_model.inference.voting import EnsembleError, Votes, together
+from inception_model.inference.voting import EnsembleError, Votes, check_ensemble, together
 
 
 def choose_head(heads: tuple[HeadName, ...]) -> HeadName:
@@ -44,10 +44,12 @@ def choose_models() -> list[Classifier]:
         st.multiselect, "Models that vote with it", options.VOTE_MODELS, options=list(others),
         placeholder="one model", help="Checkpoints of the same classes and preprocessing",
     )  # fmt: skip
-    found = []
+    found: list[Classifier] = []
     for name in names:
         try:
-            found.append(network.member(others[name]))
+            other = network.member(others[name])
+            check_ensemble([network.service().classifier, *found, other])  # two of them may be copies of one file
+            found.append(other)
         except (CheckpointError, EnsembleError, ValueError, OSError) as error:
             st.warning(as_text(f"{name} doesn't vote: {error}".replace(others[name], name)))
     return found
@@ -60,7 +62,7 @@ def ask(panel: Panel, others: list[Classifier]) -> Votes | None:
     return together([found[job.key] for job in asked]) if len(found) == len(asked) else None
 
 
-def show(panel: Panel, votes: Votes, head: HeadName, views: int) -> None:
+def show(panel: Panel, votes: Votes, head: HeadName, views: int, others: list[Classifier]) -> None:
     """The average and its way there, every view, where they disagree, and the price."""
     if head not in votes.probabilities:
         st.warning(as_text(f"{head} was not trained in all of these networks: choose another head."))
@@ -91,7 +93,10 @@ def show(panel: Panel, votes: Votes, head: HeadName, views: int) -> None:
         return
     theme.heading("Where the votes disagree", words.disagreement(votes, head, views))
     st.html(words.agreement_html(panel, votes, head, views))
-    theme.heading("What it costs", words.cost(votes, classifier, jobs.macs_of_a_view(classifier), views))
+    theme.heading(
+        "What it costs",
+        words.cost(votes, classifier, [jobs.macs_of_a_view(each) for each in (classifier, *others)], views),
+    )
 
 
 def main() -> None:
@@ -118,7 +123,7 @@ def main() -> None:
             st.html(render("quiet.html", text=cautions))
     halves.alone(shown)
     if votes is not None:
-        show(first, votes, head, views)
+        show(first, votes, head, views, others)
 
 
 main()

@@ -14,7 +14,7 @@ from app.views.vote.words import said
 from app.widgets import filmstrip
 from inception_model.architecture.spec import HeadName
 from inception_model.drawing.numbers import percent, short
-from inception_model.images.crops import SCALES, SQUARES, all_crops, box_on_photo, square_names
+from inception_model.images.crops import SCALES, SQUARES, all_crops, box_on_photo, scaled, square_names
 from inception_model.inference.voting import Votes
 
 SIDE = 1000
@@ -45,10 +45,10 @@ def sheet_data(panel: Panel, votes: Votes, head: HeadName, views: int) -> dict[s
         ]
         cells.append({
             "number": place + 1,
-            "scale": crop.scale,
+            "scale": scaled(crop.scale, side),
             "square": crop.square,
             "mirrored": crop.mirrored,
-            "words": crop.words(size),
+            "words": crop.words(size, side),
             "box": [box.left / width, box.top / height, box.width / width, box.height / height],
             "agrees": firsts[place] == best,
             "top": top,
@@ -56,7 +56,7 @@ def sheet_data(panel: Panel, votes: Votes, head: HeadName, views: int) -> dict[s
     return {
         "photo": filmstrip.data_uri(panel.photo, SIDE),
         "name": panel.photo.name,
-        "scales": list(SCALES),
+        "scales": [scaled(scale, side) for scale in SCALES],
         "squares": [{"number": place, "name": square_names(size)[place]} for place in SQUARES],
         "cells": cells,
         "views": views,

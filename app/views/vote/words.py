@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -12,7 +13,7 @@ from app.templates import render
 from inception_model.architecture.spec import HeadName
 from inception_model.cost.paper_figures import VOTING
 from inception_model.drawing.numbers import amount, percent, short
-from inception_model.images.crops import COUNTS, CROPS, PLACES, SCALES, SQUARES, Crop, enlarged_by, square_names
+from inception_model.images.crops import COUNTS, CROPS, PLACES, SCALES, SQUARES, Crop, enlarged_by, scaled, square_names
 from inception_model.inference.classifier import Classifier
 from inception_model.inference.voting import Votes
 
@@ -68,7 +69,7 @@ def cautions(panel: Panel) -> str:
             f"{panel.photo.name} has {width} × {height} pixels: the largest of the four sizes enlarges it {times:.1f} "
             "times."
         )
-    if preprocessing.resize < SCALES[0]:
+    if preprocessing.resize < scaled(SCALES[0], preprocessing.size):
         found.append(
             f"{network.checkpoint().name} is made for a shorter side of {preprocessing.resize} pixels: it sees less of "
             "the photo in these views, and larger, than it is used to."
@@ -119,9 +120,9 @@ def agreement_html(panel: Panel, votes: Votes, head: HeadName, views: int) -> Ma
     """How many of the counted views agree, by size, square, place and mirror."""
     best = int(votes.averaged(head, views).argmax())
     agrees = {crop: answer == best for crop, answer in zip(votes.crops[:views], said(votes, head), strict=False)}
-    names = square_names(panel.photo.size)
+    names, side = square_names(panel.photo.size), network.checkpoint().preprocessing.size
     groups: list[tuple[str, list[tuple[str, list[Crop]]]]] = [
-        ("Shorter side", [(f"{scale} px", [c for c in agrees if c.scale == scale]) for scale in SCALES]),
+        ("Shorter side", [(f"{scaled(scale, side)} px", [c for c in agrees if c.scale == scale]) for scale in SCALES]),
         ("Square", [(names[place], [c for c in agrees if c.square == place]) for place in SQUARES]),
         ("Crop", [(place, [c for c in agrees if c.place == place]) for place in PLACES]),
         ("Mirrored", [(name, [c for c in agrees if c.mirrored == on]) for name, on in (("no", False), ("yes", True))]),
@@ -133,8 +134,8 @@ def agreement_html(panel: Panel, votes: Votes, head: HeadName, views: int) -> Ma
     return render("vote_agreement.html", groups=counted)
 
 
-def cost(votes: Votes, classifier: Classifier, macs: int, views: int) -> str:
-    """Multiply-adds and time, beside the paper's 7 x 144 = 1008 passes."""
+def cost(votes: Votes, classifier: Classifier, macs: Sequence[int], views: int) -> str:
+    """Multiply-adds and time, beside the paper's 7 x 144 = 1008 passes. `macs`: of one view through each network."""
     models = len(votes.models)
     passes, largest = views * models, VOTING[-1]
     same = (
@@ -143,10 +144,13 @@ def cost(votes: Votes, classifier: Classifier, macs: int, views: int) -> str:
         else ""
     )
     one = f"1 network × {views}" if models == 1 else f"{models} networks × {views}"
+    each = f"{amount(macs[0])} multiply-adds each"
+    if len(set(macs)) > 1:
+        each = f"{amount(min(macs))} to {amount(max(macs))} multiply-adds"
     return (
-        f"{one} {'view' if views == 1 else 'views'} = {passes} forward passes of {amount(macs)} multiply-adds each: "
-        f"{amount(passes * macs)} multiply-adds for one answer. All {len(CROPS)} took {votes.seconds:.1f} s here, in "
-        f"{classifier.precision}.{same} The paper's last entry took {largest.models} × {largest.crops} = "
+        f"{one} {'view' if views == 1 else 'views'} = {passes} forward passes of {each}: "
+        f"{amount(views * sum(macs))} multiply-adds for one answer. All {len(CROPS)} took {votes.seconds:.1f} s here, "
+        f"in {classifier.precision}.{same} The paper's last entry took {largest.models} × {largest.crops} = "
         f"{largest.cost} passes and brought the top-5 error from {VOTING[0].top5_error:.2%} to "
         f"{largest.top5_error:.2%}. (Paper, Table 3.)"
     )
