@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import threading
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from ..inference.classifier import Classifier
 from ..progress import Progress
 from ..training.data import DatasetError, LabelledImages
 from ..training.evaluation import BATCH
+from ..training.fingerprint import fingerprint
 from .measuring import Aim, Marks, Results, Trial, measure
 
 TOLERANCE = 15.0
@@ -209,12 +209,6 @@ class BoxedImages:
                 judge = BoxJudge(box, self.preprocessing.size)
                 kept.append(Trial(self.preprocessing(photo.image), int(self.images.labels[index]), (index,), judge))
         return kept
-
-
-def fingerprint(images: LabelledImages) -> int:
-    """A number of the images' labels and sizes of files, by which a run that goes on knows its data again."""
-    sizes = [source.stat().st_size if isinstance(source, Path) else len(source) for source in images.encoded]
-    return zlib.crc32(np.stack([images.labels, np.asarray(sizes)]).astype(np.int64).tobytes())
 
 
 def localize(

@@ -28,7 +28,8 @@ from torch import Tensor
 from ..images.geometry import Box
 from ..inference.classifier import Classifier
 from ..training.data import DatasetError, LabelledImages
-from .localization import energy_inside, fingerprint, peaks
+from ..training.fingerprint import fingerprint
+from .localization import energy_inside, peaks
 from .measuring import Marks, Trial
 
 Layout = Literal["focus", "grid"]

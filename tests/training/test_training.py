@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from inception_model.architecture import variants
 from inception_model.architecture.network import GoogLeNet, Heads
 from inception_model.architecture.weights import init_weights
-from inception_model.checkpoints.store import load
+from inception_model.checkpoints.store import load, save
 from inception_model.cli import main
 from inception_model.images.preprocessing import Preprocessing
 from inception_model.training.averaging import newest_weight
@@ -83,6 +83,10 @@ def test_a_stage_that_tunes_begins_a_new_average(parquet: Path, tmp_path: Path) 
     assert newest_weight(5001, 6000, TrainingConfig()) == pytest.approx(9 / 5011)
     assert newest_weight(5001, 6000, TrainingConfig(), 5000) == pytest.approx(9 / 11)
     assert newest_weight(99999, 200000, TrainingConfig(), 999) == pytest.approx(1e-3)
+    polyak = TrainingConfig(polyak_from=0.5)
+    assert newest_weight(5001, 6000, polyak) == pytest.approx(1 / 2001)
+    assert [newest_weight(step, 6000, polyak, 5000) for step in (5001, 5002, 5010)] == [1, 0.5, 0.1]
+    assert newest_weight(3002, 6000, polyak, 1000) == 0.5, "a stage that begins before the share waits for it"
 
 
 def test_evaluation_equals_counting_by_hand(parquet: Path) -> None:
@@ -138,16 +142,52 @@ def test_train_and_evaluate_from_the_command_line(
         assert curve.points[-1] == (32, first.accuracy[curve.head]["top1"])
         assert [step for step, _ in curve.points] == [5, 10, 15, 20, 25, 30, 32], "every epoch, and the end"
     assert [curve.head for curve in first.curve] == ["aux1", "aux2", "main"]
+    with torch.no_grad():  # a file of other weights, as of an earlier run, is written anew
+        save(replace(first, state={name: value + 1 for name, value in first.state.items()}), file)
     handler = signal.getsignal(signal.SIGTERM)
     assert main(run + options) == 0  # nothing is left to do, and nothing that was measured is lost
     assert signal.getsignal(signal.SIGTERM) is handler
     assert (load(file).accuracy, load(file).curve) == (first.accuracy, first.curve)
+    assert all(torch.equal(value, first.state[name]) for name, value in load(file).state.items())
+    assert main(["calibrate", str(parquet), "--checkpoint", str(file), "--device", "cpu", "--holdout", "6"]) == 0
+    calibrated = load(file).sha256
     capsys.readouterr()
+    assert main(run + options) == 0
+    assert "it stays as it is" in capsys.readouterr().out
+    assert load(file).sha256 == calibrated
     assert answer["images"] == 24
     assert set(answer["heads"]) == {"aux1", "aux2", "main"}
     assert all(0 <= row["top1"] <= row["top5"] <= 1 for row in answer["heads"].values())
     assert main(["evaluate", "--data", str(parquet), "--checkpoint", "tiny-imagenet", "--device", "cpu"]) == 2
     assert "are not among the 200" in capsys.readouterr().err
+
+
+def test_options_that_no_run_can_be_made_with_are_refused_in_a_sentence(
+    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "--data", str(parquet), "--out", str(tmp_path / "run")]
+    for text, words in (
+        ("128", "stages must look like 128:3,224:0.5"),
+        ("64:inf", "more than 0 epochs, a finite number"),
+        ("64:nan", "more than 0 epochs, a finite number"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, "--stages", text])
+        assert ended.value.code == 2
+        assert words in capsys.readouterr().err
+    for option, value, words in (
+        ("batch", "0", "at least 1; got 0"),
+        ("limit", "-5", "at least 1; got -5"),
+        ("workers", "-1", "a number of at least 0; got -1"),
+        ("warmup-steps", "-1", "a number of at least 0; got -1"),
+        ("holdout", "-1", "a number of at least 0; got -1"),
+        ("lr", "nan", "a number of at least 0; got nan"),
+        ("clip", "inf", "a number of at least 0; got inf"),
+        ("ema-decay", "1.5", "from 0 to 1; got 1.5"),
+    ):
+        assert main([*command, f"--{option}", value]) == 2
+        assert capsys.readouterr().err == f"error: --{option} must be {words}\n"
+    assert not (tmp_path / "run").exists()
 
 
 def one_of_two(rank: int, parquet: Path, folder: Path) -> None:
