@@ -189,7 +189,8 @@ def orientation_index(responses: Array, degrees: Sequence[float]) -> tuple[Array
     turn = np.exp(2j * np.deg2rad(np.asarray(degrees, float)))[:, None]
     total = responses.sum(axis=0)
     mean = _over((responses * turn).sum(axis=0), total)
-    preferred = np.where(_alike(responses) | (np.abs(mean) <= EQUAL), np.nan, np.rad2deg(np.angle(mean)) / 2 % 180)
+    none = np.logical_or(_alike(responses), np.abs(mean) <= EQUAL)
+    preferred = np.where(none, np.nan, np.rad2deg(np.angle(mean)) / 2 % 180)
     return np.abs(mean), preferred
 
 

@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from inception_model.architecture import variants
 from inception_model.architecture.network import GoogLeNet, Heads
 from inception_model.architecture.weights import init_weights
-from inception_model.checkpoints.store import load, save
+from inception_model.checkpoints.store import load, save, save_calibration
 from inception_model.cli import main
 from inception_model.images.preprocessing import Preprocessing
 from inception_model.training.averaging import newest_weight
+from inception_model.training.calibration import Calibration, HeadCalibration, Reliability, ReliabilityBin
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import evaluate_network
 from inception_model.training.objective import losses
@@ -142,24 +143,36 @@ def test_train_and_evaluate_from_the_command_line(
         assert curve.points[-1] == (32, first.accuracy[curve.head]["top1"])
         assert [step for step, _ in curve.points] == [5, 10, 15, 20, 25, 30, 32], "every epoch, and the end"
     assert [curve.head for curve in first.curve] == ["aux1", "aux2", "main"]
-    with torch.no_grad():  # a file of other weights, as of an earlier run, is written anew
-        save(replace(first, state={name: value + 1 for name, value in first.state.items()}), file)
     handler = signal.getsignal(signal.SIGTERM)
     assert main(run + options) == 0  # nothing is left to do, and nothing that was measured is lost
     assert signal.getsignal(signal.SIGTERM) is handler
     assert (load(file).accuracy, load(file).curve) == (first.accuracy, first.curve)
-    assert all(torch.equal(value, first.state[name]) for name, value in load(file).state.items())
-    assert main(["calibrate", str(parquet), "--checkpoint", str(file), "--device", "cpu", "--holdout", "6"]) == 0
-    calibrated = load(file).sha256
     capsys.readouterr()
-    assert main(run + options) == 0
-    assert "it stays as it is" in capsys.readouterr().out
-    assert load(file).sha256 == calibrated
     assert answer["images"] == 24
     assert set(answer["heads"]) == {"aux1", "aux2", "main"}
     assert all(0 <= row["top1"] <= row["top5"] <= 1 for row in answer["heads"].values())
     assert main(["evaluate", "--data", str(parquet), "--checkpoint", "tiny-imagenet", "--device", "cpu"]) == 2
     assert "are not among the 200" in capsys.readouterr().err
+
+
+def test_a_complete_run_leaves_its_file_alone_with_all_that_was_written_into_it(
+    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["train", "--data", str(parquet), "--out", str(tmp_path), "--spec", "tiny", "--stages", "32:0.2"]
+    run += ["--batch", "8", "--workers", "0", "--no-bf16", "--device", "cpu"]
+    assert main(run) == 0
+    file = tmp_path / "checkpoint.safetensors"
+    some = Reliability((ReliabilityBin(10, 0.8, 0.5),), 1.0)
+    calibrated = save_calibration(Calibration("data", 6, 10, {"main": HeadCalibration(1.5, some, some)}), file, file)
+    capsys.readouterr()
+    assert main(run) == 0
+    assert "it stays as it is" in capsys.readouterr().out
+    assert load(file).sha256 == calibrated.sha256
+    state = {name: value + 1 if value.is_floating_point() else value for name, value in calibrated.state.items()}
+    save(replace(calibrated, state=state), file)  # of another run
+    assert main(run) == 0
+    assert "written: " in capsys.readouterr().out
+    assert all(torch.equal(value, calibrated.state[name]) for name, value in load(file).state.items())
 
 
 def test_options_that_no_run_can_be_made_with_are_refused_in_a_sentence(
