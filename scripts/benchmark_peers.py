@@ -26,9 +26,9 @@ from inception_model.images.baselines import baseline
 from inception_model.inference.classifier import Classifier, build
 from inception_model.training.data import open_dataset
 from inception_model.trust.benchmark.imputation import impute
-from inception_model.trust.benchmark.metrics import Mark, Protocol, Subject, measure, strict_ranking
+from inception_model.trust.benchmark.metrics import Mark, Protocol, Subject, measure
 from inception_model.trust.benchmark.running import scorer
-from inception_model.trust.curves import BASELINE, masks
+from inception_model.trust.curves import BASELINE, masks, strict_ranking
 
 METHOD = "input_x_gradient"
 """No two of its pixels are equal, so that nobody's way of ordering equal ones plays a part."""

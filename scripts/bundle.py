@@ -42,6 +42,7 @@ from inception_model.cli.ood import table as ood_table
 from inception_model.inference.classifier import DTYPES, build
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import HeadAccuracy, evaluate_network
+from inception_model.training.recipe import HELD_OUT
 
 KNOWN_IMAGES, PROBE_IMAGES = "1600", "100"
 """Training images that `ood` looks at, and images of a class that the probes learn from."""
@@ -122,10 +123,9 @@ def tables(checkpoint: Checkpoint) -> dict[str, list[str]]:
 
 def commands(data: Path, calibrate: bool) -> list[list[str]]:
     """The program's commands that make what belongs to one file of weights."""
-    made = [
-        ["ood", str(data), "--limit", KNOWN_IMAGES],
-        ["probe", "--data", str(data), "--limit-per-class", PROBE_IMAGES, "--out", str(probes_path(BUNDLED))],
-    ]
+    held_out = ["--holdout", str(HELD_OUT if calibrate else 0)]
+    probe = ["probe", "--data", str(data), *held_out, "--limit-per-class", PROBE_IMAGES]
+    made = [["ood", str(data), "--limit", KNOWN_IMAGES, *held_out], [*probe, "--out", str(probes_path(BUNDLED))]]
     return [["calibrate", str(data)], *made] if calibrate else made
 
 
@@ -158,7 +158,8 @@ def main() -> int:
     parser.add_argument(
         "--calibrate",
         action="store_true",
-        help="fit temperatures: where no part of its training saw the held-out images",
+        help="fit temperatures, and choose threshold and weight decay, on the held-out images: where no part of its "
+        "training saw them",
     )
     args = parser.parse_args()
     before, trained = load(BUNDLED).accuracy, load(args.checkpoint)

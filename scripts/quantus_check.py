@@ -21,7 +21,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from inception_model.images.geometry import Box
-from inception_model.trust.localization import BoxJudge, hits, peak, pixels_inside
+from inception_model.trust.localization import BoxJudge, hit_share, pixels_inside
 from inception_model.trust.mosaic import QuadrantJudge
 
 MAPS, SIDE = 100, 224
@@ -47,7 +47,7 @@ def main() -> None:
     compare("rank / RelevanceRankAccuracy, enough positive pixels", ours[clear, 2], ranks[clear])
     compare("rank / RelevanceRankAccuracy, boxes larger than all positive pixels", ours[~clear, 2], ranks[~clear])
     pointing = np.asarray(asked(quantus.PointingGame, maps[:, None], masks), dtype=float)
-    strict = [float(hits(*peak(torch.from_numpy(m), SIDE), b, 0)) for m, b in zip(maps, boxes, strict=True)]
+    strict = [hit_share(torch.from_numpy(m), SIDE, b, 0) for m, b in zip(maps, boxes, strict=True)]
     compare("pointing without tolerance / PointingGame", strict, pointing)
     for side in (14, 448):
         mosaics = random.standard_normal((MAPS, side, side)).astype(np.float32) ** 3

@@ -171,7 +171,7 @@ def known_badge(panel: Panel, question: Question, attribution: Attribution, name
         ).evidence[0],
     )
     found = (panel.recall(check_key(question, name)) for name in names)
-    return Badge(tuple(piece for piece in found if piece is not None))
+    return Badge(tuple(piece for piece in found if piece is not None), attribution.empty)
 
 
 def baseline_picture(panel: Panel, name: str, side: int = 112) -> Image.Image:

@@ -36,6 +36,8 @@ from .ood import (
 
 FORMAT = "inceptionscope-ood-1"
 SUFFIX = "ood.safetensors"
+HELD_OUT = "held_out"
+"""Entry of the metadata that files have whose threshold comes from held-out training images."""
 COUNTS = ("training", "chosen_with", "new", "pictures")
 MAX_BYTES = 4 << 20
 """Of a file that is read; what is written has less than half of it."""
@@ -48,6 +50,7 @@ class Known:
     `sha256`: of the checkpoint's file. `kept`: the score that tells best, `marks`: of all of them. `quantiles`: of the
     kept score over new photos of the classes, from the least to the most unlike; `limit`: the share of them from which
     on a photo counts as unlike. `training`, `chosen_with`, `new`, `pictures`: how many images each step used.
+    `held_out`: whether held-out training images chose threshold and score, not a half of the validation images.
     """
 
     sha256: str
@@ -58,6 +61,7 @@ class Known:
     marks: Mapping[ScoreName, Measured]
     counts: Mapping[str, int]
     source: str
+    held_out: bool = False
 
     def share_below(self, seen: Observations) -> float:
         """Of one photo: the share of new photos of the classes that are less unlike (interpolated)."""
@@ -70,14 +74,20 @@ class Known:
 
 
 def learn(
-    classifier: Classifier, training: Observations, validation: Observations, pictures: Observations, source: str
+    classifier: Classifier,
+    training: Observations,
+    validation: Observations,
+    pictures: Observations,
+    source: str,
+    choosing: Observations | None = None,
 ) -> Known:
     """Fits on the training images, keeps the score that tells best, and measures it.
 
-    Every other validation image chooses threshold and score; the rest, and what is drawn of `pictures`, measures them.
+    `choosing`, images that the network was not trained on, choose threshold and score; without them every other
+    validation image. All other validation images, and what is drawn of `pictures`, measure them.
     """
     half = torch.arange(len(validation)) % 2 == 0
-    chosen_with, new = validation.where(half), validation.where(~half)
+    chosen_with, new = (validation.where(half), validation.where(~half)) if choosing is None else (choosing, validation)
     distance = fit(training.features, training.labels)
     parts = held_out_fits(training)
     kept = best(parts, chosen_with, pictures, distance)
@@ -85,7 +95,7 @@ def learn(
     quantiles = score(kept, chosen_with, distance).sort().values.quantile(torch.linspace(0, 1, SHARES))
     counts = dict(zip(COUNTS, map(len, (training, chosen_with, new, pictures)), strict=True))
     sha256 = classifier.checkpoint.sha256
-    return Known(sha256, kept, distance, quantiles, 1 - FALSE_ALARMS, marks, counts, source)
+    return Known(sha256, kept, distance, quantiles, 1 - FALSE_ALARMS, marks, counts, source, choosing is not None)
 
 
 def known_path(name_or_path: str | Path) -> Path:
@@ -105,6 +115,7 @@ def save_known(known: Known, path: Path) -> None:
         "marks": json.dumps({name: asdict(marks) for name, marks in known.marks.items()}),
         "counts": json.dumps(dict(known.counts)),
         "source": known.source,
+        **({HELD_OUT: "yes"} if known.held_out else {}),
     }
     whitening = known.distance.whitening
     triangle = whitening[tuple(torch.triu_indices(*whitening.shape))]  # the other half is zero
@@ -152,7 +163,8 @@ def _parsed(raw: Raw, checkpoint: Checkpoint) -> Known:
         raise CheckpointError(f"the file is damaged ({reason(error)}): write it anew with `ood DATA`") from error
     distance = Distance(classes, means, whitening)
     source = raw.metadata.get("source", "")[:200]
-    return Known(checkpoint.sha256, kept, distance, quantiles, limit, marks, counts, source)
+    held_out = raw.metadata.get(HELD_OUT) == "yes"
+    return Known(checkpoint.sha256, kept, distance, quantiles, limit, marks, counts, source, held_out)
 
 
 def _values(row: dict[str, Any]) -> list[Any]:

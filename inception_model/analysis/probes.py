@@ -37,7 +37,7 @@ FORMAT = "inceptionscope-probes-1"
 DECAYS = (1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 """Weight decays that are tried, strongest first."""
 HELD_OUT = 10
-"""One in so many training images chooses the weight decay."""
+"""One in so many training images chooses the weight decay where no others are held out."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,21 @@ def collect_features(
 
 
 def train_probes(
-    classifier: Classifier, training: Features, validation: Features, source: str, progress: Progress | None = None
+    classifier: Classifier,
+    training: Features,
+    validation: Features,
+    source: str,
+    progress: Progress | None = None,
+    choosing: Features | None = None,
 ) -> Probes:
-    """A probe for every module, measured as it will be stored (fp16); `progress` counts modules."""
+    """A probe for every module, measured as it will be stored (fp16); `progress` counts modules.
+
+    `choosing`: images that the network was not trained on, which choose the weight decay.
+    """
     modules: dict[str, Probe] = {}
     for name, values in training.values.items():
-        weight, bias, decay = fit(values, training.labels, classifier.checkpoint.spec.classes)
+        held = None if choosing is None else (choosing.values[name], choosing.labels)
+        weight, bias, decay = fit(values, training.labels, classifier.checkpoint.spec.classes, choosing=held)
         logits = F.linear(validation.values[name].float(), weight, bias)
         modules[name] = Probe(weight, bias, decay, accuracy_of(logits, validation.labels))
         if progress is not None:
@@ -119,12 +128,18 @@ def train_probes(
 
 
 def fit(
-    features: Tensor, labels: Tensor, classes: int, decays: Sequence[float] = DECAYS, seed: int = 0
+    features: Tensor,
+    labels: Tensor,
+    classes: int,
+    decays: Sequence[float] = DECAYS,
+    seed: int = 0,
+    choosing: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, float]:
     """Multinomial logistic regression: features (n, C), labels (n,) -> weight (K, C), bias (K,) and weight decay.
 
-    The decay is lowered until the loss on held-out images rises; then all images are used. Features are standardised
-    for it, which the returned weight and bias contain. Both hold numbers that fp16 can store.
+    The decay is lowered until the loss on held-out images rises: on those of `choosing` (features and labels), else on
+    a tenth of these, and then all images are used. Features are standardised for it, which the returned weight and bias
+    contain. Both hold numbers that fp16 can store.
     """
     if len(labels) < 2:
         raise ValueError(f"a probe needs at least two images to learn from; got {len(labels)}")
@@ -133,10 +148,14 @@ def fit(
     varies = deviation > 1e-5 * x.abs().amax(dim=0)  # a channel that never changes gets no weight
     scale = torch.where(varies, 1 / deviation, 0.0)
     x = (x - mean) * scale
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    held, rest = order.tensor_split([max(1, len(x) // HELD_OUT)])
-    decay, start = _choose_decay(x[rest], labels[rest], x[held], labels[held], classes, decays)
-    weight, bias = minimise(x, labels, decay, *start)
+    if choosing is not None:
+        held_out = (choosing[0].float() - mean) * scale
+        decay, (weight, bias) = _choose_decay(x, labels, held_out, choosing[1], classes, decays)
+    else:
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+        held, rest = order.tensor_split([max(1, len(x) // HELD_OUT)])
+        decay, start = _choose_decay(x[rest], labels[rest], x[held], labels[held], classes, decays)
+        weight, bias = minimise(x, labels, decay, *start)
     weight = (weight * scale).half().float()
     return weight, (bias - weight @ mean).half().float(), decay
 

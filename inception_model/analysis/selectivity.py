@@ -183,12 +183,14 @@ def orientation_index(responses: Array, degrees: Sequence[float]) -> tuple[Array
     """Responses (orientations, C) -> (1 - circular variance, preferred orientation in degrees), each (C,).
 
     The vector sum runs over twice the angle, because an orientation turned by 180 degrees is itself. A channel that
-    answers all orientations alike prefers none (NaN).
+    answers all orientations alike prefers none (NaN), nor does one whose answers cancel each other, as those to two
+    orientations at right angles do.
     """
     turn = np.exp(2j * np.deg2rad(np.asarray(degrees, float)))[:, None]
     total = responses.sum(axis=0)
     mean = _over((responses * turn).sum(axis=0), total)
-    preferred = np.where(_alike(responses), np.nan, np.rad2deg(np.angle(mean)) / 2 % 180)
+    none = np.logical_or(_alike(responses), np.abs(mean) <= EQUAL)
+    preferred = np.where(none, np.nan, np.rad2deg(np.angle(mean)) / 2 % 180)
     return np.abs(mean), preferred
 
 

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ..architecture.labels import Label
 from ..architecture.spec import NetworkSpec
 from ..architecture.variants import SPECS, get_spec
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, CheckpointError
+from .containers import read_container
 from .measured import calibration_to_json, curve_to_json
 
 FORMAT = "inceptionscope-1"
@@ -52,6 +54,16 @@ def write_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], pa
     save_file(plain, part, dict(metadata))
     part.chmod(0o644)  # safetensors writes files that only their owner can read
     part.replace(path)
+
+
+def holds(path: Path, state: Mapping[str, Tensor]) -> bool:
+    """Whether a file's tensors are those that `write_tensors` makes of these floats, to the bit."""
+    try:
+        stored = read_container(path).tensors
+        kept = {key: value.detach().half().cpu() for key, value in state.items() if value.is_floating_point()}
+        return stored.keys() == kept.keys() and all(torch.equal(stored[key].read(), kept[key]) for key in kept)
+    except (CheckpointError, OSError):
+        return False
 
 
 def labels_to_json(labels: tuple[Label, ...]) -> str:

@@ -18,6 +18,7 @@ from ..images.decode import WORKING_SIDE, Photo
 from ..images.geometry import LEAST_SQUARE
 from ..inference.classifier import DEFAULT_DEVICE, DEFAULT_PRECISION, DEVICES, DTYPES, Classifier, build
 from ..training.evaluation import BATCH
+from ..training.recipe import HELD_OUT
 
 
 def add_network_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
@@ -63,6 +64,15 @@ def add_batch_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=BATCH)
 
 
+def add_holdout_option(parser: argparse.ArgumentParser, what: str, otherwise: str) -> None:
+    """--holdout: the training images that `what` is done with, or 0, and then `otherwise`."""
+    parser.add_argument(
+        "--holdout", type=int, default=HELD_OUT, metavar="N",
+        help=f"the last training images of each class, N in all, {what}: those that `train --holdout` left out, which "
+        f"are new to the network (default %(default)s); 0, for a network that saw all of them: {otherwise}",
+    )  # fmt: skip
+
+
 def add_top_option(parser: argparse.ArgumentParser) -> None:
     """--top."""
     parser.add_argument("--top", type=int, default=TOP, help=f"classes per head (default {TOP})")
@@ -99,12 +109,12 @@ def add_path_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def require_positive(args: argparse.Namespace, *options: str) -> None:
-    """Raises ValueError for the first of these options that is given and below 1."""
+def require_positive(args: argparse.Namespace, *options: str, least: int = 1) -> None:
+    """Raises ValueError for the first of these options that is given and below 1 (or `least`)."""
     for option in options:
-        value = getattr(args, option)
-        if value is not None and value < 1:
-            raise ValueError(f"--{option.replace('_', '-')} must be at least 1; got {value}")
+        value = getattr(args, option, None)
+        if value is not None and value < least:
+            raise ValueError(f"--{option.replace('_', '-')} must be at least {least}; got {value}")
 
 
 def classifier_from(args: argparse.Namespace) -> Classifier:

@@ -14,7 +14,8 @@ from ..analysis.probes import Features, collect_features, probes_path, save_prob
 from ..inference.classifier import Classifier
 from ..inference.plain import describe
 from ..training.data import LabelledImages, open_dataset
-from .common import add_batch_option, classifier_from, finish, print_json, require_positive
+from ..training.holdout import hold_out
+from .common import add_batch_option, add_holdout_option, classifier_from, finish, print_json, require_positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -22,7 +23,11 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("probe", help="train a linear probe at every module and measure it")
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Parquet shards or ImageFolder")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="NAME.probes.safetensors")
-    parser.add_argument("--limit-per-class", type=int, metavar="N", help="only the first N training images of a class")
+    add_holdout_option(parser, "choose the weight decay", "a tenth of the training images does")
+    parser.add_argument(
+        "--limit-per-class", type=int, metavar="N",
+        help="only the first N training images of a class to learn from; what is held out stays whole",
+    )  # fmt: skip
     parser.add_argument("--val-limit", type=int, metavar="N", help="only N validation images, evenly spread")
     add_batch_option(parser)
     finish(parser, run)
@@ -31,15 +36,19 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes the probes and prints a row per module, or JSON."""
     require_positive(args, "batch", "limit_per_class", "val_limit")
+    require_positive(args, "holdout", least=0)
     classifier = classifier_from(args)
     classes = classifier.checkpoint.labels
-    images = open_dataset(args.data, "train", classes).first_of_each(args.limit_per_class)
+    images, held_out = hold_out(open_dataset(args.data, "train", classes), args.holdout)
+    images = images.first_of_each(args.limit_per_class)
     validation = open_dataset(args.data, "validation", classes).spread(args.val_limit)
     features = _collect(classifier, images, "training images", args.batch)
+    choosing = None if held_out is None else _collect(classifier, held_out, "held-out images", args.batch)
     measured = _collect(classifier, validation, "validation images", args.batch)
     source = f"logistic regression on channel averages, {args.data.name}, torch {torch.__version__}"
+    source += "" if held_out is None else f", weight decay chosen on {len(held_out)} held-out training images"
     with tqdm(total=len(features.values), unit="probe", desc="probes", dynamic_ncols=True) as bar:
-        probes = train_probes(classifier, features, measured, source, lambda done, _: bar.update(done - bar.n))
+        probes = train_probes(classifier, features, measured, source, lambda n, _: bar.update(n - bar.n), choosing)
     save_probes(probes, args.out)
     rows = {name: {**asdict(probe.accuracy), "decay": probe.decay} for name, probe in probes.modules.items()}
     if args.json:

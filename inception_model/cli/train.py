@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,17 @@ from ..architecture.weights import init_weights
 from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.metadata import require_storable
 from ..checkpoints.nin_file import TrainedNin, save_nin
+from ..checkpoints.safetensors_format import holds
 from ..checkpoints.store import load, save
 from ..inference.classifier import DEFAULT_DEVICE, DEVICES, pick_device
 from ..training.curve import training_curves
 from ..training.data import read_labels
 from ..training.holdout import hold_out, training_images
-from ..training.recipe import RECIPES, TrainingConfig, parse_stages
+from ..training.identity import NO_START
+from ..training.recipe import RECIPES, Stage, TrainingConfig, parse_stages
 from ..training.run_folder import CHECKPOINT, LAST, LOG, TrainingError, read_log
 from ..training.trainer import SAVE_SECONDS, StoppedError, Trainer, views
+from .common import require_positive
 
 DEFAULTS = TrainingConfig()
 
@@ -48,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--start", metavar="NAME|PATH", help="start from this checkpoint's weights")
     options: list[tuple[str, Any, str]] = [
-        ("stages", parse_stages, "SIZE:EPOCHS[:tune],...; tune: classifiers and batch norm only, on centre views"),
+        ("stages", _stages, "SIZE:EPOCHS[:tune],...; tune: classifiers and batch norm only, on centre views"),
         ("batch", int, "images per optimizer step, over all processes"),
         ("lr", float, "peak learning rate"),
         ("lr-end", float, "learning rate at the end of the cycle"),
@@ -104,6 +108,31 @@ def share_or_none(text: str) -> float | None:
     return share
 
 
+def _stages(text: str) -> tuple[Stage, ...]:
+    """As `parse_stages`, whose sentence argparse shows."""
+    try:
+        return parse_stages(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+_SHARES = ("decay", "label_smoothing", "ema_decay", "min_area", "erasing")
+_NUMBERS = (
+    "lr", "lr_end", "tune_lr", "warmup_steps", "decay_epochs", "clip", "aux_weight", "weight_decay", "bias_rate",
+    "photometric", "lighting", "holdout", "seed", "workers", "save_seconds",
+)  # fmt: skip
+
+
+def require_sensible(args: argparse.Namespace) -> None:
+    """Raises ValueError for the first option whose number no run can be made with."""
+    require_positive(args, "batch", "limit")
+    for option in (*_SHARES, *_NUMBERS):
+        value, most = getattr(args, option, None), 1.0 if option in _SHARES else sys.float_info.max
+        if value is not None and not 0 <= value <= most:
+            allowed = "from 0 to 1" if option in _SHARES else "a number of at least 0"
+            raise ValueError(f"--{option.replace('_', '-')} must be {allowed}; got {value}")
+
+
 def config_from(args: argparse.Namespace) -> TrainingConfig:
     """The recipe, or the defaults, with whatever the options say otherwise."""
     names = {field.name for field in dataclasses.fields(TrainingConfig)}
@@ -114,6 +143,7 @@ def config_from(args: argparse.Namespace) -> TrainingConfig:
 
 def run(args: argparse.Namespace) -> int:
     """Trains through all stages and writes OUT/checkpoint.safetensors; SIGTERM saves and ends."""
+    require_sensible(args)
     config = config_from(args)
     device = pick_device(args.device)
     if "RANK" in os.environ:  # started by torchrun: one process a device, gradients shared
@@ -128,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
             "images back for both; `evaluate` measures the file on other images.",
             flush=True,
         )
-    network, source = _start(args, config, len(labels))
+    network, source, start = _start(args, config, len(labels))
     told = threading.Event()
     trainer = Trainer(
         network,
@@ -140,9 +170,15 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
         bf16=has_bf16(device) if args.bf16 is None else args.bf16,
         save_seconds=args.save_seconds,
+        start=start,
+        classes=labels,
         stop=told.is_set,
     )
     trainer.resume()
+    path = args.out / CHECKPOINT
+    if trainer.step >= trainer.total_steps and holds(path, trainer.averaged().state_dict()):
+        print(f"the run is complete and {path} holds its network: it stays as it is, with all that was written into it")
+        return 0
     if trainer.step:
         print(f"going on at step {trainer.step} of {trainer.total_steps} ({args.out / LAST})", flush=True)
     before = signal.signal(signal.SIGTERM, lambda *_: told.set())
@@ -155,7 +191,6 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, before)
     if trainer.rank > 0:
         return 0
-    path = args.out / CHECKPOINT
     kept = views(config.stages[-1].size, config)
     words = f"{source} on {len(images)} images of {args.data.name} (torch {torch.__version__})"
     if isinstance(averaged, NetworkInNetwork):
@@ -188,16 +223,18 @@ def has_bf16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
 
 
-def _start(args: argparse.Namespace, config: TrainingConfig, classes: int) -> tuple[GoogLeNet | NetworkInNetwork, str]:
-    """The network to train, and where its weights come from, in words."""
+def _start(
+    args: argparse.Namespace, config: TrainingConfig, classes: int
+) -> tuple[GoogLeNet | NetworkInNetwork, str, str]:
+    """The network to train, and where its weights come from: in words, and as the SHA-256 of a file."""
     if args.start is None:
         fresh: GoogLeNet | NetworkInNetwork
         if config.spec == NIN:
             fresh = NetworkInNetwork(nin(classes, config.stages[-1].size))
         else:
             fresh = GoogLeNet(get_spec(config.spec, classes))
-        return init_weights(fresh, config.seed, config.initialisation), "trained from scratch"
+        return init_weights(fresh, config.seed, config.initialisation), "trained from scratch", NO_START
     start = load(args.start)
     if start.spec.classes != classes:
         raise TrainingError(f"{args.start} has {start.spec.classes} classes, the data have {classes}")
-    return start.trainable(), f"trained on from {start.name}"
+    return start.trainable(), f"trained on from {start.name}", start.sha256

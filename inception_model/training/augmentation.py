@@ -6,6 +6,8 @@ image) alone, so a run that is interrupted sees the same views as one that isn't
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import torch
 from PIL import Image
@@ -83,7 +85,7 @@ class View:
 
 
 class RandomViews(Dataset[tuple[Tensor, int]]):
-    """Random views as uint8 (3, S, S) with their labels, by (step, index)."""
+    """Random views as uint8 (3, S, S) with their labels, by (step, index); DatasetError names a broken image."""
 
     def __init__(self, images: LabelledImages, view: View, seed: int) -> None:
         self.images, self.view, self.seed = images, view, seed
@@ -93,7 +95,8 @@ class RandomViews(Dataset[tuple[Tensor, int]]):
         try:
             image, label = self.images[index]
         except (OSError, ValueError) as error:
-            raise DatasetError(f"image {index} of the training images can't be decoded ({error}): remove it") from None
+            number = self.images.numbers[index]
+            raise DatasetError(f"image {number} of the training images can't be decoded ({error}): remove it") from None
         with torch.random.fork_rng(devices=[]):
             seed_default(view_seed(self.seed, step, index), CPU)
             return self.view(image), label
@@ -114,6 +117,36 @@ def seed_default(seed: int, device: torch.device) -> None:
 def view_seed(seed: int, step: int, index: int) -> int:
     """A 63-bit seed for one view, spread evenly whatever the three numbers are."""
     return int(np.random.SeedSequence([seed, step, index]).generate_state(1, np.uint64)[0] >> 1)
+
+
+class Told(Dataset[tuple[Tensor, int] | DatasetError]):
+    """The same views; a broken image is an item, its DatasetError.
+
+    What a worker raises arrives with its traceback in the message; what it returns arrives as it is.
+    """
+
+    def __init__(self, views: RandomViews) -> None:
+        self.views = views
+
+    def __getitem__(self, place: Place) -> tuple[Tensor, int] | DatasetError:
+        try:
+            return self.views[place]
+        except DatasetError as error:
+            return error
+
+
+def collate_told(batch: list[tuple[Tensor, int] | DatasetError]) -> tuple[Tensor, Tensor] | DatasetError:
+    """As `collate`; a batch with a broken image is that image's error."""
+    good = [item for item in batch if not isinstance(item, DatasetError)]
+    return collate(good) if len(good) == len(batch) else next(i for i in batch if isinstance(i, DatasetError))
+
+
+def unbroken(batches: Iterable[tuple[Tensor, Tensor] | DatasetError]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of `collate_told`, up to one with a broken image, whose DatasetError is raised."""
+    for batch in batches:
+        if isinstance(batch, DatasetError):
+            raise batch
+        yield batch
 
 
 def collate(batch: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:

@@ -16,12 +16,13 @@ def newest_weight(step: int, total: int, config: TrainingConfig, began: int = 0)
     """How much the weights after `step` of `total` steps count in the average with all before them, from `began` on.
 
     Exponential: the decay's complement; a young average forgets its random start faster. Polyak: one part in as many as
-    there were since the average began, so that all of them count alike; before that, the average is the newest.
+    there were since the share of the run or `began`, whichever came later, so that all of them count alike; before
+    that, the average is the newest.
     """
     if config.polyak_from is None:
         age = step - began
         return 1 - min(config.ema_decay, (1 + age) / (10 + age))
-    return 1 / max(1, step - int(config.polyak_from * total))
+    return 1 / max(1, step - max(began, int(config.polyak_from * total)))
 
 
 def averaging(weight: Callable[[], float]) -> Update:

@@ -27,13 +27,21 @@ class DatasetError(ValueError):
 class LabelledImages(Sequence[tuple[Image.Image, int]]):
     """Images with labels, decoded on access. `boxes` is (n, 4) [x0, y0, x1, y1] in pixels, or None.
 
-    `encoded` holds either the bytes of each image or the path of its file.
+    `encoded` holds either the bytes of each image or the path of its file. `numbers`: each one's place in the data that
+    it was taken from, by which errors name it.
     """
 
-    def __init__(self, encoded: Sequence[bytes | Path], labels: np.ndarray, boxes: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        encoded: Sequence[bytes | Path],
+        labels: np.ndarray,
+        boxes: np.ndarray | None = None,
+        numbers: Sequence[int] | None = None,
+    ) -> None:
         self.encoded = encoded
         self.labels = labels
         self.boxes = boxes
+        self.numbers = range(len(encoded)) if numbers is None else numbers
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -44,12 +52,11 @@ class LabelledImages(Sequence[tuple[Image.Image, int]]):
     def photo(self, index: int) -> Photo:
         """An image as uploaded photos are decoded: upright sRGB; raises ImageError that names it."""
         source = self.encoded[index]
-        return open_photo(source) if isinstance(source, Path) else read_photo(source, f"image {index}")
+        return open_photo(source) if isinstance(source, Path) else read_photo(source, f"image {self.numbers[index]}")
 
     def first(self, count: int | None) -> LabelledImages:
         """The first `count` images (all with None)."""
-        boxes = None if self.boxes is None else self.boxes[:count]
-        return LabelledImages(self.encoded[:count], self.labels[:count], boxes)
+        return self if count is None else self.take(range(len(self))[:count])
 
     def spread(self, count: int | None) -> LabelledImages:
         """`count` images at even distances (all with None), so that data sorted by class give all classes."""
@@ -73,7 +80,8 @@ class LabelledImages(Sequence[tuple[Image.Image, int]]):
         """The images at those places, in that order."""
         chosen = list(indices)
         boxes = None if self.boxes is None else self.boxes[chosen]
-        return LabelledImages([self.encoded[i] for i in chosen], self.labels[chosen], boxes)
+        numbers = [self.numbers[i] for i in chosen]
+        return LabelledImages([self.encoded[i] for i in chosen], self.labels[chosen], boxes, numbers)
 
 
 def open_dataset(root: Path, split: Split, classes: Sequence[Label] | None = None) -> LabelledImages:
@@ -93,6 +101,8 @@ def open_dataset(root: Path, split: Split, classes: Sequence[Label] | None = Non
         folder = _split_folder(root, split)
         return _from_folder(folder, split, _indices(root, classes or read_labels(root)))
     images = _from_parquet(shards)
+    if not len(images):
+        raise DatasetError(f"{root} has no {split} images: {', '.join(s.name for s in shards[:3])} without a row")
     if classes is None:
         return images
     own = read_labels(root)

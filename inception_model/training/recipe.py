@@ -187,8 +187,10 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
         raise ValueError(
             f"stages must look like 128:3,224:0.5 (size:epochs, or size:epochs:tune); got {text!r}"
         ) from None
-    if any(stage.size < 32 or not stage.epochs > 0 for stage in stages):
-        raise ValueError(f"every stage needs a size of at least 32 pixels and more than 0 epochs; got {text!r}")
+    if any(stage.size < 32 or not 0 < stage.epochs < math.inf for stage in stages):
+        raise ValueError(
+            f"every stage needs a size of at least 32 pixels and more than 0 epochs, a finite number; got {text!r}"
+        )
     if any(a.tune and not b.tune for a, b in itertools.pairwise(stages)):
         raise ValueError(f"stages that tune come last; got {text!r}")
     return tuple(stages)

@@ -57,6 +57,15 @@ class RunFolder:
         """Where the state to go on from lies, once there is one."""
         return self.path / LAST
 
+    def begin(self) -> None:
+        """A run starts from nothing: the log of an earlier one is kept under another name, `log.1.jsonl` and so on."""
+        log, number = self.path / LOG, 1
+        if not log.is_file():
+            return
+        while (kept := log.with_suffix(f".{number}.jsonl")).exists():
+            number += 1
+        log.rename(kept)
+
     def log(self, record: dict[str, Any]) -> None:
         """One more line in the log; the record has the step."""
         try:

@@ -10,8 +10,9 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -24,14 +25,16 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ..architecture.labels import Label
 from ..architecture.network import Heads
 from ..images.preprocessing import CAFFE, Preprocessing
-from .augmentation import RandomViews, View, collate, seed_default, view_seed
+from .augmentation import RandomViews, Told, View, collate_told, seed_default, unbroken, view_seed
 from .averaging import averaging, newest_weight
 from .data import LabelledImages
 from .evaluation import evaluate_network
+from .identity import NO_START, identity, same_identity
 from .objective import AllHeads, Trainable, accuracies, losses
-from .recipe import LATER, Stage, TrainingConfig, learning_rate, same_run
+from .recipe import LATER, Stage, TrainingConfig, learning_rate
 from .run_folder import RunFolder, TrainingError
 
 SAVE_SECONDS = 300.0
@@ -68,8 +71,9 @@ def batches(images: int, batch: int, first: int, steps: int, seed: int) -> Itera
 class Trainer(Generic[N]):
     """One training run in a folder (see `RunFolder`), resumable at every step.
 
-    `watch` is called with every step's gradients, before they change the weights. Of several processes each trains on
-    its share of every batch; what they log is the mean of all.
+    `start`: SHA-256 of the file whose weights the network has, `classes`: what the labels mean; both are only what the
+    run is known by. `watch` is called with every step's gradients, before they change the weights. Of several processes
+    each trains on its share of every batch; what they log is the mean of all.
     """
 
     def __init__(
@@ -84,11 +88,14 @@ class Trainer(Generic[N]):
         workers: int = 0,
         bf16: bool = False,
         save_seconds: float = SAVE_SECONDS,
+        start: str = NO_START,
+        classes: Sequence[Label] = (),
         stop: Callable[[], bool] = lambda: False,
         watch: Callable[[Trainer[N]], None] = lambda _: None,
     ) -> None:
         self.config, self.train_images, self.held_out, self.device = config, train, held_out, device
         self.folder = RunFolder(out)
+        self.start, self.classes = start, classes
         self.workers, self.bf16, self.save_seconds, self.stop, self.watch = workers, bf16, save_seconds, stop, watch
         self.network: N = cast(N, network.to(device).to(memory_format=torch.channels_last))
         update = averaging(lambda: newest_weight(self.step, self.total_steps, config, self.average_began))
@@ -143,6 +150,8 @@ class Trainer(Generic[N]):
         Raises StoppedError (saved up to that step) or TrainingError (diverged, disk full; the last good state stays).
         """
         end = 0
+        if self.step == 0 and self.rank == 0:
+            self.folder.begin()
         with tqdm(
             total=self.total_steps,
             initial=self.step,
@@ -160,7 +169,6 @@ class Trainer(Generic[N]):
                     self._start_tuning()
                 self._run_stage(stage, end, bar)
                 if self.rank == 0:
-                    self._validate(stage.size)
                     self._save()
         return self.averaged()
 
@@ -194,10 +202,10 @@ class Trainer(Generic[N]):
         config, images = self.config, len(self.train_images)
         whole = enumerate(batches(images, config.batch, self.step, end - self.step, config.seed), self.step)
         loader = DataLoader(
-            RandomViews(self.train_images, View(stage, config), config.seed),
+            Told(RandomViews(self.train_images, View(stage, config), config.seed)),
             batch_sampler=[[(step, i) for i in indices[self.rank :: self.world]] for step, indices in whole],
             num_workers=self.workers,
-            collate_fn=collate,
+            collate_fn=collate_told,
             pin_memory=self.device.type == "cuda",
         )
         self._trainable(stage)
@@ -207,7 +215,7 @@ class Trainer(Generic[N]):
         per_epoch = max(1, images // config.batch)
         window: list[Tensor] = []
         started = saved = time.perf_counter()
-        for pixels, labels in loader:
+        for pixels, labels in unbroken(loader):
             pixels, labels = pixels.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
             for group in self.optimizer.param_groups:
                 group["lr"] = group["rate"] * learning_rate(self.step, images, config)
@@ -224,11 +232,11 @@ class Trainer(Generic[N]):
             window.append(torch.stack([loss.detach(), *accuracies(heads, labels)]))
             bar.update()
             now, due = time.perf_counter(), self._told_to_stop()
-            epoch_ends = self.step % per_epoch == 0 and self.step < end  # a stage is measured when it has ended
-            if len(window) == 50 or self.step == end or due or epoch_ends or now - saved > self.save_seconds:
+            measured = self.step % per_epoch == 0 or self.step == end
+            if len(window) == 50 or due or measured or now - saved > self.save_seconds:
                 self.seconds += now - started
                 self._report(stage, self._means(window), len(window) * config.batch, now - started, bar)
-                if epoch_ends and self.rank == 0:
+                if measured and self.rank == 0:  # before it is saved: whoever goes on from there measures no more
                     self._validate(stage.size)
                 window, started = [], time.perf_counter()
                 if due or now - saved > self.save_seconds:
@@ -294,13 +302,13 @@ class Trainer(Generic[N]):
                 "step": self.step,
                 "seconds": self.seconds,
                 "accuracy": self.accuracy,
-                "config": self._identity(),
+                "config": self._identity,
             }
         )
 
     def resume(self) -> None:
         """Goes on from `last.pt`, if the folder has one; raises TrainingError if it is of another run or damaged."""
-        state = self.folder.load(self._identity(), self.device, self._same)
+        state = self.folder.load(self._identity, self.device, same_identity)
         if state is None:
             return
         self.network.load_state_dict(state["network"])
@@ -315,12 +323,13 @@ class Trainer(Generic[N]):
             group.setdefault("rate", TrainingConfig.bias_rate)
         self.step, self.seconds, self.accuracy = int(state["step"]), float(state["seconds"]), state["accuracy"]
 
+    @cached_property
+    def _asked(self) -> str:
+        """What this run was asked for."""
+        return identity(self.config, self.network.spec.name, self.train_images, self.start, self.classes)
+
+    @property
     def _identity(self) -> str:
         """What must be the same for a run to go on. It stays without the settings that it was begun without, so that
         the same command goes on once more."""
-        known = {name: value for name, value in asdict(self.config).items() if name not in self.begun_without}
-        return json.dumps({**known, "spec": self.network.spec.name, "images": len(self.train_images)})
-
-    def _same(self, former: str, now: str) -> bool:
-        defaults = json.loads(json.dumps(asdict(TrainingConfig())))
-        return same_run(json.loads(former), json.loads(now), defaults)
+        return json.dumps({n: value for n, value in json.loads(self._asked).items() if n not in self.begun_without})

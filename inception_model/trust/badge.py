@@ -63,9 +63,10 @@ class NoVerdict(Evidence):
 
 @dataclass(frozen=True)
 class Badge:
-    """The checks that were run on one map, in order."""
+    """The checks that were run on one map, in order. `empty`: whether the map is the same everywhere."""
 
     evidence: tuple[Evidence, ...]
+    empty: bool = False
 
     @property
     def failed(self) -> tuple[Evidence, ...]:
@@ -75,7 +76,7 @@ class Badge:
     @property
     def state(self) -> str:
         """In a few words: `passes 3 of 3 checks`, `fails randomisation`, `not checked`, `no verdict: ...`."""
-        if any(isinstance(found, NoVerdict) for found in self.evidence):
+        if self.empty:
             return "no verdict: the map is empty"
         verdicts = [found.passed for found in self.evidence if found.passed is not None]
         if not verdicts:

@@ -117,8 +117,8 @@ def evidence(
 ) -> Badge:
     """Runs checks on a map of the image `x` (1, 3, S, S), normalised, that `explain` made with this classifier.
 
-    `progress` gives every check the same share; setting `cancel` raises Cancelled before the next step. An unknown
-    check raises KeyError that lists the allowed ones.
+    `progress` gives every check the same share; setting `cancel` raises Cancelled before the next step. No
+    check passes an empty map. An unknown check raises KeyError that lists the allowed ones.
     """
     for name in checks:
         find_check(name)
@@ -130,8 +130,14 @@ def evidence(
             report(before + _PARTS * done // max(1, steps), total, progress, cancel)
 
         if attribution.empty and CHECKS[name].ranks:
-            found.append(NoVerdict(name, float(attribution.heatmap.flatten()[0])))
+            found.append(_no_verdict(name, attribution))
             continue
-        found.append(CHECKS[name].run(Case(classifier, x, attribution, part, cancel)))
+        piece = CHECKS[name].run(Case(classifier, x, attribution, part, cancel))
+        # Where score and baseline's score are equal, a sum of nothing adds up: that says nothing for the map.
+        found.append(_no_verdict(name, attribution) if attribution.empty and piece.passed else piece)
     report(total, total, progress, cancel)
-    return Badge(tuple(found))
+    return Badge(tuple(found), attribution.empty)
+
+
+def _no_verdict(name: str, attribution: Attribution) -> NoVerdict:
+    return NoVerdict(name, float(attribution.heatmap.flatten()[0]))

@@ -116,13 +116,24 @@ def random_rankings(heatmap: Tensor, count: int, seed: int = 0) -> Tensor:
     return ranked
 
 
-def masks(ranking: Tensor, shares: Sequence[float]) -> Tensor:
-    """(S, S) -> (n, S, S) bool: for each share, that part of the pixels with the largest values."""
-    order = ranking.flatten().argsort(descending=True, stable=True)
+def strict_ranking(heatmap: Tensor, seed: int) -> Tensor:
+    """(S, S) -> (S, S) of different whole numbers in the map's order; equal values are ordered by chance.
+
+    Guided GradCAM, for one, is 0 in most places: in reading order, these would be taken from the image's top.
+    """
+    values = heatmap.flatten()
+    shuffled = torch.randperm(len(values), generator=generator(seed))
+    order = shuffled[values[shuffled].argsort(stable=True)]
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order))
-    counts = torch.tensor([round(share * len(order)) for share in shares])
-    return (rank[None] < counts[:, None]).view(-1, *ranking.shape)
+    return rank.view_as(heatmap)
+
+
+def masks(ranking: Tensor, shares: Sequence[float], seed: int = 0) -> Tensor:
+    """(S, S) -> (n, S, S) bool: for each share, that part of the pixels with the largest values (`strict_ranking`)."""
+    rank, pixels = strict_ranking(ranking, seed), ranking.numel()
+    kept = torch.tensor([pixels - round(share * pixels) for share in shares])
+    return rank[None] >= kept[:, None, None]
 
 
 def score_function(case: Case) -> tuple[Callable[[Tensor], Tensor], str]:
@@ -143,7 +154,7 @@ def _scores(case: Case, head: HeadName, target: Target, images: Tensor) -> Tenso
 def curve(case: Case, direction: Direction, *, steps: int = 8, rivals: int = len(SEEDS), seed: int = 0) -> Curve:
     """One curve of `steps` equal steps for the map and for `rivals` random rankings, `BATCH` images at a time.
 
-    Each ranking has a seed of its own, counted from `seed`.
+    Each ranking has a seed of its own, counted from `seed`; equal values are ordered by chance, from `seed` as well.
 
     The ends are the same for every ranking: del(0) = ins(1) = the image's score, del(1) = ins(0) = the baseline's.
     """
@@ -154,7 +165,7 @@ def curve(case: Case, direction: Direction, *, steps: int = 8, rivals: int = len
     shares = tuple(step / steps for step in range(steps + 1))
     heatmap = case.map()
     rankings = torch.cat([heatmap.double()[None], *(random_rankings(heatmap, 1, seed + i) for i in range(rivals))])
-    inner = torch.cat([masks(ranking, shares[1:-1]) for ranking in rankings])  # (rankings x inner shares, S, S)
+    inner = torch.cat([masks(ranking, shares[1:-1], seed) for ranking in rankings])  # (rankings x inner shares, S, S)
     score, unit = score_function(case)
     ends = score(torch.cat([x, other]))
     scores = [ends[:0]]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import threading
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from ..inference.classifier import Classifier
 from ..progress import Progress
 from ..training.data import DatasetError, LabelledImages
 from ..training.evaluation import BATCH
+from ..training.fingerprint import fingerprint
 from .measuring import Aim, Marks, Results, Trial, measure
 
 TOLERANCE = 15.0
@@ -42,7 +42,8 @@ MEASURES = ("pointing", "energy", "rank")
 class BoxJudge:
     """Marks a map of a picture of `side` pixels by the object's box, in the picture's pixels: (hit, energy, rank).
 
-    A map that is the same everywhere points nowhere and misses; energy and rank are None where nothing is positive.
+    Where several cells share the maximum, a hit is the share of them that hit. A map that is the same everywhere points
+    nowhere and misses; energy and rank are None where nothing is positive.
     """
 
     box: Box
@@ -52,8 +53,8 @@ class BoxJudge:
         """A hit is 1.0, a miss 0.0."""
         points = float(heatmap.max()) > float(heatmap.min())
         large = enlarged(heatmap[None], self.side)[0]
-        hit = points and hits(*peak(heatmap, self.side), self.box)
-        return float(hit), energy_inside(large, self.box), rank_inside(large, self.box)
+        hit = hit_share(heatmap, self.side, self.box) if points else 0.0
+        return hit, energy_inside(large, self.box), rank_inside(large, self.box)
 
     def baseline(self, name: str, seed: int) -> Marks:
         """`centre`: a map that falls with the distance from the centre, so steeply that all its mass lies there."""
@@ -98,14 +99,21 @@ def hits(x: float, y: float, box: Box, tolerance: float = TOLERANCE) -> bool:
     return across**2 + down**2 <= tolerance**2
 
 
-def peak(heatmap: Tensor, side: int) -> tuple[float, float]:
-    """(h, w) -> x and y of the centre of its largest cell, in pixels of an image of that side.
+def peaks(heatmap: Tensor, side: int) -> list[tuple[float, float]]:
+    """(h, w) -> x and y of the centres of all cells that share its maximum, in pixels of an image of that side.
 
-    A coarse map is not enlarged before: bilinear enlargement turns cells at the border into plateaus, whose first
-    pixel lies at the image's edge.
+    Maps of windows or segments have plateaus, of which the first pixel says no more than any other. A coarse map is not
+    enlarged before: bilinear enlargement turns cells at the border into plateaus of its own.
     """
-    row, column = divmod(int(heatmap.argmax()), heatmap.shape[1])
-    return (column + 0.5) * side / heatmap.shape[1], (row + 0.5) * side / heatmap.shape[0]
+    height, width = heatmap.shape
+    cells = (heatmap == heatmap.max()).nonzero().tolist()
+    return [((column + 0.5) * side / width, (row + 0.5) * side / height) for row, column in cells]
+
+
+def hit_share(heatmap: Tensor, side: int, box: Box, tolerance: float = TOLERANCE) -> float:
+    """Of the cells that share the map's maximum, the share that hits the box."""
+    points = peaks(heatmap, side)
+    return sum(hits(x, y, box, tolerance) for x, y in points) / len(points)
 
 
 def energy_inside(heatmap: Tensor, box: Box) -> float | None:
@@ -201,12 +209,6 @@ class BoxedImages:
                 judge = BoxJudge(box, self.preprocessing.size)
                 kept.append(Trial(self.preprocessing(photo.image), int(self.images.labels[index]), (index,), judge))
         return kept
-
-
-def fingerprint(images: LabelledImages) -> int:
-    """A number of the images' labels and sizes of files, by which a run that goes on knows its data again."""
-    sizes = [source.stat().st_size if isinstance(source, Path) else len(source) for source in images.encoded]
-    return zlib.crc32(np.stack([images.labels, np.asarray(sizes)]).astype(np.int64).tobytes())
 
 
 def localize(

@@ -28,7 +28,8 @@ from torch import Tensor
 from ..images.geometry import Box
 from ..inference.classifier import Classifier
 from ..training.data import DatasetError, LabelledImages
-from .localization import energy_inside, fingerprint, peak
+from ..training.fingerprint import fingerprint
+from .localization import energy_inside, peaks
 from .measuring import Marks, Trial
 
 Layout = Literal["focus", "grid"]
@@ -43,17 +44,17 @@ _AT_ONCE = 16
 class QuadrantJudge:
     """Marks a map by the quadrants of its target, which are numbered by rows: (focus, pointing).
 
-    Focus is None where nothing is positive; a map that is the same everywhere points nowhere and misses.
+    Focus is None where nothing is positive. Where several cells share the maximum, a hit is the share of them that lie
+    in the quadrants, one on the seam half. A map that is the same everywhere points nowhere and misses.
     """
 
     quadrants: tuple[int, ...]
 
     def of(self, heatmap: Tensor) -> Marks:
         """A hit is 1.0, a miss 0.0."""
-        x, y = peak(heatmap, 2)
-        points = float(heatmap.max()) > float(heatmap.min())
-        hit = points and 2 * int(y) + int(x) in self.quadrants
-        return self.focus(heatmap), float(hit)
+        points = peaks(heatmap, 2) if float(heatmap.max()) > float(heatmap.min()) else []
+        inside = [_share_at(x, y, number) for x, y in points for number in self.quadrants]
+        return self.focus(heatmap), sum(inside) / max(1, len(points))
 
     def focus(self, heatmap: Tensor) -> float | None:
         """(h, h) -> share of its positive values in the target's quadrants; None where nothing is positive."""
@@ -66,6 +67,13 @@ class QuadrantJudge:
             return self.of(torch.rand(448, 448, generator=torch.Generator().manual_seed(seed)))
         share = len(self.quadrants) / 4
         return (share, None) if name == "even" else (self.focus(torch.ones(2, 2)), share)
+
+
+def _share_at(x: float, y: float, number: int) -> float:
+    """How much of a point of a square of side 2 counts for the quadrant: half on a seam, a quarter where both cross."""
+    right, below = ((at > 1) + (at == 1) / 2 for at in (x, y))
+    row, column = divmod(number, 2)
+    return (right if column else 1 - right) * (below if row else 1 - below)
 
 
 def quadrant(number: int, side: int) -> Box:

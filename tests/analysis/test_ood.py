@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import logsumexp, softmax
 from scipy.stats import mannwhitneyu
 
-from inception_model.analysis import ood
+from inception_model.analysis import ood, ood_file
 from inception_model.analysis.ood import FALSE_ALARMS, FOLDS, SCORES, SHRINKAGE, Observations, auroc, fit, score
 from inception_model.analysis.ood_file import Known, known_path, learn, load_known, save_known
 from inception_model.architecture.labels import Label
@@ -25,6 +25,7 @@ from inception_model.cli import main
 from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.trace import capture
 from inception_model.training.data import open_dataset
+from inception_model.training.holdout import hold_out
 from tests.analysis.colours import COLOURS
 from tests.compare import assert_close
 from tests.random_networks import noise_images, random_classifier
@@ -265,6 +266,7 @@ def test_the_command_writes_beside_the_weights_what_it_prints(
     some = ood.generated()[::6]
     monkeypatch.setattr(ood, "generated", lambda: some)
     options = ["ood", str(coloured), "--checkpoint", str(network), "--device", "cpu", "--batch", "5"]
+    options += ["--holdout", "0"]
     assert main([*options, "--limit", "18", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["out"] == str(known_path(network)) == str(network.with_name("small.ood.safetensors"))
@@ -285,13 +287,38 @@ def test_the_command_writes_beside_the_weights_what_it_prints(
     assert "| AUROC, held-out classes |" in capsys.readouterr().out
 
 
+def test_held_out_training_images_choose_and_all_validation_images_measure(
+    network: Path, coloured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some, chosen = ood.generated()[::20], list[ood.Observations]()
+    monkeypatch.setattr(ood, "generated", lambda: some)
+
+    def best(parts: object, chosen_with: ood.Observations, *more: object) -> str:
+        chosen.append(chosen_with)
+        return "energy"
+
+    monkeypatch.setattr(ood_file, "best", best)
+    options = ["ood", str(coloured), "--checkpoint", str(network), "--device", "cpu", "--holdout", "6"]
+    assert main([*options, "--limit", "9"]) == 0
+    _, held_out = hold_out(open_dataset(coloured, "train"), 6)
+    assert held_out is not None
+    wanted = ood.observe(build(load(network), "cpu"), held_out)
+    assert_close(chosen[0].features, wanted.features, 1e-4)
+    known = load_known(known_path(network), load(network))
+    assert known.counts == {"training": 9, "chosen_with": 6, "new": 12, "pictures": len(some)}
+    assert known.held_out
+    assert "of 6 held-out training images lie above. Everything below: on 12 validation" in capsys.readouterr().out
+
+
 def test_the_command_refuses_what_makes_no_sense(
     network: Path, coloured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["ood", str(coloured), "--checkpoint", str(network), "--device", "cpu"]
     for more, words in (
         (["--limit", "0"], "--limit must be at least 1"),
-        (["--limit", "3"], "more images than classes"),
+        (["--holdout", "0", "--limit", "3"], "more images than classes"),
+        (["--holdout", "24"], "use a smaller --holdout"),
+        (["--holdout", "-1"], "--holdout must be at least 0"),
         (["--out", str(network.parent)], "is a folder"),
         (["--out", str(network.parent / "no" / "x.safetensors")], "does not exist"),
     ):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from scipy.stats import rankdata
 
+from inception_model.analysis import probes as analysis_probes
 from inception_model.analysis.probes import (
     Probe,
     Probes,
@@ -37,8 +39,10 @@ from inception_model.inference.classifier import Classifier, build
 from inception_model.inference.trace import Trace, capture
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import HeadAccuracy
+from inception_model.training.holdout import hold_out
 from tests.analysis.colours import COLOURS
 from tests.checkpoints.hostile.safetensors_files import safetensors
+from tests.compare import relative_norm
 from tests.random_networks import noise_images, random_classifier, random_probes
 
 Relative = Callable[[torch.Tensor, torch.Tensor], float]
@@ -252,6 +256,8 @@ def test_the_command_writes_what_it_prints(
         "cpu",
         "--batch",
         "5",
+        "--holdout",
+        "0",
     ]
     assert main(["probe", *options, "--limit-per-class", "6", "--val-limit", "9", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -269,6 +275,36 @@ def test_the_command_writes_what_it_prints(
         assert int(logits["3a"].argmax()) == images[i][1]
     assert main(["probe", *options, "--limit-per-class", "2"]) == 0
     assert "6 training images, 12 validation images" in capsys.readouterr().out
+
+
+def test_held_out_images_choose_the_weight_decay_and_are_not_learnt_from(
+    network: Path, coloured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose, seen = analysis_probes._choose_decay, list[tuple[torch.Tensor, ...]]()
+
+    def spy(*given: Any) -> Any:
+        seen.append(given[:4])
+        return choose(*given)
+
+    monkeypatch.setattr(analysis_probes, "_choose_decay", spy)
+    out = tmp_path / "small.probes.safetensors"
+    options = ["--data", str(coloured), "--out", str(out), "--checkpoint", str(network), "--device", "cpu"]
+    assert main(["probe", *options, "--holdout", "6", "--limit-per-class", "2"]) == 0
+    rest, held_out = hold_out(open_dataset(coloured, "train"), 6)
+    assert held_out is not None
+    classifier = build(load(network), "cpu")
+    learnt, kept = (collect_features(classifier, each) for each in (rest.first_of_each(2), held_out))
+    for (x, labels, held, held_labels), name in zip(seen, learnt.values, strict=True):
+        deviation, mean = torch.std_mean(learnt.values[name].float(), 0, correction=0)
+        assert labels.tolist() == [0, 0, 1, 1, 2, 2]
+        assert held_labels.tolist() == held_out.labels.tolist() == [0, 0, 1, 1, 2, 2]
+        assert x.shape == held.shape
+        varies = x.abs().amax(0) > 0  # other channels get no weight
+        wanted = (kept.values[name].float() - mean)[:, varies]
+        assert relative_norm((held * deviation)[:, varies], wanted) < 1e-3
+    probes = load_probes(out, load(network))
+    assert (probes.training, probes.validation) == (6, 12)
+    assert "chosen on 6 held-out training images" in probes.source
 
 
 def test_the_command_refuses_what_makes_no_sense(

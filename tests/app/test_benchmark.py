@@ -68,6 +68,16 @@ def test_the_words_name_who_is_better_than_nothing_and_what_was_left_out(table: 
     assert "left out: GradCAM 2." in notes(hollow, "main")[1]
 
 
+def test_few_images_make_nothing_better_and_one_has_no_interval(table: Table) -> None:
+    few = replace(table, images=9)
+    assert in_words(few, "main") == "Fewer than 10 images: no row is called better than another."
+    assert in_words(few, "main") in notes(few, "main")
+    one = replace(table, images=1, rows=tuple(replace(row, images=1) for row in table.rows))
+    assert notes(one, "main")[1].endswith("One image has no interval.")
+    assert "95% interval" not in str(table_html(one, "main"))
+    assert in_words(one, "main") not in notes(table, "main")
+
+
 def model_page(monkeypatch: pytest.MonkeyPatch, file: Path) -> AppTest:
     monkeypatch.setattr(state, "table_path", lambda _: file)
     return good(open_app().switch_page("views/model/page.py").run())

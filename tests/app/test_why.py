@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.figures import attribution_map, trust_badge
 from app.jobs import attribution, conductance
+from app.state import network
 from app.state.panel import Panel
 from app.views.why.choices import in_words
 from inception_model.analysis.ablation import FILLS, Ablation, Fill, ablate, fill_means
@@ -28,6 +29,7 @@ from inception_model.attribution.reading import PAPERS
 from inception_model.drawing.colormaps import FOR
 from inception_model.drawing.numbers import signed, signed_number
 from inception_model.images.baselines import baseline
+from inception_model.images.decode import Photo
 from inception_model.inference.targets import Target
 from inception_model.serving.service import InferenceService
 from inception_model.trust import CHECKS
@@ -215,6 +217,18 @@ def test_the_badge_opens_into_evidence(small: InferenceService, opened: Callable
         assert found.sentence in html.unescape(text)
     assert "sensitivity: not run" in text
     assert set(trust_badge.PAPERS) == set(CHECKS)
+
+
+def test_the_badge_of_an_empty_map_says_so(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "service", lambda: small)
+    black = Photo(Image.new("RGB", (64, 64)), "black-photo", "black")
+    asked = question("integrated_gradients", best(small), steps=2)
+    x = small.classifier.prepare(black.image)
+    found = explain(small.classifier, x, asked.method, target=asked.target, options=dict(asked.options))
+    assert found.empty
+    assert found.completeness_error == 0
+    badge = attribution.known_badge(Panel(black), asked, found, tuple(CHECKS))
+    assert trust_badge.state_words(badge) == "no verdict: the map is empty"
 
 
 def test_ledger_and_sweep_come_on_request(small: InferenceService, opened: Callable[..., AppTest]) -> None:

@@ -167,3 +167,11 @@ def test_checks_are_run_on_request_with_their_cost_and_spread(
     assert len(answer["trust"]["evidence"][0]["spread"]["values"]) == 5
     assert main([*command, "--check", "vibes"]) != 0
     assert "allowed: completeness" in capsys.readouterr().err
+
+
+def test_an_empty_map_passes_no_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    black = tmp_path / "black.png"
+    Image.new("RGB", (224, 224)).save(black)
+    method = ["--method", "integrated_gradients", "--option", "steps=2", "--check", "completeness"]
+    assert ask(black, tmp_path, *method) == 0
+    assert "Trust: no verdict: the map is empty." in capsys.readouterr().out

@@ -250,6 +250,9 @@ def test_channels_that_answer_all_alike_prefer_nothing() -> None:
     assert np.isnan(preferred).all()
     assert (index < 1e-6).all()
     assert np.isnan(selectivity.peak_index(equal, (1, 2, 4, 8, 16, 28))[1]).all()
+    crossed = np.zeros((6, 2))
+    crossed[[0, 3], 0] = crossed[[1, 4], 1] = 2.0, 2.0 * (1 + 1e-7)  # at right angles they cancel each other
+    assert np.isnan(selectivity.orientation_index(crossed, degrees)[1]).all()
     turned = equal.copy()
     turned[3] *= 1.01
     assert selectivity.orientation_index(turned, degrees)[1] == pytest.approx(np.full(4, 90.0), rel=1e-2)

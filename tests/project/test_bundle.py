@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inception_model.checkpoints.checkpoint import Checkpoint
-from scripts.bundle import all_or_none, replaced, tables
+from scripts.bundle import all_or_none, commands, replaced, tables
 
 CARD = """# name
 
@@ -39,6 +39,14 @@ def test_the_readme_names_the_accuracy_of_the_file(bundled_checkpoint: Checkpoin
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
     every = {head: bundled_checkpoint.accuracy[head] for head in reversed(bundled_checkpoint.spec.heads)}
     assert ", ".join(f"{head} {each['top1']:.1%} / {each['top5']:.1%}" for head, each in every.items()) in readme
+
+
+@pytest.mark.parametrize(("calibrate", "count"), [(True, "5000"), (False, "0")])
+def test_held_out_images_choose_only_where_the_network_never_saw_them(calibrate: bool, count: str) -> None:
+    made = {words[0]: words for words in commands(Path("data"), calibrate)}
+    assert ("calibrate" in made) == calibrate
+    for name in ("ood", "probe"):
+        assert made[name][made[name].index("--holdout") + 1] == count
 
 
 def test_only_the_tables_below_the_heading_change() -> None:

@@ -57,6 +57,12 @@ def test_wrong_data_say_what_is_missing(tmp_path: Path, folder: Path) -> None:
     pq.write_table(pa.table({"picture": [b""]}), tmp_path / "train-00000-of-00001.parquet")
     with pytest.raises(DatasetError, match="missing: image, label"):
         open_dataset(tmp_path, "train")
+    none = pa.table({"image": pa.array([], pa.struct([("bytes", pa.binary())])), "label": pa.array([], pa.int64())})
+    pq.write_table(none, tmp_path / "validation-00000-of-00001.parquet")
+    with pytest.raises(
+        DatasetError, match=r"has no validation images: validation-00000-of-00001\.parquet without a row"
+    ):
+        open_dataset(tmp_path, "validation")
 
 
 def test_images_are_held_out_evenly(parquet: Path) -> None:

@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from inception_model.architecture import variants
 from inception_model.architecture.network import GoogLeNet, Heads
 from inception_model.architecture.weights import init_weights
-from inception_model.checkpoints.store import load
+from inception_model.checkpoints.store import load, save, save_calibration
 from inception_model.cli import main
 from inception_model.images.preprocessing import Preprocessing
 from inception_model.training.averaging import newest_weight
+from inception_model.training.calibration import Calibration, HeadCalibration, Reliability, ReliabilityBin
 from inception_model.training.data import open_dataset
 from inception_model.training.evaluation import evaluate_network
 from inception_model.training.objective import losses
@@ -83,6 +84,10 @@ def test_a_stage_that_tunes_begins_a_new_average(parquet: Path, tmp_path: Path) 
     assert newest_weight(5001, 6000, TrainingConfig()) == pytest.approx(9 / 5011)
     assert newest_weight(5001, 6000, TrainingConfig(), 5000) == pytest.approx(9 / 11)
     assert newest_weight(99999, 200000, TrainingConfig(), 999) == pytest.approx(1e-3)
+    polyak = TrainingConfig(polyak_from=0.5)
+    assert newest_weight(5001, 6000, polyak) == pytest.approx(1 / 2001)
+    assert [newest_weight(step, 6000, polyak, 5000) for step in (5001, 5002, 5010)] == [1, 0.5, 0.1]
+    assert newest_weight(3002, 6000, polyak, 1000) == 0.5, "a stage that begins before the share waits for it"
 
 
 def test_evaluation_equals_counting_by_hand(parquet: Path) -> None:
@@ -148,6 +153,54 @@ def test_train_and_evaluate_from_the_command_line(
     assert all(0 <= row["top1"] <= row["top5"] <= 1 for row in answer["heads"].values())
     assert main(["evaluate", "--data", str(parquet), "--checkpoint", "tiny-imagenet", "--device", "cpu"]) == 2
     assert "are not among the 200" in capsys.readouterr().err
+
+
+def test_a_complete_run_leaves_its_file_alone_with_all_that_was_written_into_it(
+    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["train", "--data", str(parquet), "--out", str(tmp_path), "--spec", "tiny", "--stages", "32:0.2"]
+    run += ["--batch", "8", "--workers", "0", "--no-bf16", "--device", "cpu"]
+    assert main(run) == 0
+    file = tmp_path / "checkpoint.safetensors"
+    some = Reliability((ReliabilityBin(10, 0.8, 0.5),), 1.0)
+    calibrated = save_calibration(Calibration("data", 6, 10, {"main": HeadCalibration(1.5, some, some)}), file, file)
+    capsys.readouterr()
+    assert main(run) == 0
+    assert "it stays as it is" in capsys.readouterr().out
+    assert load(file).sha256 == calibrated.sha256
+    state = {name: value + 1 if value.is_floating_point() else value for name, value in calibrated.state.items()}
+    save(replace(calibrated, state=state), file)  # of another run
+    assert main(run) == 0
+    assert "written: " in capsys.readouterr().out
+    assert all(torch.equal(value, calibrated.state[name]) for name, value in load(file).state.items())
+
+
+def test_options_that_no_run_can_be_made_with_are_refused_in_a_sentence(
+    parquet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "--data", str(parquet), "--out", str(tmp_path / "run")]
+    for text, words in (
+        ("128", "stages must look like 128:3,224:0.5"),
+        ("64:inf", "more than 0 epochs, a finite number"),
+        ("64:nan", "more than 0 epochs, a finite number"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, "--stages", text])
+        assert ended.value.code == 2
+        assert words in capsys.readouterr().err
+    for option, value, words in (
+        ("batch", "0", "at least 1; got 0"),
+        ("limit", "-5", "at least 1; got -5"),
+        ("workers", "-1", "a number of at least 0; got -1"),
+        ("warmup-steps", "-1", "a number of at least 0; got -1"),
+        ("holdout", "-1", "a number of at least 0; got -1"),
+        ("lr", "nan", "a number of at least 0; got nan"),
+        ("clip", "inf", "a number of at least 0; got inf"),
+        ("ema-decay", "1.5", "from 0 to 1; got 1.5"),
+    ):
+        assert main([*command, f"--{option}", value]) == 2
+        assert capsys.readouterr().err == f"error: --{option} must be {words}\n"
+    assert not (tmp_path / "run").exists()
 
 
 def one_of_two(rank: int, parquet: Path, folder: Path) -> None:

@@ -275,13 +275,27 @@ def test_a_row_beats_a_rival_by_its_paired_difference(whole: Store) -> None:
     assert not cells["gradcam"].beats_all
 
 
-def shifted(store: Store) -> Table:
-    """Twenty images that differ by more than the methods do."""
+def test_few_images_beat_nothing_and_one_has_no_interval(whole: Store) -> None:
+    few = shifted(whole, 9)
+    assert {row.cells["insertion"].beats for row in few.rows} == {()}
+    assert shifted(whole, 10).rows[0].cells["insertion"].beats == ("random_pixels",)
+    assert "Fewer than 10 images: no row is called better than another." in markdown(few)
+    one = shifted(whole, 1)
+    assert one.few.endswith("One image has no interval.")
+    assert one.few in markdown(one)
+    line = next(line for line in markdown(one) if line.startswith("| GradCAM"))
+    assert "[" not in line
+    assert "[" in next(line for line in markdown(few) if line.startswith("| GradCAM"))
+    assert as_csv(one).splitlines()[1].split(",")[4:7] == ["", "", ""]
+
+
+def shifted(store: Store, images: int = 20) -> Table:
+    """So many images that differ by more than the methods do."""
     first = store.read()[0]
     plain = first.marks["gradcam"]["main"]
     assert plain is not None
     records = {}
-    for index in range(20):
+    for index in range(images):
         shifts = {"gradcam": 0.01, "saliency": 0.0, "random_pixels": 0.0, "random_cells": 0.02, "centre": 0.03}
         moved = {
             name: dict.fromkeys(

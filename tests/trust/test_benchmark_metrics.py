@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from inception_model.trust.benchmark.metrics import METRICS, Mark, Protocol, Subject, measure, shown, strict_ranking
+from inception_model.trust.benchmark.metrics import METRICS, Mark, Protocol, Subject, measure, shown
 from inception_model.trust.benchmark.rivals import RIVALS
+from inception_model.trust.curves import strict_ranking
 from tests.compare import relative_norm
 
 SIDE = 8

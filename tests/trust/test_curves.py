@@ -78,13 +78,25 @@ def test_deletion_of_a_known_object_has_a_known_area(
 
 
 def test_masks_take_the_largest_first_and_areas_are_trapezia() -> None:
-    ranking = torch.tensor([[5.0, 1.0], [3.0, 3.0]])
+    ranking = torch.tensor([[5.0, 1.0], [3.0, 4.0]])
     assert masks(ranking, (0.25, 0.5, 1.0)).tolist() == [
         [[True, False], [False, False]],
-        [[True, False], [True, False]],
+        [[True, False], [False, True]],
         [[True, True], [True, True]],
     ]
+    tied = torch.tensor([[5.0, 1.0], [3.0, 3.0]])
+    halves = {tuple(masks(tied, (0.5,), seed).flatten().tolist()) for seed in range(20)}
+    assert halves == {(True, False, True, False), (True, False, False, True)}, "equal values are ordered by chance"
     assert area((0, 0.5, 1), (1, 0, 0)) == 0.25
+
+
+def test_equal_values_are_not_taken_from_the_top() -> None:
+    corner = torch.zeros(224, 224)
+    corner[-8:, -8:] = 1.0
+    (half,) = masks(corner, (0.5,))
+    assert half[-8:, -8:].all()
+    assert int(half.sum()) == 224 * 112
+    assert 0.4 < float(half[:112].sum() / half.sum()) < 0.6
 
 
 def test_random_rankings_are_as_grainy_as_the_map_and_follow_their_seed() -> None:

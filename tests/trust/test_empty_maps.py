@@ -12,7 +12,7 @@ from inception_model.architecture.network import GoogLeNet
 from inception_model.attribution import Attribution, explain
 from inception_model.attribution.reading import numbers
 from inception_model.inference.classifier import Classifier
-from inception_model.trust import CHECKS, Case, evidence
+from inception_model.trust import CHECKS, Badge, Case, evidence
 from inception_model.trust.randomisation import randomisation
 from tests.random_networks import noise_images
 
@@ -40,6 +40,19 @@ def test_no_check_passes_an_empty_map(tiny_classifier: Classifier, x: Tensor, va
     assert all("No verdict: the map is empty" in found.sentence for found in badge.evidence[1:])
     assert "This map is empty" in flat.note
     assert numbers(flat)["empty"] is True
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25])
+def test_a_sum_that_closes_is_no_pass_of_an_empty_map(tiny_classifier: Classifier, x: Tensor, value: float) -> None:
+    """As of a black photo from the baseline black: nothing adds up to nothing."""
+    flat = even(explain(tiny_classifier, x, "deeplift"), value)
+    flat = replace(flat, baseline_score=flat.score - flat.total)
+    assert flat.completeness_error == 0
+    badge = evidence(tiny_classifier, x, flat, ("completeness",))
+    assert badge.state == "no verdict: the map is empty"
+    assert badge.evidence[0].passed is None
+    assert badge.as_dict()["evidence"][0]["name"] == "completeness"
+    assert Badge((), empty=True).state == badge.state, "also where nothing was asked yet"
 
 
 def test_guided_gradcam_of_an_all_negative_gradcam_is_empty_and_says_why(

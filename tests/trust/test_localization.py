@@ -18,8 +18,9 @@ from inception_model.trust.localization import (
     box_in_view,
     coverage,
     energy_inside,
+    hit_share,
     hits,
-    peak,
+    peaks,
     pixels_inside,
     rank_inside,
 )
@@ -42,7 +43,7 @@ def test_a_synthetic_map_points_inside_or_outside() -> None:
     heatmap[120, 30] = 2.0
     heatmap[10, 200] = 1.0
     heatmap[0, 0] = -5.0
-    assert peak(heatmap, 224) == (30.5, 120.5)
+    assert peaks(heatmap, 224) == [(30.5, 120.5)]
     hit, energy, _ = BoxJudge(box, 224).of(heatmap)
     assert hit == 1
     assert energy == pytest.approx(2 / 3)
@@ -51,6 +52,22 @@ def test_a_synthetic_map_points_inside_or_outside() -> None:
     assert hit == 0
     assert energy == pytest.approx(2 / 5)
     assert BoxJudge(box, 224).of(-torch.ones(224, 224)) == (0.0, None, None)
+
+
+def test_all_of_a_plateau_points() -> None:
+    """Occlusion and superpixels give the same value to a whole window: its first pixel lies in its corner."""
+    patch = torch.zeros(224, 224)
+    patch[80:144, 80:144] = 1.0
+    middle = Box(96, 96, 128, 128)
+    assert hit_share(patch, 224, middle, 0) == 32**2 / 64**2
+    assert BoxJudge(Box(80, 80, 144, 144), 224).of(patch)[0] == 1
+    wide = BoxJudge(middle, 224).of(patch)[0]
+    assert wide is not None
+    assert 0.85 < wide < 0.9, "a rim of a pixel and the corners lie further off than 15 pixels"
+    assert BoxJudge(Box(0, 0, 20, 20), 224).of(patch)[0] == 0
+    two = torch.zeros(7, 7)
+    two[1, 1] = two[5, 5] = 2.0
+    assert hit_share(two, 224, Box(32, 32, 64, 64), 0) == 0.5
 
 
 def test_an_even_map_points_nowhere() -> None:
@@ -120,9 +137,9 @@ def test_a_coarse_map_points_at_the_middle_of_its_cell(row: int, column: int) ->
     """Enlarged bilinearly, cells at the border become plateaus whose first pixel is up to 15.5 pixels off."""
     coarse = torch.zeros(7, 7)
     coarse[row, column] = 1.0
-    assert peak(coarse, 224) == (32 * column + 16, 32 * row + 16)
+    assert peaks(coarse, 224) == [(32 * column + 16, 32 * row + 16)]
     middle = Box(32 * column + 15, 32 * row + 15, 32 * column + 17, 32 * row + 17)
-    assert hits(*peak(coarse, 224), middle, 0)
+    assert hit_share(coarse, 224, middle, 0) == 1
 
 
 def test_saliency_is_measured_as_published_the_others_as_sums(tiny_classifier: Classifier) -> None:
@@ -188,7 +205,7 @@ def test_input_x_gradient_alone_is_the_same(tiny_classifier: Classifier) -> None
 def test_enlarging_keeps_the_peak_and_leaves_full_maps_alone() -> None:
     coarse = torch.zeros(1, 7, 7)
     coarse[0, 2, 5] = 1
-    x, y = peak(enlarged(coarse, 224)[0], 224)
-    assert (x // 32, y // 32) == (5, 2)
+    places = peaks(enlarged(coarse, 224)[0], 224)
+    assert {(x // 32, y // 32) for x, y in places} == {(5, 2)}
     full = torch.randn(2, 8, 8)
     assert enlarged(full, 8) is full

@@ -56,6 +56,11 @@ def test_focus_beside_sums_of_slices_also_where_a_cell_lies_on_the_seam() -> Non
     middle = torch.zeros(7, 7)
     middle[3, 3] = 1.0  # half of this row and column lie on either side
     assert [QuadrantJudge((number,)).focus(middle) for number in range(4)] == [0.25] * 4
+    assert [QuadrantJudge((number,)).of(middle)[1] for number in range(4)] == [0.25] * 4
+    seam = torch.zeros(7, 7)
+    seam[1, 3] = 1.0
+    assert [QuadrantJudge((number,)).of(seam)[1] for number in range(4)] == [0.5, 0.5, 0, 0]
+    assert QuadrantJudge((0, 1)).of(seam)[1] == 1
 
 
 def test_the_centre_wins_nothing() -> None:

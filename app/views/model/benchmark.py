@@ -44,6 +44,8 @@ def bars(rows: Sequence[Row], metric: str) -> dict[str, Bar]:
 
 def in_words(table: Table, head: str) -> str:
     """Which methods are better than knowing nothing, measure by measure."""
+    if table.few:
+        return table.few
     rows = table.of(head)
     said = []
     for name in ("insertion", "deletion", "road", "average_drop"):
@@ -65,6 +67,7 @@ def notes(table: Table, head: str) -> list[str]:
         f"{table.counted}, maps for the {settings['target']} class of each head; insertion starts from the "
         f"blurred image and deletion ends at the mean colour, in {settings['steps']} steps; ROAD imputes {removed} of "
         f"the pixels.{broken}",
+        *([table.few] if table.few else []),
         *([f"Maps that are the same everywhere are left out: {', '.join(empty)}."] if empty else []),
         "Bold: better than all three maps that say nothing. Bars: 95% bootstrap intervals, on one scale per column.",
         f"Measuring took {table.measures:.0f} s per image. To measure again: {COMMAND}",
@@ -81,7 +84,9 @@ def table_html(table: Table, head: str) -> Markup:
     )  # fmt: skip
 
 
-def _title(cell: Cell) -> str:
+def _title(row: Row, cell: Cell) -> str:
+    if not row.interval:
+        return "one image: no interval"
     return f"95% interval {cell.low:.3f} to {cell.high:.3f}"
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..curves import area, masks
+from ..curves import area, masks, strict_ranking
 from .imputation import noisy
 
 Score = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -93,19 +93,6 @@ class Subject:
     score: Tensor
     blurred_score: Tensor
     mean_score: Tensor
-
-
-def strict_ranking(heatmap: Tensor, seed: int) -> Tensor:
-    """(S, S) -> (S, S) of different whole numbers in the map's order; equal values are ordered by chance.
-
-    Guided GradCAM, for one, is 0 in most places: in reading order, these would be taken from the image's top.
-    """
-    values = heatmap.flatten()
-    shuffled = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed))
-    order = shuffled[values[shuffled].argsort(stable=True)]
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order))
-    return rank.view_as(heatmap)
 
 
 def measure(heatmap: Tensor, subject: Subject, score: Score, protocol: Protocol, seed: int) -> list[Mark]:

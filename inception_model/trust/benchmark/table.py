@@ -18,13 +18,16 @@ from .records import FORMAT, BenchmarkError, ImageRecord, Manifest
 from .rivals import RIVALS
 
 LEVEL = 0.95
+FEWEST = 10
+"""Images from which on a row can be said to be better than another: resampled, fewer look more alike than they are."""
 CURVES = ("insertion", "deletion", "morf", "lerf", "morf_same", "lerf_same")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A metric's mean over images with its 95% bootstrap interval. `beats`: the maps that say nothing (RIVALS) which
-    it is better than on the same images, the interval of the mean difference lying on the good side of 0."""
+    """A metric's mean over images with its 95% bootstrap interval, of one image just its value. `beats`: the maps that
+    say nothing (RIVALS) which it is better than on the same images, at least FEWEST of them, the interval of the mean
+    difference lying on the good side of 0."""
 
     mean: float
     low: float
@@ -62,6 +65,11 @@ class Row:
         """Whether this is a map that says nothing."""
         return self.method in RIVALS
 
+    @property
+    def interval(self) -> bool:
+        """Whether its intervals say anything: one image has none."""
+        return self.images > 1
+
 
 @dataclass(frozen=True)
 class Table:
@@ -85,6 +93,14 @@ class Table:
         whole = self.manifest.images
         stopped = self.images + len(self.broken) < whole
         return f"{self.images} images" + (f" (the first of {whole}; the run was stopped there)" if stopped else "")
+
+    @property
+    def few(self) -> str:
+        """What a reader must know of so few images; empty where there are enough."""
+        if self.images >= FEWEST:
+            return ""
+        none = " One image has no interval." if self.images == 1 else ""
+        return f"Fewer than {FEWEST} images: no row is called better than another.{none}"
 
     def of(self, head: str) -> tuple[Row, ...]:
         """The rows of one head: the methods, then the maps that say nothing."""
@@ -124,7 +140,7 @@ def _cell(metric: str, name: str, head: str, pairs: Sequence[tuple[ImageRecord, 
     for rival in RIVALS:
         others = [record.marks[rival][head] for record, _ in pairs]
         gains = [sign * (value - o.values[metric]) for value, o in zip(values, others, strict=True) if o is not None]
-        if rival != name and bootstrap_interval(gains, seed, LEVEL)[0] > 0:
+        if rival != name and len(gains) >= FEWEST and bootstrap_interval(gains, seed, LEVEL)[0] > 0:
             beats.append(rival)
     return Cell(mean(values), *bootstrap_interval(values, seed, LEVEL), tuple(beats))
 

@@ -43,6 +43,8 @@ def notes(table: Table) -> list[str]:
         "In brackets: 95% bootstrap interval of the mean over the images. *: better than each map that says nothing "
         "(random pixels, random cells, image centre), by the interval of the difference on the same images."
     ]
+    if table.few:
+        found.append(table.few)
     empty = [f"{row.label} at {row.head}: {row.empty}" for row in table.rows if row.empty]
     if empty:
         found.append(f"Maps that are the same everywhere rank nothing and are left out ({', '.join(empty)}).")
@@ -54,7 +56,7 @@ def notes(table: Table) -> list[str]:
 
 def _cells(row: Row) -> list[str]:
     cells = [row.cells.get(name) for name in METRICS]
-    return [f"{number(cell)}{'*' if cell is not None and cell.beats_all else ''}" for cell in cells]
+    return [f"{number(cell, row.interval)}{'*' if cell is not None and cell.beats_all else ''}" for cell in cells]
 
 
 def _seconds(row: Row) -> str:
@@ -96,7 +98,8 @@ def as_csv(table: Table) -> str:
     rows: list[list[object]] = []
     for row in table.rows:
         for name, cell in row.cells.items():
-            numbers = [f"{value:.6f}" for value in (cell.mean, cell.low, cell.high)]
+            ends = [f"{value:.6f}" for value in (cell.low, cell.high)] if row.interval else ["", ""]
+            numbers = [f"{cell.mean:.6f}", *ends]
             seconds = "" if row.seconds is None else f"{row.seconds:.4f}"
             rows.append([row.method, row.head, name, *numbers, " ".join(cell.beats), row.images, row.empty, seconds])
     return csv_text(columns, rows)
