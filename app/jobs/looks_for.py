@@ -6,7 +6,10 @@ A picture stays in memory as every answer does, and in the cache folder for the 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +20,7 @@ from app.state import network, tiles
 from app.state.selection import Unit
 from inception_model.architecture.spec import BRANCH_UNIT, BRANCHES
 from inception_model.checkpoints.checkpoint import CheckpointError
+from inception_model.drawing.encoding import data_url, jpeg_bytes
 from inception_model.inference.classifier import Classifier
 from inception_model.progress import Progress
 from inception_model.visualization.kept import KeptPictures
@@ -78,26 +82,51 @@ def known(unit: Unit) -> Visualization | None:
 
 @dataclass(frozen=True)
 class AtlasTile:
-    """A channel's tile, how it was made, and what is known of it."""
+    """A channel's tile, how it was made, and what is known of it. `address`: the picture as a page carries it."""
 
     facts: Tile
     recipe: Recipe
     picture: Image.Image
+    address: str
 
 
 def tile_of(unit: Unit) -> AtlasTile | None:
     """The tile of a unit's channel in the checkpoint's atlas; None where there is no atlas, or no such tile in it."""
-    atlas, (term,) = tiles.usable(), objective_of(unit).terms
+    (term,) = objective_of(unit).terms
     ((channel, _),) = term.weights
-    sheet = None if atlas is None else atlas.sheets.get(term.place)
-    if atlas is None or sheet is None or channel not in sheet.tiles:
-        return None
-    facts, place, recipe = sheet.tiles[channel], term.place, atlas.recipe
-    key = "", ("tile", tiles.version(), str(place), channel)
-    try:
-        return network.service().remember(key, lambda: AtlasTile(facts, recipe, atlas.picture(place, channel)))
-    except CheckpointError:
-        return None
+    return tiles_at([(term.place, channel)]).get((term.place, channel))
+
+
+def tiles_at(channels: Iterable[tuple[Place, int]]) -> dict[tuple[Place, int], AtlasTile]:
+    """The tiles of channels of convolutions that the checkpoint's atlas has, remembered. A sheet is decoded once."""
+    atlas = tiles.usable()
+    if atlas is None:
+        return {}
+    service, version = network.service(), tiles.version()
+    found: dict[tuple[Place, int], AtlasTile] = {}
+    missing: dict[Place, list[int]] = defaultdict(list)
+    for place, channel in dict.fromkeys(channels):
+        if place not in atlas.sheets or channel not in atlas.sheets[place].tiles:
+            continue
+        held: AtlasTile | None = service.recall(_tile_key(version, place, channel))
+        if held is None:
+            missing[place].append(channel)
+        else:
+            found[place, channel] = held
+    for place, numbers in missing.items():
+        try:
+            pictures = atlas.pictures(place, numbers)
+        except CheckpointError:
+            continue
+        for channel, picture in pictures.items():
+            address = data_url(jpeg_bytes(picture), "image/jpeg")
+            make = partial(AtlasTile, atlas.sheets[place].tiles[channel], atlas.recipe, picture, address)
+            found[place, channel] = service.remember(_tile_key(version, place, channel), make)
+    return found
+
+
+def _tile_key(version: str, place: Place, channel: int) -> Hashable:
+    return "", ("tile", version, str(place), channel)
 
 
 def as_far_as(unit: Unit) -> NDArray[np.uint8] | None:
