@@ -32,7 +32,7 @@ from inception_model.serving.service import InferenceService
 from inception_model.visualization.atlas_building import build_atlas, named_places
 from inception_model.visualization.places import Place
 from inception_model.visualization.tiles import Recipe, TileAtlas, cached_folder, sheet_name
-from tests.app.asking import opened, words
+from tests.app.asking import good, opened, words
 from tests.random_networks import random_classifier
 
 __all__ = ["opened"]  # a fixture
@@ -156,8 +156,17 @@ def test_the_page_shows_tiles_and_the_picked_channels_own(
     assert "There is no atlas" not in words(page)
     button = next(found for found in page.button if found.key == "start-looks-for")
     assert button.label == looks_for.LARGER
-    shown = [found.proto for found in page.get("bidi_component") if "looks-for-tile" in found.proto.id]
-    assert len(shown) == 1
+    assert len(own_tile(page)) == 1
+    assert "changed in 0 steps" in own_tile(page)[0] or "stayed grey" in own_tile(page)[0]
+    # It stands for the picture that nobody has chosen otherwise.
+    other = good(page.select_slider(key="module-picture-steps").set_value(256).run())
+    assert own_tile(other) == []
+    usual = good(page.select_slider(key="module-picture-steps").set_value(128).run())
+    assert len(own_tile(usual)) == 1
+    against = good(page.segmented_control(key="module-picture").set_value("negative").run())
+    assert own_tile(against) == []
+    button = next(found for found in against.button if found.key == "start-looks-for")
+    assert button.label == looks_for.KINDS["negative"].ask
 
 
 CHOSEN = {"module__circuit": True, "module__concepts": True, "search__class": 3, "search__module": "all"}
@@ -230,6 +239,12 @@ def test_a_sheet_is_decoded_once_for_all_tiles_and_a_broken_one_gives_none(
     with pytest.raises(CheckpointError, match=r"the tiles in 4c\.3x3\.webp can't be used"):
         broken.pictures(place, [0])
     assert jobs.tiles_at(channels) == {}
+
+
+def own_tile(page: AppTest) -> list[str]:
+    """The markup of the picked channel's tile, if it is drawn."""
+    found = [each.proto for each in page.get("bidi_component") if "looks-for-tile" in each.proto.id]
+    return [json.loads(proto.mixed.json if proto.HasField("mixed") else proto.json)["html"] for proto in found]
 
 
 def markup(page: AppTest) -> str:
