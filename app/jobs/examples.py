@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -90,14 +91,24 @@ def strongest_of(found: Index, unit: Unit, kind: Kind) -> tuple[list[Crop], Mapp
     if where is None:
         return [], {}
     crops: list[Crop] = []
-    classes: dict[str, int] = {}
-    for example in found.examples(kind, *where):
-        name = short(network.label(int(found.labels[example.image])))
-        classes[name] = classes.get(name, 0) + 1
+    strongest = found.examples(kind, *where)
+    names = _classes(found, strongest)
+    for example, name in zip(strongest, names, strict=True):
         photo = examples.photo_of(found, example.image) if len(crops) < MOST else None
         if photo is not None:
             crops.append(Crop(_drawn(photo, example), name, number(example.value)))
-    return crops, classes
+    return crops, Counter(names)
+
+
+def classes_of(found: Index, unit: Unit, kind: Kind) -> Mapping[str, int] | None:
+    """How many of the strongest images are of each class, that of the strongest image first; None where no convolution
+    computes the channel."""
+    where = place_of(unit)
+    return None if where is None else Counter(_classes(found, found.examples(kind, *where)))
+
+
+def _classes(found: Index, strongest: Sequence[Example]) -> list[str]:
+    return [short(network.label(int(found.labels[example.image]))) for example in strongest]
 
 
 def whole(found: Index, image: int) -> Crop | None:

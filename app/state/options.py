@@ -22,6 +22,7 @@ from inception_model.images.disturbances import DISTURBANCES
 from inception_model.images.stimuli import FAMILIES, make
 from inception_model.inference.targets import AUTO
 from inception_model.robustness.pgd import DEFAULT_NORM, Norm
+from inception_model.visualization.settings import STEPS as PICTURE_STEPS
 
 T = TypeVar("T", covariant=True)
 D = TypeVar("D")
@@ -81,6 +82,10 @@ MODULE_COMPUTATION = Option("module.computation", False)
 MODULE_FIGURE: Option[tuple[str, tuple[str, int]] | None] = Option("module.figure", None)
 """What the figure on screen was drawn from, and the node and channel that were outlined in it."""
 MODULE_CIRCUIT = Option("module.circuit", False)
+PictureKind = Literal["channel", "negative", "diverse"]
+MODULE_PICTURE: Option[PictureKind] = Option("module.picture", "channel")
+"""What is made of the picked channel: what raises it, what lowers it, or several different ones that raise it."""
+MODULE_PICTURE_STEPS = Option("module.picture.steps", PICTURE_STEPS)
 
 MODULE_CONCEPTS = Option("module.concepts", False)
 CONCEPT_COUNT = Option("module.concepts.count", CONCEPTS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -164,10 +164,20 @@ class TileAtlas:
 
     def picture(self, place: Place, channel: int) -> Image.Image:
         """One tile, as the sheet has it."""
-        column, row = self.sheets[place].position(channel)
-        side = self.recipe.side
-        with Image.open(io.BytesIO(self.sheet_bytes(place)), formats=("WEBP",)) as image:
-            return image.convert("RGB").crop((column * side, row * side, (column + 1) * side, (row + 1) * side))
+        return self.pictures(place, [channel])[channel]
+
+    def pictures(self, place: Place, channels: Iterable[int]) -> dict[int, Image.Image]:
+        """Several tiles of a convolution, whose sheet is decoded once; raises CheckpointError as `sheet_bytes` does."""
+        side, found, data = self.recipe.side, {}, self.sheet_bytes(place)
+        try:
+            with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
+                sheet = image.convert("RGB")
+        except (OSError, ValueError) as error:  # its header alone was whole
+            raise CheckpointError(f"the tiles in {sheet_name(place)} can't be used: {_why(error)}; {REMEDY}") from error
+        for channel in channels:
+            column, row = self.sheets[place].position(channel)
+            found[channel] = sheet.crop((column * side, row * side, (column + 1) * side, (row + 1) * side))
+        return found
 
 
 def count_channels(spec: NetworkSpec) -> int:

@@ -24,9 +24,11 @@ from app.jobs import (
     vote,
 )
 from app.jobs.background import Job
+from app.jobs.looks_for import Wanted
 from app.state import network, photos, session
 from app.state.panel import Panel
 from app.state.selection import Unit
+from app.views.module.looks_for import KINDS, STEPS
 from inception_model.attribution import METHODS
 from inception_model.images.samples import sample_photo
 from inception_model.images.stimuli import FAMILIES
@@ -50,7 +52,8 @@ SOON = 0.5
 EARLY = frozenset({
     *(f"attribution_job {method}" for method in ("occlusion", "superpixels")),
     *(f"check_job {name}" for name in ("insertion", "deletion", "randomisation", "infidelity", "sensitivity")),
-    *("conductance_job", "report_job", "strengths_job", "attack_job", "vote_job", "looks_for_job"),
+    *("conductance_job", "report_job", "strengths_job", "attack_job", "vote_job"),
+    *(f"looks_for_job {kind}" for kind in KINDS),
 })  # fmt: skip
 """Jobs that after SOON do nothing but what they have begun by then, as far as ENOUGH lets one see."""
 
@@ -130,7 +133,12 @@ WORK: dict[str, Make] = {
     "strengths_job": lambda panel, target: fooling.strengths_job(panel, "rotation"),
     "attack_job": lambda panel, target: fooling.attack_job(panel, AttackQuestion("main"), None),
     "vote_job": lambda panel, target: vote.vote_job(panel),
-    "looks_for_job": lambda panel, target: looks_for.looks_for_job(Unit("4d", "5x5", 17, 0, 0)),
+    **{
+        f"looks_for_job {kind}": lambda panel, target, kind=kind: looks_for.looks_for_job(  # type: ignore[misc]
+            Unit("4d", "5x5", 17, 0, 0), Wanted(kind, max(STEPS))
+        )
+        for kind in KINDS
+    },
     "first_answers_job": lambda panel, target: first_answers.first_answers_job(sample_photo("rocket")),
 }
 """A job of every kind, in the size in which visitors ask for it or larger."""

@@ -17,7 +17,7 @@ from app.state.panel import Panel, Panels
 from app.state.selection import Unit
 from app.static import script, style
 from app.templates import render, style_tag
-from app.views.module import channel_facts, computation_panel, favourites, looks_for, strongest
+from app.views.module import channel_facts, computation_panel, favourites, looks_for, strongest, unit_title
 from app.views.module.atlas import View, shared_scale
 from app.widgets import chart, teach
 from app.widgets.halves import Title, halves
@@ -93,6 +93,7 @@ def show(panels: Panels, view: View) -> None:
     with st.container(key="channel-panel"):
         title(unit)
         with st.container(key="channel-body"):
+            unit_title.show(unit)
             layers = layers_choice()
             if len(panels) > 1:
                 scale_part(scale)

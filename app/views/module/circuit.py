@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 from markupsafe import Markup
 
@@ -14,6 +16,7 @@ from app.views.module import unit_cards
 from app.views.module.unit_cards import Card, Side
 from app.widgets import teach
 from app.widgets.persistent_choice import persistent_choice
+from inception_model.architecture.address import UnitAddress
 from inception_model.circuits.connections import CONNECTIONS, Connection
 from inception_model.circuits.pictures import kernel_picture, name_of, scale_of
 from inception_model.drawing.colormaps import colour_bar
@@ -46,9 +49,11 @@ def show(panel: Panel, unit: Unit) -> None:
         )
         for title, side in ((f"{name} reads", found.reads), (f"{name} is read by", found.read_by))
     ]
+    tiles = any(card.tile for side in sides for card in side.cards)
     note = (
-        "Left the kernel, red for and blue against whoever reads; right the channel's map on the photo. Sorted by the "
-        f"kernel's norm. {found.between[0].upper()}{found.between[1:]}."
+        "Left the kernel, red for and blue against whoever reads; "
+        f"{'then' if tiles else 'right'} the channel's map on the photo{' and what it looks for' if tiles else ''}. "
+        f"Sorted by the kernel's norm. {found.between[0].upper()}{found.between[1:]}."
     )
     unit_cards.draw(sides, note, "circuit-cards")
     teach.note("circuit")
@@ -56,12 +61,12 @@ def show(panel: Panel, unit: Unit) -> None:
 
 def cards(panel: Panel, side: tuple[Connection, ...]) -> tuple[Card, ...]:
     """A card for each connection; all kernels of a side on one scale."""
-    scale = scale_of(side)
-    return tuple(_card(panel, each, scale) for each in side)
+    scale, tiles = scale_of(side), unit_cards.tiles_of(each.unit for each in side)
+    return tuple(_card(panel, each, tiles, scale) for each in side)
 
 
-def _card(panel: Panel, one: Connection, scale: float) -> Card:
+def _card(panel: Panel, one: Connection, tiles: Mapping[UnitAddress, str], scale: float) -> Card:
     size = one.kernel.shape[-1]
     way = f"{'for' if one.total > 0 else 'against'} {signed_number(one.total)}"
     says = f"{way}, the sum of a {size}×{size} kernel of norm {number(one.strength)}"
-    return unit_cards.card(panel, one.unit, [way], says, data_url(png_bytes(kernel_picture(one, scale))))
+    return unit_cards.card(panel, one.unit, tiles, [way], says, data_url(png_bytes(kernel_picture(one, scale))))

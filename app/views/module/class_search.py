@@ -70,4 +70,6 @@ def show(panel: Panel) -> None:
 
 def cards(panel: Panel, found: tuple[Push, ...]) -> tuple[Card, ...]:
     """A card for each channel with its credit."""
-    return tuple(unit_cards.card(panel, each.unit, [signed(each.credit, 3)], signed(each.credit, 3)) for each in found)
+    tiles = unit_cards.tiles_of(each.unit for each in found)
+    told = [(each.unit, signed(each.credit, 3)) for each in found]
+    return tuple(unit_cards.card(panel, unit, tiles, [credit], credit) for unit, credit in told)

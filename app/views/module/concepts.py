@@ -98,18 +98,23 @@ def rows(panel: Panel, module: str, told: Told, index: Index | None = None) -> l
     view = preprocessing.view(photo.size, panel.photo.square_on(photo.size))
     field = field_of(Unit(module, "output", 0, 0, 0))
     grid = Grid(field.start, field.jump, preprocessing.size)
+    strongest = [
+        [unit_of(spec, module, int(channel)) for channel in np.argsort(-direction, kind="stable")[:CHANNELS]]
+        for direction in found.directions
+    ]
+    tiles = unit_cards.tiles_of(units[0] for units in strongest)
     listed = []
-    for place, heatmap in enumerate(found.maps):
+    for place, (heatmap, units) in enumerate(zip(found.maps, strongest, strict=True)):
         drawn = overlay.overlay_on_photo(
             photo, heatmap.astype(np.float32), view, scale=float(heatmap.max()), alpha=ALPHA, smooth=True, grid=grid
         )
-        strongest = np.argsort(-found.directions[place], kind="stable")[:CHANNELS]
-        units = [unit_of(spec, module, int(channel)) for channel in strongest]
         listed.append(
             {
                 "title": f"concept {place + 1}",
                 "picture": data_url(jpeg_bytes(drawn, quality=85), "image/jpeg"),
                 "credit": _credit(told, place),
+                "tile": tiles.get(units[0], ""),
+                "strongest": name_of(checkpoint, units[0]),
                 **_images(told, place, index),
                 "channels": [(name_of(checkpoint, unit).removeprefix(f"{module} "), str(unit)) for unit in units],
             }

@@ -36,7 +36,8 @@ def show(panel: Panel) -> None:
         "Channels you keep",
         "For this network and as long as this page stays open; the file keeps them longer. A click picks one.",
     )
-    told = tuple(unit_cards.card(panel, unit, [], "kept") for unit in units if has_unit(unit))
+    tiles = unit_cards.tiles_of(units)
+    told = tuple(unit_cards.card(panel, unit, tiles, [], "kept") for unit in units if has_unit(unit))
     unit_cards.draw([Side("kept", f"{len(units)} in all", told)], "", "favourite-cards")
     with st.container(horizontal=True, key="favourites-files"):
         st.download_button(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from app.jobs.channels import values_of
+from app.jobs.looks_for import tiles_at
 from app.jobs.stimuli import known_families
 from app.state import network, selection
 from app.state.panel import Panel
@@ -23,6 +24,7 @@ from inception_model.circuits.connections import CONNECTIONS
 from inception_model.circuits.pictures import name_of
 from inception_model.drawing import colormaps
 from inception_model.drawing.encoding import data_url, png_bytes
+from inception_model.visualization.places import Place
 
 _CARDS = st.components.v2.component(
     "scope_unit_cards",
@@ -34,7 +36,7 @@ _CARDS = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Card:
-    """One channel: its name and lines of words, its map on the photo and a kernel where there are such.
+    """One channel: its name and lines of words, its map on the photo, a kernel and its tile where there are such.
 
     `go`: the address to walk to, empty where the page shows no such channel. `branch`: its colour's name, or empty.
     `says`: all of it for whoever sees no picture.
@@ -47,6 +49,7 @@ class Card:
     kernel: str
     lines: tuple[str, ...]
     says: str
+    tile: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,28 @@ def walk(text: str) -> None:
     atlas.forget_figure()
 
 
-def card(panel: Panel, unit: UnitAddress, lines: Sequence[str], says: str, kernel: str = "") -> Card:
-    """The card of a channel, with its families where its module was asked for them."""
+def tiles_of(units: Iterable[UnitAddress]) -> dict[UnitAddress, str]:
+    """What channels look for as pictures, of those that the checkpoint's atlas has."""
+    places = {(Place(unit.conv, unit.module), unit.channel): unit for unit in units}
+    return {places[place]: tile.address for place, tile in tiles_at(places).items()}
+
+
+def card(
+    panel: Panel,
+    unit: UnitAddress,
+    tiles: Mapping[UnitAddress, str],
+    lines: Sequence[str],
+    says: str,
+    kernel: str = "",
+) -> Card:
+    """The card of a channel, with its tile if it is among those, and its families where its module was asked for
+    them."""
     name, families = name_of(network.checkpoint(), unit), ", ".join(families_of(unit))
     told = tuple(line for line in (*lines, families) if line)
     kind = "" if unit.module is None else unit.conv.partition("_")[0]
     go = str(unit) if selection.has_unit(unit) else ""
-    return Card(name, go, kind, _map(panel, unit), kernel, told, ": ".join(filter(None, (name, says))))
+    said = ": ".join(filter(None, (name, says)))
+    return Card(name, go, kind, _map(panel, unit), kernel, told, said, tiles.get(unit, ""))
 
 
 def families_of(unit: UnitAddress) -> tuple[str, ...]:
