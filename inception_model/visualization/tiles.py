@@ -204,7 +204,7 @@ def atlas_folder(checkpoint: Checkpoint) -> Path | None:
     """Where an atlas of the checkpoint is found: in the cache folder, or where it came with the bundled one. Of two
     the one with more tiles, so that a few made on trial don't hide a whole one."""
     shipped = (ASSETS / "atlas",) if checkpoint.name == BUNDLED else ()
-    found = [folder for folder in (cached_folder(checkpoint), *shipped) if (folder / INDEX).is_file()]
+    found: list[Path] = [folder for folder in (cached_folder(checkpoint), *shipped) if (folder / INDEX).is_file()]
     if len(found) < 2:
         return found[0] if found else None
 
