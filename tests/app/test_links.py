@@ -51,6 +51,7 @@ NOT_IN_LINKS = {
     "MODULE_OPENED": "unfolded, found by a click", "MODULE_LAYERS": "how it is drawn",
     "MODULE_COMPUTATION": "unfolded", "MODULE_FIGURE": "what was drawn", "MODULE_CIRCUIT": "unfolded",
     "MODULE_CONCEPTS": "unfolded", "CONCEPT_COUNT": "of what is unfolded", "CONCEPT_SOURCE": "of what is unfolded",
+    "MODULE_PICTURE": "of what is made on request", "MODULE_PICTURE_STEPS": "of what is made on request",
     "SEARCH_HEAD": "of a list", "SEARCH_MODULE": "of a list", "BENCH_OPEN": "unfolded",
     "BENCH_FAMILY": "of what is unfolded", "HEADS_SHARED": "how it is drawn", "MODEL_CLASSES_HEAD": "of a list",
     "MODEL_BENCHMARK_HEAD": "of a list", "WHY_TRUST": "unfolded", "WHY_GALLERY": "of a list",
