@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,8 @@ from app.state.panel import Panel
 from app.widgets import report_button
 from inception_model.analysis.ablation import Ablation
 from inception_model.architecture.variants import tiny
-from inception_model.checkpoints.checkpoint import ASSETS, BUNDLED
-from inception_model.checkpoints.store import save_calibration
+from inception_model.checkpoints.checkpoint import BUNDLED
+from inception_model.checkpoints.store import load, save, save_calibration
 from inception_model.serving.service import InferenceService
 from inception_model.training.calibration import Calibration, HeadCalibration, Reliability, ReliabilityBin
 from inception_model.training.curve import TrainingCurve
@@ -104,10 +105,19 @@ def test_a_link_carries_the_switch() -> None:
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundled weights with temperatures, as a run leaves them."""
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled weights without temperatures and without a curve."""
+    path = tmp_path_factory.mktemp("plain") / "plain.safetensors"
+    save(replace(load(BUNDLED), calibration=None, curve=()), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with temperatures, as a run leaves them; the plain one lies beside it."""
     path = tmp_path_factory.mktemp("run") / "checkpoint.safetensors"
-    save_calibration(CALIBRATION, ASSETS / "checkpoints" / f"{BUNDLED}.safetensors", path)
+    save_calibration(CALIBRATION, plain, path)
+    shutil.copy(plain, path.parent)
     return path
 
 
@@ -116,7 +126,7 @@ def switch(app: AppTest) -> object:
 
 
 def test_the_sidebar_switches_between_calibrated_and_raw(file: Path) -> None:
-    app = open_app()
+    app = choose_file(open_app(), file.parent / "plain.safetensors")
     bundled = drawn(app)
     assert (switch(app).disabled, switch(app).value) == (True, True)  # type: ignore[attr-defined]
     assert "carries no temperatures" in switch(app).help  # type: ignore[attr-defined]
@@ -154,8 +164,8 @@ def test_the_page_model_shows_what_the_temperatures_change(file: Path) -> None:
     assert figures[2]["data"][0]["y"] == pytest.approx([1 / 3, 0.5])
 
 
-def test_the_page_model_says_what_is_missing() -> None:
-    app = good(open_app().switch_page("views/model/page.py").run())
+def test_the_page_model_says_what_is_missing(plain: Path) -> None:
+    app = good(choose_file(open_app(), plain).switch_page("views/model/page.py").run())
     said = html.unescape(drawn(app))
     assert "This file carries no temperatures" in said
     assert "inceptionscope calibrate DATA --checkpoint FILE" in said

@@ -61,7 +61,7 @@ def test_a_number_is_followed_to_the_input(opened: Page, bundled_classifier: Cla
     page = opened
     unasked_at(page, "4d/5x5")
     ask(page)
-    first = asked(page)
+    first = asked(page)  # at the channel's peak, which may lie where the first click goes
 
     maps = capture(bundled_classifier, bundled_classifier.prepare(cat.image)).block("4d").node("5x5")[0]
     spot = page.locator(".spot")
@@ -70,7 +70,7 @@ def test_a_number_is_followed_to_the_input(opened: Page, bundled_classifier: Cla
     for at in ((box["width"] * 0.6, box["height"] * 0.6), (3, 3)):  # the second one is a corner of the map
         screen.click(spot, at=at)
         channel, row, column, told = asked(page)
-        assert (channel, row, column) != first[:3]
+        assert channel == first[0]
         assert told == number(float(maps[channel, row, column]))
     assert (row, column) == (0, 0)
     expect(figure(page)).to_contain_text("16 of 25 positions lie beyond the border")
