@@ -67,6 +67,14 @@ class _LostError(Exception):
     """The process is no longer to be used; the message says what the photo did, without its name."""
 
 
+class _GivenUpError(Exception):
+    """Whoever waits gave up; `reason`: what `poll` raised, which may look like an error of the pipes."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 class _Worker:
     """One decoder process and its pipes."""
 
@@ -103,6 +111,8 @@ class _Worker:
         timer.start()
         try:
             about, pixels = self._exchange({"name": name, "seconds": processor}, data, poll)
+        except _GivenUpError as given_up:
+            raise given_up.reason from None
         except (EOFError, OSError, ValueError):
             self.close()
             if late.is_set():
@@ -131,10 +141,10 @@ class _Worker:
         try:
             while not wait((found,), POLL_SECONDS).done:
                 poll()
-        except BaseException:
+        except BaseException as error:
             self._process.kill()  # which ends what the thread waits for
             thread.join()
-            raise
+            raise _GivenUpError(error) from error
         return found.result()
 
     def close(self) -> None:

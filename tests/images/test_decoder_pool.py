@@ -76,18 +76,19 @@ def test_a_photo_that_computes_too_long_ends_with_its_process(pool: DecoderPool)
 def test_decoding_ends_with_whoever_waits_for_it() -> None:
     pool = DecoderPool(decoder="tests.images.odd_decoders:decode", processor=20, clock=20)
     try:
-        for _ in range(2 * PROCESSES):  # each leaves its place
+        # Each leaves its place. The second error is one that broken pipes raise as well.
+        for error in (Cancelled("nobody waits"), TimeoutError("not in time")) * PROCESSES:
             assert pool.read_photo(PHOTO, "next", poll=lambda: None).size == (60, 40)
             (process,) = pool.idle()
             started = time.monotonic()
 
-            def gives_up(started: float = started) -> None:
+            def gives_up(started: float = started, error: Exception = error) -> None:
                 if time.monotonic() > started + 0.2:
-                    raise Cancelled("nobody waits")
+                    raise error
 
-            with pytest.raises(Cancelled):
+            with pytest.raises(type(error), match=str(error)):
                 pool.read_photo(PHOTO, "endless.webp", poll=gives_up)
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < 5, "it would take 20 seconds"
             assert gone(process)
         assert pool.idle() == []
     finally:
