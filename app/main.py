@@ -18,7 +18,7 @@ from app.state import link_values, links, memory, navigation, network, room  # n
 from app.state.navigation import PAGES  # noqa: E402
 from app.state.panel import panels  # noqa: E402
 from app.templates import render  # noqa: E402
-from app.widgets import copy_link, door, history, kept_photos, present, skip, stories, teach, tour  # noqa: E402
+from app.widgets import copy_link, door, filmstrip, history, kept_photos, present, skip, stories, teach, tour  # noqa: E402
 
 
 def main() -> None:
@@ -60,6 +60,7 @@ def main() -> None:
     navigation.restore_view()
     sidebar.probabilities()
     kept_photos.show()
+    filmstrip.take_arrived()
     sidebar.learning()
     present.watch({known: page.title for known, page in pages.items()})
     stories.show(name)

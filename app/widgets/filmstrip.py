@@ -25,6 +25,8 @@ from inception_model.images.stimuli import sample_stimuli
 _STRIP_CSS = style("filmstrip_strip")
 
 _STRIP_JS = script("filmstrip_strip")
+ARRIVED = "arrived"
+"""Where the session keeps what was received: the files, and whether the first of them is to be looked at."""
 
 _STRIP = st.components.v2.component(
     "scope_film",
@@ -144,18 +146,15 @@ def upload() -> None:
     key = f"upload-{photos.upload_round()}"  # a fresh key empties the widget: the filmstrip lists the photos already
 
     def received() -> None:
-        if not (files := arrivals.take_over(st.session_state[key])):
-            return
-        photos.forget_problems()
-        if take(files) > 1:
-            session.set_option(options.LOOK_CONTACT_SHEET, True)
-        photos.next_upload_round()
+        if files := arrivals.take_over(st.session_state[key]):
+            arrive(files)
 
     def photographed() -> None:
         picture = st.session_state["camera_picture"]
-        if (taken := arrivals.take_over(picture)) or picture is None:
+        if taken := arrivals.take_over(picture):
+            arrive([(data, "camera") for data, _ in taken])
+        elif picture is None:
             photos.forget_problems()
-            take([(data, "camera") for data, _ in taken])
 
     with st.container(key="upload"):
         st.file_uploader(
@@ -180,6 +179,37 @@ def upload() -> None:
             )  # fmt: skip
     if camera:
         st.camera_input("Take a photo", key="camera_picture", on_change=photographed, label_visibility="collapsed")
+
+
+def arrive(files: Sequence[tuple[bytes, str]], *, choose: bool = True) -> None:
+    """From a callback: takes files (content, name) that were just received, as `take` does.
+
+    Whoever clicks meanwhile ends the run: what was not taken by then is taken by the next one (`take_arrived`).
+    """
+    session.put(ARRIVED, [*session.get(ARRIVED, []), (tuple(files), choose)])
+    take_arrived()
+
+
+def take_arrived() -> None:
+    """Takes what was received and not taken yet; to be called in every whole run."""
+    while waiting := session.get(ARRIVED, []):
+        try:
+            _take_batch(*waiting[0])
+        except Exception:  # a fault must not come back with every run; the end of a run is none of these
+            session.put(ARRIVED, waiting[1:])
+            raise
+        session.put(ARRIVED, waiting[1:])
+
+
+def _take_batch(files: Sequence[tuple[bytes, str]], choose: bool) -> None:
+    if choose:
+        photos.forget_problems()
+    if take(files, choose=choose) > 1 and choose:
+        session.set_option(options.LOOK_CONTACT_SHEET, True)
+    if choose:
+        photos.next_upload_round()
+    else:
+        photos.browser_has_answered()
 
 
 def take(files: Sequence[tuple[bytes, str]], *, choose: bool = True) -> int:

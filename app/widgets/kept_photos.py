@@ -27,8 +27,7 @@ def show() -> None:
     def handed_back() -> None:
         files = [(_placed(name), data) for data, name in arrivals.take_over(st.session_state[BACK])]
         files.sort(key=lambda found: found[0][0])
-        filmstrip.take([(data, name) for (_, name), data in files], choose=False)
-        photos.browser_has_answered()
+        filmstrip.arrive([(data, name) for (_, name), data in files], choose=False)
 
     def left() -> None:
         names: Any = (st.session_state.get(KEY) or {}).get("left")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -16,7 +17,9 @@ from streamlit.web.server.starlette import starlette_routes
 from app.api import metrics
 from app.api.gate import Gate
 from app.api.uploads import ADDRESS, ANNOUNCED, KnownUploads, Uploads
-from app.state import arrivals
+from app.state import arrivals, photos
+from app.widgets import filmstrip
+from inception_model.images.decode import Photo
 from inception_model.serving.metrics import exposition
 from tests.app.asgi import ask
 from tests.app.test_kept_photos import hand_back, names, opened, picture
@@ -51,6 +54,43 @@ def test_after_an_upload_streamlit_holds_nothing(managers: list[MemoryUploadedFi
     hand_back(back, ("0 kept.png", picture(4)))
     assert names(back) == ["kept.png"]
     assert held(managers) == []
+
+
+class Ended(BaseException):
+    """As Streamlit ends a run whose visitor has done something else."""
+
+
+@pytest.mark.parametrize("choose", [True, False])
+def test_what_a_click_cuts_short_is_taken_by_the_next_run(
+    kept: dict[str, Any], monkeypatch: pytest.MonkeyPatch, choose: bool
+) -> None:
+    read, ends = filmstrip.POOL.read_photo, [True]
+
+    def cut_short(data: bytes, name: str, **_: object) -> Photo:
+        if name == "b.png" and ends.pop():
+            raise Ended
+        return read(data, name)
+
+    monkeypatch.setattr(filmstrip.POOL, "read_photo", cut_short)
+    with pytest.raises(Ended):
+        filmstrip.arrive([(picture(1), "a.png"), (picture(2), "b.png")], choose=choose)
+    assert photos.uploads() == []
+    ends.append(False)
+    filmstrip.take_arrived()
+    assert [photo.name for photo in photos.uploads()] == ["a.png", "b.png"]
+    assert (photos.browser_answered(), bool(photos.upload_round())) == (not choose, choose)
+    filmstrip.take_arrived()
+    assert len(photos.uploads()) == 2
+
+
+def test_a_fault_at_a_file_does_not_come_back_with_every_run(
+    kept: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filmstrip.POOL, "read_photo", lambda *_, **__: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        filmstrip.arrive([(picture(1), "a.png")])
+    filmstrip.take_arrived()
+    assert photos.uploads() == []
 
 
 def test_what_was_taken_over_is_taken_once() -> None:
