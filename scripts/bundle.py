@@ -111,7 +111,18 @@ def tables(checkpoint: Checkpoint) -> dict[str, list[str]]:
     probe = ["| probe at | top-1 | top-5 |", "| --- | --- | --- |"]
     accuracy = {name: checkpoint.accuracy[name] for name in HEADS}
     after = {"main": checkpoint.spec.module_names[-1], **{aux.name: aux.after for aux in checkpoint.spec.aux}}
+    sure: dict[str, list[str]] = {}
+    if checkpoint.calibration is not None:
+        sure["How sure it says that it is"] = [
+            "| head | temperature | calibration error before | after |",
+            "| --- | ---: | ---: | ---: |",
+            *(
+                f"| {name} | {each.temperature:.3f} | {each.before.error:.1%} | {each.after.error:.1%} |"
+                for name, each in checkpoint.calibration.heads.items()
+            ),
+        ]
     return {
+        **sure,
         "Accuracy": head
         + [f"| {name} | {after[name]} | {each['top1']:.1%} | {each['top5']:.1%} |" for name, each in accuracy.items()],
         "Which classes it takes for which": markdown(load_confusions(confusions_path(BUNDLED), checkpoint), checkpoint),

@@ -35,10 +35,14 @@ def test_the_tables_of_the_card_are_those_of_the_files(bundled_checkpoint: Check
         assert replaced(card, heading, rows) == card, heading
 
 
-def test_the_readme_names_the_accuracy_of_the_file(bundled_checkpoint: Checkpoint) -> None:
+def test_the_readme_names_accuracy_and_calibration_of_the_file(bundled_checkpoint: Checkpoint) -> None:
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
     every = {head: bundled_checkpoint.accuracy[head] for head in reversed(bundled_checkpoint.spec.heads)}
     assert ", ".join(f"{head} {each['top1']:.1%} / {each['top5']:.1%}" for head, each in every.items()) in readme
+    assert bundled_checkpoint.calibration is not None
+    sure = {head: bundled_checkpoint.calibration.heads[head] for head in every}
+    said = ", ".join(f"{head} {one.before.error:.1%} and {one.after.error:.1%}" for head, one in sure.items())
+    assert said in readme
 
 
 @pytest.mark.parametrize(("calibrate", "count"), [(True, "5000"), (False, "0")])

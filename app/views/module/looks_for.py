@@ -111,26 +111,23 @@ def channel_words(unit: Unit, made: Tile, steps: int) -> str:
     if made.grey:
         return _GREY
     told = f"Noise, changed in {steps} steps until {name_of(unit)} is at {number(made.objective)}"
-    if made.natural is None:
-        told += "."
-    elif made.ratio is None:
-        told += "; it is silent on every sample photo."
-    else:
-        told += f", {made.ratio:.1f} times its peak on the sample photos ({made.photo}, {number(made.natural)})."
-    return f"{told} {_BELIEVE}"
+    photo = None if made.natural is None else f"{made.photo}, {number(made.natural)}"
+    return _beside_photos(told, photo, None if made.ratio is None else f"{made.ratio:.1f} times its peak", _SILENT)
+
+
+def _beside_photos(told: str, photo: str | None, ratio: str | None, never: str) -> str:
+    """What was told, and how that stands to the sample photos: nothing where no `photo` was looked at, and `never`
+    where there is no `ratio` to any."""
+    beside = "" if photo is None else f", {ratio} on the sample photos ({photo})" if ratio else f"; {never}"
+    return f"{told}{beside}. {_BELIEVE}"
 
 
 def _negative_words(unit: Unit, made: Visualization, steps: int) -> str:
     lowest = signed_number(-float(made.strengths[0]))
     told = f"Noise, changed in {steps} steps until {name_of(unit)} is at {lowest} before its ReLU"
-    if made.natural is None:
-        told += "."
-    elif made.ratios is None:
-        told += "; no sample photo brings it below zero."
-    else:
-        photo = f"{made.natural.photo}, {signed_number(-made.natural.strength)}"
-        told += f", {float(made.ratios[0]):.1f} times its lowest on the sample photos ({photo})."
-    return f"{told} {_BELIEVE}"
+    photo = None if made.natural is None else f"{made.natural.photo}, {signed_number(-made.natural.strength)}"
+    ratio = None if made.ratios is None else f"{float(made.ratios[0]):.1f} times its lowest"
+    return _beside_photos(told, photo, ratio, "no sample photo brings it below zero")
 
 
 def _diverse_words(unit: Unit, made: Visualization, steps: int) -> str:
@@ -138,17 +135,12 @@ def _diverse_words(unit: Unit, made: Visualization, steps: int) -> str:
         f"Noise from {len(made.pixels)} seeds, changed together in {steps} steps and kept unlike each other, until "
         f"{name_of(unit)} is at {_span([number(float(value)) for value in np.sort(made.strengths)])}"
     )
-    if made.natural is None:
-        told += "."
-    elif made.ratios is None:
-        told += "; it is silent on every sample photo."
-    else:
-        ratios = _span([f"{float(ratio):.1f}" for ratio in np.sort(made.ratios)])
-        photo = f"{made.natural.photo}, {number(made.natural.strength)}"
-        told += f", {ratios} times its peak on the sample photos ({photo})."
-    return f"{told} {_BELIEVE}"
+    photo = None if made.natural is None else f"{made.natural.photo}, {number(made.natural.strength)}"
+    ratios = None if made.ratios is None else _span([f"{float(ratio):.1f}" for ratio in np.sort(made.ratios)])
+    return _beside_photos(told, photo, ratios and f"{ratios} times its peak", _SILENT)
 
 
+_SILENT = "it is silent on every sample photo"
 _GREY = (
     "It stayed grey: nothing in the noise it started from moves this channel. That says nothing about the channel: see "
     "what the photos show."
