@@ -38,19 +38,6 @@ def set_option(chosen: Option[T], value: T) -> None:
     put(chosen.state_name, value)
 
 
-def show_in_widget(key: str, value: Any, *limits: Any) -> None:
-    """Before a widget is drawn: it shows that value. `limits` are what its identity follows beside the key (smallest,
-    largest, step, options).
-
-    Streamlit takes every assignment for a change, and the browser then drops what was just typed or moved and is not
-    sent yet: so nothing is assigned where the widget shows the value already.
-    """
-    drawn = f"limits.{key}"
-    if key not in st.session_state or st.session_state[key] != value or get(drawn, None) != limits:
-        st.session_state[key] = value
-    put(drawn, limits)
-
-
 def follow_view() -> None:
     """Makes the browser's address say what is looked at: a link to this view.
 

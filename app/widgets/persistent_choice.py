@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.state import session
 from app.state.options import Option
+from app.widgets import shown_value
 
 T = TypeVar("T")
 
@@ -40,10 +41,11 @@ def persistent_choice(
     chosen = session.option(option)
     if allowed is not None and chosen not in allowed:
         chosen = option.default
-    limits = (settings.get(name) for name in ("min_value", "max_value", "step", "options"))
-    session.show_in_widget(key, chosen, *limits)
-    if (last := session.get(shown, chosen)) != chosen and session.get(option.state_name, None) is None:
-        session.put(before, (last, time.monotonic()))
+    last, now = session.get(shown, chosen), time.monotonic()
+    if last != chosen and session.get(option.state_name, None) is None:
+        session.put(before, (last, now))
+    elif st.session_state.get(key, chosen) == session.get(before, (None, now))[0] != chosen:
+        session.put(before, (st.session_state[key], now))  # the browser has still not seen the new default
     session.put(shown, chosen)
-    found: T = widget(label, key=key, on_change=changed, **settings)
+    found: T = shown_value.draw(widget, label, key, chosen, on_change=changed, **settings)
     return found

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.state import network, session
 from app.state.options import WHOLE, Option
+from app.widgets import shown_value
 from inception_model.architecture.spec import BRANCHES
 from inception_model.drawing.palette import BRANCH_NAMES
 
@@ -25,21 +26,22 @@ def place_choice(label: str, option: Option[str], modules: Sequence[str], *, hel
         chosen = [st.session_state.get(name) for name in keys]
         session.set_option(option, _text(chosen[0], chosen[1], chosen[2], everything))
 
-    for name, value in zip(keys, (module, branch, channel), strict=True):
-        session.show_in_widget(name, value, module, branch)
-    st.selectbox(label, key=keys[0], options=[everything, *modules], on_change=changed, help=help)
+    shown_value.draw(st.selectbox, label, keys[0], module, options=[everything, *modules], on_change=changed, help=help)
     if module == everything:
         return everything
     left, right = st.columns(2, gap="small")
     names: dict[str, str] = {WHOLE: WHOLE, **BRANCH_NAMES}
     with left:
-        st.selectbox("Branch", key=keys[1], options=list(names), format_func=names.__getitem__, on_change=changed)
+        shown_value.draw(
+            st.selectbox, "Branch", keys[1], branch,
+            options=list(names), format_func=names.__getitem__, on_change=changed,
+        )  # fmt: skip
     if branch != WHOLE:
         width = _width(module, branch)
         with right:
-            st.number_input(
-                f"Channel, 0 to {width - 1}", key=keys[2], min_value=0, max_value=width - 1, step=1,
-                value=None, placeholder="all", on_change=changed,
+            shown_value.draw(
+                st.number_input, f"Channel, 0 to {width - 1}", keys[2], channel,
+                min_value=0, max_value=width - 1, step=1, placeholder="all", on_change=changed,
             )  # fmt: skip
     return _text(module, branch, channel, everything)
 

@@ -15,6 +15,7 @@ import streamlit as st
 from app.state import session
 from app.state.options import TEACH
 from app.templates import render
+from app.widgets import shown_value
 from inception_model.analysis.receptive_field import receptive_field
 from inception_model.architecture.variants import get_spec
 from inception_model.cost.report import compute_report
@@ -271,5 +272,4 @@ def switch(key: str, label: str, help: str | None = None) -> None:
     def changed() -> None:
         session.set_option(TEACH, st.session_state[key])
 
-    st.session_state[key] = is_on()
-    st.toggle(label, key=key, on_change=changed, help=help)
+    shown_value.draw(st.toggle, label, key, is_on(), on_change=changed, help=help)

@@ -9,7 +9,7 @@ from app.state import selection
 from app.theme import heading
 from app.views.cost.bars import show_bars
 from app.views.cost.tables import UNIT_OF, Quantity, network_panel, row_bar, signed_percent, typeset
-from app.widgets import teach
+from app.widgets import shown_value, teach
 from inception_model.architecture.spec import STEM_UNITS, NetworkSpec
 from inception_model.cost.layers import NaiveKind, unit_widths, with_widths
 from inception_model.cost.paper_figures import BUDGET_MACS
@@ -58,25 +58,25 @@ def _reset(network: str, part: str | None) -> None:
     changed = changes(network)
     for name in [part] if part else list(changed):
         changed.pop(name, None)
-    for key in [k for k in st.session_state if str(k).startswith(f"width/{network}/{part or ''}")]:
-        del st.session_state[key]
 
 
 def _slider(network: str, part: str, unit: str, published: int) -> None:
     """One width from 1 channel to twice the published one; remembered in `changes`."""
     key = f"width/{network}/{part}/{unit}"
     changed = changes(network)
-    if key not in st.session_state:
-        st.session_state[key] = changed.get(part, {}).get(unit, published)
-    label = f"{typeset(unit.replace('_', ' '))} (published: {published})"
-    width = st.slider(label, 1, max(2 * published, 8), key=key)
-    widths = changed.setdefault(part, {})
-    if width == published:
-        widths.pop(unit, None)
-    else:
-        widths[unit] = width
-    if not widths:
-        changed.pop(part)
+
+    def moved() -> None:
+        widths = changed.setdefault(part, {})
+        widths[unit] = st.session_state[key]
+        if widths[unit] == published:
+            del widths[unit]
+        if not widths:
+            del changed[part]
+
+    shown_value.draw(
+        st.slider, f"{typeset(unit.replace('_', ' '))} (published: {published})", key,
+        changed.get(part, {}).get(unit, published), min_value=1, max_value=max(2 * published, 8), on_change=moved,
+    )  # fmt: skip
 
 
 @st.fragment

@@ -13,7 +13,7 @@ from app.jobs.ablation import result_of
 from app.state import network, options, session
 from app.state.panel import Panel
 from app.state.selection import Unit
-from app.widgets import teach
+from app.widgets import shown_value, teach
 from app.widgets.fill_choice import fill_choice
 from inception_model.analysis.ablation import Ablation, AblationResult, Fill
 from inception_model.architecture.address import Part
@@ -71,8 +71,10 @@ def _pills(offered: list[str], key: str = "ablation-off") -> list[str]:
     def changed() -> None:
         set_off([*(part for part in off if part not in offered), *st.session_state[key]])
 
-    st.session_state[key] = [part for part in offered if part in off]
-    st.pills("Off", offered, selection_mode="multi", format_func=part_name, key=key, on_change=changed)
+    shown_value.draw(
+        st.pills, "Off", key, [part for part in offered if part in off],
+        options=offered, selection_mode="multi", format_func=part_name, on_change=changed,
+    )  # fmt: skip
     return off
 
 

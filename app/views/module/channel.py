@@ -19,7 +19,7 @@ from app.static import script, style
 from app.templates import render, style_tag
 from app.views.module import channel_facts, computation_panel, favourites, looks_for, strongest, unit_title
 from app.views.module.atlas import View, shared_scale
-from app.widgets import chart, teach
+from app.widgets import chart, shown_value, teach
 from app.widgets.halves import Title, halves
 from app.widgets.inline_svg import draw
 from inception_model.architecture.spec import BRANCHES, BranchKind
@@ -167,8 +167,10 @@ def layers_choice(key: str = "channel-layers") -> tuple[str, ...]:
         session.set_option(options.MODULE_LAYERS, tuple(st.session_state[key]))
 
     chosen = session.option(options.MODULE_LAYERS)
-    st.session_state[key] = list(chosen)
-    st.pills("On the photo", LAYERS, selection_mode="multi", key=key, on_change=changed, label_visibility="collapsed")
+    shown_value.draw(
+        st.pills, "On the photo", key, chosen,
+        options=LAYERS, selection_mode="multi", on_change=changed, label_visibility="collapsed",
+    )  # fmt: skip
     return chosen
 
 

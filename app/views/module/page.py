@@ -21,7 +21,7 @@ from app.views.module import (
     stimulus_bench,
 )
 from app.views.module.atlas import View
-from app.widgets import filmstrip, halves, present, teach
+from app.widgets import filmstrip, halves, present, shown_value, teach
 from app.widgets.persistent_choice import persistent_choice
 from inception_model.drawing.numbers import number
 from inception_model.serving.service import BusyError
@@ -37,9 +37,10 @@ def module_strip() -> None:
     def changed() -> None:
         selection.set_module(st.session_state["module-strip"], selection.branch())
 
-    st.session_state["module-strip"] = selection.module()
-    names = network.spec().module_names
-    st.segmented_control("Module", names, key="module-strip", required=True, on_change=changed, wrap=True)
+    shown_value.draw(
+        st.segmented_control, "Module", "module-strip", selection.module(),
+        options=network.spec().module_names, required=True, on_change=changed, wrap=True,
+    )  # fmt: skip
 
 
 def sentence(shown: Panels, module: str, view: View) -> str:
