@@ -5,7 +5,7 @@ Every check looks into open shadow roots as well. Plotly measures texts in a dra
 
 from __future__ import annotations
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Page
 
 _WALK = """
 const walk = function* (root = document) {
@@ -89,7 +89,7 @@ _UNMARKED = f"""() => {{ {_WALK}
   return found;
 }}"""
 
-_SHIFTS = """
+SHIFTS = """
 window.scopeShifts = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.scopeShifts.push({
@@ -101,6 +101,7 @@ new PerformanceObserver((list) => {
   });
 }).observe({ type: "layout-shift", buffered: true });
 """
+"""The script of a profile whose pages keep their layout shifts."""
 
 
 def nameless(page: Page) -> list[str]:
@@ -116,11 +117,6 @@ def unreachable(page: Page) -> list[str]:
 def unmarked(page: Page) -> list[str]:
     """Controls that look the same with the focus on them."""
     return list(page.evaluate(_UNMARKED))
-
-
-def watch_shifts(context: BrowserContext) -> None:
-    """From now on pages of this profile keep their layout shifts."""
-    context.add_init_script(_SHIFTS)
 
 
 def shifts(page: Page) -> list[dict[str, object]]:

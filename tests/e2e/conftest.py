@@ -10,21 +10,20 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from inception_model.drawing.numbers import short
 from inception_model.images.samples import sample_photo
 from inception_model.inference.classifier import Classifier
 
 from .browser import launched
+from .profiles import PATIENCE, Profile, Profiles
 from .screen import SIZES, open_app
 from .server import running_app
 
 OpenPage = Callable[..., Page]
 Said = Callable[[str], dict[str, str]]
 
-# Milliseconds before a test gives up: a busy machine is slow, and waiting longer costs a passing test nothing.
-PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
 
 
@@ -40,17 +39,17 @@ class FirstVisit:
 
 
 @pytest.fixture(scope="session")
-def first_visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstVisit]:
+def first_visit(profiles: Profiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstVisit]:
     """A running app and its first visitor, the one who waits for torch and the network."""
     cache = tmp_path_factory.mktemp("cache")
     with running_app(env={**os.environ, "INCEPTIONSCOPE_CACHE": str(cache)}) as url:
-        page = browser.new_page()
-        page.set_default_timeout(2 * PATIENCE)
+        profile = profiles.take()
+        page = profile.page
         open_app(page, f"{url}/cost", seconds=120.0)
         visit = FirstVisit(
             url, cache, page.get_by_role("heading").all_inner_texts(), page.get_by_role("status").all_inner_texts()
         )
-        page.close()
+        assert not profiles.give_back(profile)
         yield visit
 
 
@@ -67,30 +66,23 @@ def browser() -> Iterator[Browser]:
         yield chromium
 
 
-@contextmanager
-def _pages(browser: Browser) -> Iterator[OpenPage]:
-    """Opens pages, each in a browser profile of its own; in the end none of their scripts may have raised."""
-    contexts: list[BrowserContext] = []
-    errors: list[str] = []
+@pytest.fixture(scope="session")
+def profiles(browser: Browser) -> Profiles:
+    """The browser's profiles."""
+    return Profiles(browser)
 
-    def open_page(size: str = "desktop", scheme: str = "light") -> Page:
-        width, height = SIZES[size]
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            reduced_motion="reduce",
-            has_touch=size == "phone",
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
-        return page
+
+@contextmanager
+def _pages(profiles: Profiles) -> Iterator[OpenPage]:
+    """Opens pages, each in a browser profile of its own; in the end none of their scripts may have raised."""
+    taken: list[Profile] = []
+
+    def open_page(size: str = "desktop", scheme: str = "light", script: str = "") -> Page:
+        taken.append(profiles.take(size, scheme, script))
+        return taken[-1].page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    errors = [error for profile in taken for error in profiles.give_back(profile)]
     assert not errors, f"the page's scripts raised: {errors}"
 
 
@@ -107,16 +99,19 @@ def said(bundled_classifier: Classifier) -> Said:
 
 
 @pytest.fixture
-def new_page(browser: Browser) -> Iterator[OpenPage]:
-    """`new_page(size="desktop", scheme="light")` opens a page of another person: a browser profile of its own."""
-    with _pages(browser) as open_page:
+def new_page(profiles: Profiles) -> Iterator[OpenPage]:
+    """`new_page(size="desktop", scheme="light")` opens a page of another person: a browser profile of its own.
+
+    A `script` runs before any other in every document of that profile.
+    """
+    with _pages(profiles) as open_page:
         yield open_page
 
 
 @pytest.fixture(scope="module")
-def kept_page(browser: Browser) -> Iterator[OpenPage]:
+def kept_page(profiles: Profiles) -> Iterator[OpenPage]:
     """As `new_page`, but the page stays open for all tests of a file: to load one costs seconds of processor time."""
-    with _pages(browser) as open_page:
+    with _pages(profiles) as open_page:
         yield open_page
 
 

@@ -246,9 +246,13 @@ def open_file(page: Page, path: Path) -> None:
     page.goto(path.as_uri())
 
 
+LEFT_TOUR = "localStorage.setItem('inceptionscope.tour', 'left')"
+"""The script of a profile whose pages begin as for somebody who has left the tour before."""
+
+
 def leave_tour(context: BrowserContext) -> None:
-    """Pages of this profile begin as for somebody who has left the tour before."""
-    context.add_init_script("localStorage.setItem('inceptionscope.tour', 'left')")
+    """Makes the context such a profile."""
+    context.add_init_script(LEFT_TOUR)
 
 
 def send(page: Page, *files: tuple[str, bytes] | Path) -> None:

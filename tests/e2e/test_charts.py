@@ -21,9 +21,7 @@ def sized(kept_page: OpenPage) -> Callable[[str], Page]:
 
     @cache
     def open_page(size: str) -> Page:
-        page = kept_page(size)
-        access.watch_shifts(page.context)
-        return page
+        return kept_page(size, script=access.SHIFTS)
 
     return open_page
 

@@ -92,8 +92,7 @@ def walk(page: Page, way: tuple[Stop, ...]) -> None:
 
 
 def test_back_and_forward_through_photos_and_modules(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    page.add_init_script(COUNT)
+    page = new_page(script=COUNT)
     quiet = {"teach": "off", "order": "index"}
     far = {**quiet, "photo": "espresso", "module": "5a", "branch": "5x5"}
     walk(
@@ -116,8 +115,7 @@ def test_back_and_forward_through_photos_and_modules(new_page: OpenPage, app_url
 
 
 def test_back_and_forward_through_questions_and_costs(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
-    page.add_init_script(COUNT)
+    page = new_page(script=COUNT)
     quiet = {"teach": "off", "device": "cpu"}
     costs = {**quiet, "quantity": "parameters"}
     asked = {**quiet, "module": "3b", "head": "aux1"}

@@ -17,8 +17,7 @@ from .conftest import OpenPage, Said
 @pytest.fixture(scope="module")
 def opened(kept_page: OpenPage, app_url: str) -> Page:
     """The first page, without tour and lessons."""
-    page = kept_page()
-    screen.leave_tour(page.context)
+    page = kept_page(script=screen.LEFT_TOUR)
     screen.open_app(page, f"{app_url}/?teach=off")
     return page
 

@@ -156,8 +156,7 @@ def test_a_link_carries_no_photo_and_a_browser_without_a_store_works(new_page: O
 def test_without_the_browsers_own_hashes_and_on_a_slow_line_photos_outlive_a_reload(
     new_page: OpenPage, app_url: str
 ) -> None:
-    page = new_page()
-    page.add_init_script(PLAIN_HTTP)
+    page = new_page(script=PLAIN_HTTP)
     screen.open_app(page, app_url)
     screen.upload(page, "launch.png", photo("rocket"))
     kept(page, "launch.png")

@@ -76,7 +76,7 @@ def linked(kept_page: OpenPage, app_url: str) -> Page:
 
 @pytest.mark.timeout(600)
 def test_the_tour_by_keyboard_that_it_stays_away_and_states_of_look(new_page: OpenPage, app_url: str) -> None:
-    page = new_page()
+    page = new_page(script=access.SHIFTS)
     screen.open_app(page, app_url)
     card = page.get_by_role("dialog", name="Choose a photo")
     expect(card).to_be_visible()
@@ -97,8 +97,7 @@ def test_the_tour_by_keyboard_that_it_stays_away_and_states_of_look(new_page: Op
     expect(page.locator("[data-tour]")).to_have_count(0)
     look_at(page, "the model page")
 
-    access.watch_shifts(page.context)
-    again = page.context.new_page()
+    again = page
     screen.open_app(again, app_url)
     expect(again.get_by_role("dialog")).to_have_count(0)
     screen.click(again.get_by_test_id("stExpandSidebarButton"))

@@ -15,8 +15,7 @@ from .conftest import OpenPage, Said
 def test_a_story_and_then_the_presentation(new_page: OpenPage, app_url: str, said: Said) -> None:
     photo = next(sample.name for sample in SAMPLES if said(sample.name)["aux1"] != said(sample.name)["main"])
     aux1, main = said(photo)["aux1"], said(photo)["main"]
-    page = new_page()
-    screen.leave_tour(page.context)
+    page = new_page(script=screen.LEFT_TOUR)
     screen.open_app(page, f"{app_url}/?photo={photo}&teach=off")
     expect(page.locator(".look-formation")).to_contain_text(main)
     screen.click(page.get_by_role("button", name="Heads that disagree"))
