@@ -22,7 +22,7 @@ Compute = Shared[Any]
 """The calculation itself, on a twin of its own; it must report its progress or run the network, to be stoppable."""
 
 
-_RUN, _PAGE = "works.run", "works.page"
+_RUN, _PAGE, _WISHES = "works.run", "works.page", "works.wishes"
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ def asked(slot: str) -> Work | None:
 def enter(page: str) -> None:
     """A whole run of the script begins on this page: what other pages asked for is cancelled and forgotten."""
     session.put(_RUN, session.get(_RUN, 0) + 1)
+    if page != session.get(_PAGE, page):
+        session.put(_WISHES, set())
     session.put(_PAGE, page)
     _forget(lambda work: work.page != page)
 
@@ -148,6 +150,20 @@ def start(slot: str, jobs: Sequence[Job], about: str, low_priority: bool = False
         target=work.do, args=(network.service(), about, tuple(jobs)), daemon=True, name=f"work-{slot}"
     ).start()
     return work
+
+
+def wish(slot: str) -> None:
+    """The slot's jobs are to begin with the next run that asks for them on this page, as they are asked for then."""
+    session.put(_WISHES, {*session.get(_WISHES, ()), slot})
+
+
+def wished(slot: str) -> bool:
+    """Whether there is such a wish, which is then fulfilled."""
+    wishes: set[str] = session.get(_WISHES, set())
+    if slot not in wishes:
+        return False
+    session.put(_WISHES, wishes - {slot})
+    return True
 
 
 def stop(prefix: str) -> None:

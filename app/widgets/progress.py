@@ -45,7 +45,7 @@ def answers(
     def known(job: Job) -> Any:
         return network.service().recall((about, job.key))
 
-    work = background.asked(slot)
+    work, wished = background.asked(slot), background.wished(slot)
     if any(known(job) is None for job in jobs):
         # Of several jobs some may be done by now: the work that does the rest is still the one.
         if work is not None and work.wanted != background.wanted(jobs, about):
@@ -53,13 +53,13 @@ def answers(
             work = None
         # Lost: its answer is forgotten again, or its visitor was away for a moment.
         lost = work is not None and work.finished.is_set() and (work.error is None or work.abandoned)
-        if (work is None and not ask) or lost:
-            work = background.start(slot, jobs, about, low_priority)
+        if wished or (work is None and not ask) or lost:
+            work = background.start(slot, jobs, about, low_priority and not wished)
             work.finished.wait(patience)
         if work is not None and work.running:
             _watch(slot, title, meanwhile)
         else:
-            _offer(slot, jobs, about, work, ask)
+            _offer(slot, work, ask)
     return {job.key: found for job in jobs if (found := known(job)) is not None}
 
 
@@ -77,7 +77,7 @@ def answer(
     return answers(panel, slot, (job,), title, ask=ask, patience=patience, meanwhile=meanwhile).get(job.key)
 
 
-def _offer(slot: str, jobs: Sequence[Job], about: str, work: Work | None, ask: str) -> None:
+def _offer(slot: str, work: Work | None, ask: str) -> None:
     """A button that starts, and why there is no answer yet."""
     if work is not None and work.finished.is_set() and work.error is None:
         return  # done between two looks
@@ -87,11 +87,9 @@ def _offer(slot: str, jobs: Sequence[Job], about: str, work: Work | None, ask: s
         st.warning(as_text(str(work.error)))
     elif work is not None and work.error is not None:
         raise work.error
-
-    def begin() -> None:
-        background.start(slot, jobs, about)
-
-    st.button(ask or "Start again", key=f"start-{slot}", on_click=begin)
+    # A number typed into a field reaches the server with the click on the button, at the latest: what is begun is what
+    # the run after the click asks for, not what the page showed before.
+    st.button(ask or "Start again", key=f"start-{slot}", on_click=background.wish, args=(slot,))
 
 
 @st.fragment(run_every=POLL_SECONDS)

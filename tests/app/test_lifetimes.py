@@ -159,6 +159,49 @@ def test_a_visitor_who_was_away_for_a_moment_finds_the_work_begun_again(
     wait_until(lambda: idle(small))
 
 
+def _a_number_and_a_button() -> None:
+    import streamlit as st
+
+    from app.jobs import background
+    from app.jobs.background import Job
+    from app.state.options import Option
+    from app.widgets import progress
+    from app.widgets.persistent_choice import persistent_choice
+
+    background.enter(st.radio("page", ["why", "look"]))
+    number = persistent_choice(st.number_input, "number", Option("test.asked", 1), min_value=1, max_value=9)
+
+    def compute(twin: object, progress: object, cancel: object) -> int:
+        return 10 * number
+
+    found = progress.answer(None, "asked", Job(("lifetimes", 7, number), compute), "Title", ask="Begin", patience=20)
+    st.text(repr(found))
+
+
+def test_a_button_begins_with_the_number_that_was_typed_last(
+    small: InferenceService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The browser sends what stands in a field when the field is left, here for the button: both in one message."""
+    monkeypatch.setattr(network, "service", lambda: small)
+    page = good(AppTest.from_function(_a_number_and_a_button, default_timeout=60).run())
+    page.number_input[0].set_value(3)
+    good(page.button[0].click().run())
+    assert (page.text[0].value, len(page.button)) == ("30", 0)
+    good(page.number_input[0].set_value(4).run())
+    assert (page.text[0].value, len(page.button)) == ("None", 1), "each number is begun by a click of its own"
+
+
+def test_what_one_page_was_asked_to_begin_no_other_begins(
+    small: InferenceService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "service", lambda: small)
+    page = good(AppTest.from_function(_a_number_and_a_button, default_timeout=60).run())
+    page.number_input[0].set_value(5)
+    page.radio[0].set_value("look")
+    good(page.button[0].click().run())
+    assert (page.text[0].value, len(page.button)) == ("None", 1)
+
+
 @pytest.mark.usefixtures("kept")
 def test_a_run_that_waits_for_an_answer_gives_way(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(BaseException):

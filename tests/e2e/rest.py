@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from playwright.sync_api import Page
+
+from . import runs
 
 READY = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
 PATIENCE = 180.0
@@ -68,9 +72,17 @@ _STILL = """([ready, limit, done_too]) => new Promise((done, fail) => {
 def settle(page: Page, seconds: float = PATIENCE, *, done: bool = False) -> None:
     """Waits until the app is at rest, and checks that no exception is on the page and that the page exists.
 
-    At rest: connected, no script running, no skeleton, nothing stale, no number counting up, pictures, fonts and the
-    charts near the window loaded, and nothing in the main area has changed for 120 ms. With `done`, computations whose
-    progress is shown have ended as well.
+    At rest: connected, no script running or asked for, no skeleton, nothing stale, no number counting up, pictures,
+    fonts and the charts near the window loaded, and nothing in the main area has changed for 120 ms. With `done`,
+    computations whose progress is shown have ended as well.
     """
-    problems = page.evaluate(_STILL, [READY, seconds * 1000, done])
+    until = time.monotonic() + seconds
+    while True:
+        before = runs.told(page)
+        problems = page.evaluate(_STILL, [READY, seconds * 1000, done])
+        asked, answered = runs.told(page)
+        if asked == answered and (asked, answered) == before:
+            break
+        assert time.monotonic() < until, "the app did not come to rest: a run that the page asked for does not end"
+        page.wait_for_timeout(20)
     assert not problems, "the page says that something went wrong:\n" + "\n".join(problems)

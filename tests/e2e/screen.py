@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Download, Locator, Page, expect
 
 from inception_model.architecture.spec import HEADS
 
+from . import runs
 from .layout import assert_fits as assert_fits
 from .layout import overlap as overlap
 from .layout import top as top
@@ -237,6 +238,7 @@ def address(url: str, name: str) -> str:
 
 def open_app(page: Page, url: str, seconds: float = PATIENCE) -> None:
     """Goes to an address of the app and waits until it is drawn."""
+    runs.listen(page)
     page.goto(url, wait_until="domcontentloaded")
     arrive(page, seconds)
 
