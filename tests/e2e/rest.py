@@ -80,8 +80,7 @@ def settle(page: Page, seconds: float = PATIENCE, *, done: bool = False) -> None
     while True:
         before = runs.told(page)
         problems = page.evaluate(_STILL, [READY, seconds * 1000, done])
-        asked, answered = runs.told(page)
-        if asked == answered and (asked, answered) == before:
+        if runs.told(page) == before and not before.pending:
             break
         assert time.monotonic() < until, "the app did not come to rest: a run that the page asked for does not end"
         page.wait_for_timeout(20)

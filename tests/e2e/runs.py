@@ -5,6 +5,8 @@ The page itself shows a run from the moment on at which the server tells of it, 
 
 from __future__ import annotations
 
+import time
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from playwright.sync_api import Page, WebSocket
@@ -18,6 +20,8 @@ class Runs:
     def __init__(self) -> None:
         self.asked = self.done = 0
         """Requests for a run, and how many of them the newest run that has ended knew of."""
+        self.heard = time.monotonic()
+        """When the newest message came or went."""
         self._began = 0
         self._socket: WebSocket | None = None
 
@@ -33,12 +37,18 @@ class Runs:
             self.done = self.asked
 
     def _sent(self, payload: bytes | str) -> None:
-        if isinstance(payload, bytes) and BackMsg.FromString(payload).WhichOneof("type") == "rerun_script":
+        asked = BackMsg.FromString(payload) if isinstance(payload, bytes) else BackMsg()
+        if asked.WhichOneof("type") != "rerun_script":
+            return
+        # What repeats itself is nobody's act; the server answers nothing where that part of the page has just gone.
+        if not asked.rerun_script.is_auto_rerun:
             self.asked += 1
+        self.heard = time.monotonic()
 
     def _received(self, payload: bytes | str) -> None:
         if not isinstance(payload, bytes):
             return
+        self.heard = time.monotonic()
         said = ForwardMsg.FromString(payload)
         kind = said.WhichOneof("type")
         if kind == "new_session":
@@ -46,6 +56,9 @@ class Runs:
         elif kind == "script_finished" and said.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
             self.done = self._began
 
+
+UNANSWERED = 10.0
+"""Seconds of silence after which a request counts as one that is not answered: of a part of the page that is gone."""
 
 _OF: WeakKeyDictionary[Page, Runs] = WeakKeyDictionary()
 
@@ -57,6 +70,16 @@ def listen(page: Page) -> None:
         page.on("websocket", runs.open)
 
 
-def told(page: Page) -> tuple[int, int]:
-    """Requests for a run, and how many of them the newest run that has ended knew of; none where nobody listened."""
-    return (_OF[page].asked, _OF[page].done) if page in _OF else (0, 0)
+class Told(NamedTuple):
+    """Runs that the page has asked for, and whether one of them is still to end."""
+
+    asked: int
+    pending: bool
+
+
+def told(page: Page) -> Told:
+    """What is known of the page's runs; nothing where nobody listens."""
+    if page not in _OF:
+        return Told(0, False)
+    runs = _OF[page]
+    return Told(runs.asked, runs.done < runs.asked and time.monotonic() - runs.heard < UNANSWERED)
