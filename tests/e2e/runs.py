@@ -13,6 +13,10 @@ from playwright.sync_api import Page, WebSocket
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+PART, WHOLE = 2.0, 30.0
+"""Seconds for which a run of a part of the page, or of the whole, is waited for to begin: the server does not answer a
+request of a part that has just gone."""
+
 
 class Runs:
     """The runs of one page's script, as its messages tell them."""
@@ -20,8 +24,8 @@ class Runs:
     def __init__(self) -> None:
         self.asked = self.done = 0
         """Requests for a run, and how many of them the newest run that has ended knew of."""
-        self.heard = time.monotonic()
-        """When the newest message came or went."""
+        self.until = 0.0
+        """When the newest of them counts as one that is not answered."""
         self._began = 0
         self._socket: WebSocket | None = None
 
@@ -43,12 +47,11 @@ class Runs:
         # What repeats itself is nobody's act; the server answers nothing where that part of the page has just gone.
         if not asked.rerun_script.is_auto_rerun:
             self.asked += 1
-        self.heard = time.monotonic()
+            self.until = time.monotonic() + (PART if asked.rerun_script.fragment_id else WHOLE)
 
     def _received(self, payload: bytes | str) -> None:
         if not isinstance(payload, bytes):
             return
-        self.heard = time.monotonic()
         said = ForwardMsg.FromString(payload)
         kind = said.WhichOneof("type")
         if kind == "new_session":
@@ -56,9 +59,6 @@ class Runs:
         elif kind == "script_finished" and said.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
             self.done = self._began
 
-
-UNANSWERED = 10.0
-"""Seconds of silence after which a request counts as one that is not answered: of a part of the page that is gone."""
 
 _OF: WeakKeyDictionary[Page, Runs] = WeakKeyDictionary()
 
@@ -82,4 +82,4 @@ def told(page: Page) -> Told:
     if page not in _OF:
         return Told(0, False)
     runs = _OF[page]
-    return Told(runs.asked, runs.done < runs.asked and time.monotonic() - runs.heard < UNANSWERED)
+    return Told(runs.asked, runs.done < runs.asked and time.monotonic() < runs.until)
