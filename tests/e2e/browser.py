@@ -13,7 +13,11 @@ from pathlib import Path
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-ARGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--force-color-profile=srgb"]
+ARGS = [
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--force-color-profile=srgb",
+    # A page lives for seconds here: what the last compiler costs it hardly ever comes back.
+    "--js-flags=--no-opt",
+]  # fmt: skip
 
 
 def executable(playwright: Playwright) -> str | None:
