@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app.state import network, operator, session
 from inception_model.architecture.variants import tiny
 from inception_model.serving.service import InferenceService
-from tests.app.test_look import good
+from tests.app.asking import good
 from tests.app.two_photos import CAT, CUP, VIEWS
 from tests.random_networks import random_classifier
 

@@ -11,7 +11,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from inception_model.images.samples import sample_photo
-from tests.app.test_look import good
+from tests.app.asking import good
 
 VIEWS = Path(__file__).resolve().parents[2] / "app" / "views"
 

@@ -141,7 +141,7 @@ def test_a_link_carries_it_for_everybody_and_two_photos_have_one_each(new_page: 
     fits_everybody_in_every_size(page)
     screen.click(screen.film(page, "rocket"))
     says(page, None)
-    # Of texts that are no square, tests/app/test_square.py has more.
+    # Of texts that are no square, tests/app/views/look/test_square.py has more.
     screen.open_app(page, f"{app_url}/?photo=cat&square=%3Cb%3E{'9' * 5000}")
     expect(page.get_by_role("alert").filter(has_text="451 × 300 px, with a side of at least 16 px")).to_be_visible()
     assert screen.answers(page) != square_says

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.app.api_server import api_server
+from tests.app.api.api_server import api_server
 
 
 def say(words: str) -> None:

@@ -27,6 +27,8 @@ STEPS = {
 }  # fmt: skip
 DEVICES = {"mouse", "keyboard", "touchscreen"}
 """What a page has of them does whatever it is told at once: every call is a step."""
+WAITING = ("screen.py", "rest.py", "profiles.py")
+"""Where the steps are made, where they wait, and where a page is cleared that nobody looks at."""
 SMALL = 1e-3
 """Below this a number beside a difference is a tolerance; larger ones are bounds that a test is about."""
 
@@ -134,7 +136,7 @@ def test_browser_steps_wait_for_the_app() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text}"
         for path in (ROOT / "tests" / "e2e").glob("*.py")
-        if path.name != "screen.py"
+        if path.name not in WAITING
         for line, text in bare_steps(ast.parse(path.read_text()))
     ]
     assert not found, "use a step of tests/e2e/screen.py:\n" + "\n".join(found)
