@@ -42,10 +42,11 @@ def persistent_choice(
     if allowed is not None and chosen not in allowed:
         chosen = option.default
     last, now = session.get(shown, chosen), time.monotonic()
-    if last != chosen and session.get(option.state_name, None) is None:
-        session.put(before, (last, now))
-    elif st.session_state.get(key, chosen) == session.get(before, (None, now))[0] != chosen:
-        session.put(before, (st.session_state[key], now))  # the browser has still not seen the new default
+    if session.get(option.state_name, None) is None:
+        if last != chosen:
+            session.put(before, (last, now))
+        elif st.session_state.get(key, chosen) == session.get(before, (chosen, now))[0] != chosen:
+            session.put(before, (st.session_state[key], now))  # the browser has still not seen the new default
     session.put(shown, chosen)
     found: T = shown_value.draw(widget, label, key, chosen, on_change=changed, **settings)
     return found

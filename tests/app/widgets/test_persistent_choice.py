@@ -49,6 +49,17 @@ def test_the_browser_that_still_says_the_old_default_chooses_nothing(monkeypatch
     assert (app.selectbox(key="test-letter").value, kept(app)) == ("c", "'c'")
 
 
+def test_a_slow_browser_may_say_the_old_default_several_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(widgets.time, "monotonic", lambda: now[0])
+    app = page()
+    app.selectbox(key="test-many").select(4).run()
+    for _ in range(4):
+        now[0] += 0.6 * widgets.STALE
+        app.selectbox(key="test-letter").select("b").run()
+        assert (app.selectbox(key="test-letter").value, kept(app)) == ("d", "None")
+
+
 def test_somebody_who_chooses_the_old_default_later_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(widgets.time, "monotonic", lambda: now[0])
