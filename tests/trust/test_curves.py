@@ -44,9 +44,10 @@ def test_curves_end_at_the_image_and_at_the_baseline(
 
 def test_a_point_of_the_curve_is_the_image_with_those_pixels_replaced(tiny_classifier: Classifier, x: Tensor) -> None:
     case = case_of(tiny_classifier, x, "saliency")
-    top = torch.zeros(224 * 224)
-    top[case.attribution.heatmap.flatten().topk(224 * 224 // 4).indices] = 1
-    mask, logits = top.view(1, 1, 224, 224), tiny_classifier.heads_of
+    pixels = case.attribution.heatmap.flatten()
+    top = torch.zeros(len(pixels))
+    top[pixels.topk(len(pixels) // 4).indices] = 1
+    mask, logits = top.view(1, 1, *x.shape[2:]), tiny_classifier.heads_of
     blurred, index = baseline("blur", x, tiny_classifier.preprocessing), case.attribution.target.index
     deleted = logits(x * (1 - mask)).main.softmax(1)[0, index]
     inserted = logits(x * mask + blurred * (1 - mask)).main.softmax(1)[0, index]
