@@ -92,7 +92,7 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     # Of sixteen features behind a dropout of 70% too little is left for heads that are worth coming back.
     spec = replace(spec, aux=tuple(replace(aux, fc=64, dropout=0.1) for aux in spec.aux))
     start = init_weights(GoogLeNet(spec), seed=1)
-    settings = config(stages=(Stage(32, 6.0),), batch=50, lr=0.1, ema_decay=0.9)
+    settings = config(stages=(Stage(32, 6.0),), batch=25, ema_decay=0.9)
     averaged = Trainer(start, train, None, folder / "run", settings, torch.device("cpu")).run()
     labels = tuple(Label(index, f"c{index}", f"colour {index}") for index in range(CLASSES))
     made = Checkpoint(
