@@ -18,6 +18,8 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # order, the browser's last (tests/conftest.py). More threads than cores only wait for one another.
 check: export OMP_NUM_THREADS ?= 1
 check: export OMP_WAIT_POLICY ?= PASSIVE
+# Containers often forbid it: then each process compiles everything anew, which is half of what collecting takes.
+check: export PYTHONDONTWRITEBYTECODE =
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 
 .PHONY: help app test check lint format newest constraints wheel bench bench-app soak crowd attack gpu-check \

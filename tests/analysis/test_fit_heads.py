@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from inception_model.analysis import frozen_trunk
+from inception_model.analysis import frozen_trunk, probes
 from inception_model.analysis.frozen_trunk import look
 from inception_model.analysis.probes import collect_features, load_probes, probes_path
 from inception_model.architecture.labels import Label
@@ -112,7 +113,9 @@ def bare(whole: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def fitted(bare: Path, data: Path) -> Checkpoint:
-    assert main(["fit-heads", str(data), "--checkpoint", str(bare), *OPTIONS]) == 0
+    with pytest.MonkeyPatch.context() as patch:  # how probes choose their weight decay is shown in `test_probes`
+        patch.setattr(probes, "fit", partial(probes.fit, decays=probes.DECAYS[1:3]))
+        assert main(["fit-heads", str(data), "--checkpoint", str(bare), *OPTIONS]) == 0
     return load(bare)
 
 
@@ -200,9 +203,9 @@ def test_many_maps_lie_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_probes_come_from_the_same_pass(bare: Path, fitted: Checkpoint) -> None:
-    probes = load_probes(probes_path(bare), fitted)
-    assert (probes.training, probes.validation) == (TRAINED_ON, HELD)
-    assert probes.modules["4a"].accuracy.top1 > 2 / CLASSES
+    found = load_probes(probes_path(bare), fitted)
+    assert (found.training, found.validation) == (TRAINED_ON, HELD)
+    assert found.modules["4a"].accuracy.top1 > 2 / CLASSES
 
 
 def test_probes_that_lie_there_stay(bare: Path, fitted: Checkpoint, data: Path) -> None:
@@ -320,7 +323,7 @@ def test_all_three_heads_speak_for_torchvisions_file(
     torch.save(torchvision_network(CLASSES).state_dict(), path)
     assert load(path).heads_trained == ("main",)
     photo = next((data / "train").rglob("*.png"))
-    options = ["--limit", "20", "--holdout", "10", "--epochs", "5", "--batch", "4", "--no-probes", "--device", "cpu"]
+    options = ["--limit", "10", "--holdout", "5", "--epochs", "2", "--batch", "4", "--no-probes", "--device", "cpu"]
     assert main(["fit-heads", str(data), "--checkpoint", str(path), *options]) == 0
     found = load(path)
     assert found.heads_trained == HEADS
@@ -332,7 +335,7 @@ def test_all_three_heads_speak_for_torchvisions_file(
     assert "untrained" not in json.dumps(answers).replace('"untrained": false', "")
     assert main(["checkpoints", "show", str(path)]) == 0
     shown = capsys.readouterr().out
-    assert f"on 20 images of {CLASSES} classes" in shown.replace("\n", " ")
+    assert f"on 10 images of {CLASSES} classes" in shown.replace("\n", " ")
     # Other weights under the same name: the heads say nothing about them.
     torch.save(torchvision_network(CLASSES, seed=1).state_dict(), path)
     assert load(path).heads_trained == ("main",)

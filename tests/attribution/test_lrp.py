@@ -25,7 +25,7 @@ from inception_model.trust.randomisation import weights_hash
 from tests.attribution.asking import Head
 from tests.attribution.zennit_lrp import zennit_relevance
 from tests.compare import assert_close, relative_norm
-from tests.random_networks import noise_images, random_classifier
+from tests.random_networks import SMALL, noise_images, random_classifier
 
 HEADS: tuple[HeadName, ...] = ("aux1", "aux2", "main")
 ZERO = Composite("zero", (("*", Epsilon(0.0)),), "Bach et al. 2015", "LRP-0 everywhere.", Epsilon(0.0))
@@ -36,10 +36,14 @@ def exact(exact_tiny_classifier: Classifier) -> Classifier:
     return exact_tiny_classifier
 
 
+def noise(side: int) -> Tensor:
+    """Normal noise that a photo could be: every pixel between black and white."""
+    return noise_images(1, seed=2, side=side).clamp(-1.7, 2.1).double()
+
+
 @pytest.fixture(scope="module")
 def x() -> Tensor:
-    """Normal noise that a photo could be: every pixel between black and white."""
-    return noise_images(1, seed=2).clamp(-1.7, 2.1).double()
+    return noise(SMALL)
 
 
 def tape_of(classifier: Classifier, x: Tensor, head: HeadName = "main", target: Target | None = None) -> Tape:
@@ -68,12 +72,13 @@ def test_every_composite_is_zennits_on_googlenet(head: HeadName, composite: str,
 
 @pytest.mark.parametrize("composite", ["epsilon-gamma-box", "alpha2-beta1"])
 @pytest.mark.parametrize("name", ["paper", "torchvision", "inception5h"])
-def test_every_variant_is_zennits(name: str, composite: str, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_variant_is_zennits(name: str, composite: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """LRN, asymmetric padding and other pools, at the widths of the tiny network; LRN is passed in zennit too."""
     full, thin = variants.get_spec(name, 5), variants.tiny(5)
     stem = replace(thin.stem, conv1_padding=full.stem.conv1_padding, lrn=full.stem.lrn)
     aux = tuple(replace(one, pool=full.aux[0].pool) for one in thin.aux) if full.aux else ()
     classifier = exact_of(replace(thin, stem=stem, pools=full.pools, aux=aux), monkeypatch)
+    x = noise(224 if name == "paper" else SMALL)  # the paper's auxiliary heads take 224 pixels only
     for head in classifier.heads:
         found = tape_of(classifier, x, head).relevance(COMPOSITES[composite])
         if full.stem.conv1_padding == (3, 3) or composite != "epsilon-gamma-box":

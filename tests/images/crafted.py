@@ -9,6 +9,8 @@ import zlib
 import numpy as np
 from PIL import Image
 
+MB = 2**20
+
 
 def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
     """The image as a file of that format."""
@@ -41,10 +43,21 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 def png(width: int, height: int, *, depth: int = 8, colour: int = 2, chunks: bytes = b"") -> bytes:
     """A black PNG of zeros: a few kilobytes for many millions of pixels. Colour types: 0 grey, 2 RGB, 6 RGBA."""
     row = 1 + width * {0: 1, 2: 3, 6: 4}[colour] * depth // 8
-    packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(bytes(row)) for _ in range(height)) + packer.flush()
+    packed = packed_zeros(row * height)
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunks + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def packed_zeros(count: int) -> bytes:
+    """As zlib packs so many zeros, without packing more than a few of them: a piece that repeats, then what is left."""
+    pieces, left = divmod(count, MB)
+
+    def piece(size: int) -> bytes:
+        packer = zlib.compressobj(9, wbits=-15)
+        return packer.compress(bytes(size)) + packer.flush(zlib.Z_FULL_FLUSH)
+
+    # Adler-32 of zeros: its lower sum stays 1, its upper one counts them. The end is an empty last block.
+    return b"\x78\xda" + piece(MB) * pieces + piece(left) + b"\x03\x00" + struct.pack(">I", count % 65521 << 16 | 1)
 
 
 def text_bomb(unpacked: int, count: int = 1) -> bytes:

@@ -37,8 +37,15 @@ from inception_model.trust.benchmark.running import Plan
 from inception_model.trust.benchmark.table import Table
 from inception_model.trust.benchmark.writing import as_csv, markdown, text, write_tables
 from inception_model.trust.intervals import bootstrap_interval
+from tests.random_networks import with_small_input
 
 QUICK = Protocol(steps=2, removed=(0.5,))
+
+
+@pytest.fixture(scope="module")
+def tiny_classifier(tiny_classifier: Classifier) -> Classifier:
+    """The one that all tests share, on smaller images: what a run keeps and a table says is the same."""
+    return with_small_input(tiny_classifier)
 
 
 @pytest.fixture(scope="module")

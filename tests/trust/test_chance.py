@@ -22,16 +22,10 @@ from inception_model.trust.random_logit import other_targets, random_logit
 from inception_model.trust.randomisation import randomisation, rank_correlation
 from inception_model.trust.sparseness import NOISE, gini, sparseness
 from inception_model.trust.spread import SEEDS, Spread, spread_of
-from tests.random_networks import noise_images
 
 
 def case_of(classifier: Classifier, x: Tensor, method: str, **arguments: object) -> Case:
     return Case(classifier, x, explain(classifier, x, method, **arguments))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return noise_images(1, seed=5)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,6 @@ from inception_model.inference.classifier import Classifier
 from inception_model.trust import CHECKS, QUICK, Case, evidence
 from inception_model.trust.convergence import Convergence, convergence, extra_images
 from tests.compare import relative_norm
-from tests.random_networks import noise_images
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return noise_images(1, seed=5)
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "layer_conductance"])

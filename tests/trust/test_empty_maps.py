@@ -14,12 +14,6 @@ from inception_model.attribution.reading import numbers
 from inception_model.inference.classifier import Classifier
 from inception_model.trust import CHECKS, Badge, Case, evidence
 from inception_model.trust.randomisation import randomisation
-from tests.random_networks import noise_images
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return noise_images(1, seed=5)
 
 
 def even(attribution: Attribution, value: float) -> Attribution:

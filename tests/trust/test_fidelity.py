@@ -17,7 +17,7 @@ from inception_model.attribution.captum_metrics import (
 from inception_model.inference.classifier import Classifier
 from inception_model.trust.fidelity import measure_infidelity, measure_sensitivity
 from tests.compare import relative_norm
-from tests.random_networks import noise_images
+from tests.random_networks import SMALL, noise_images
 from tests.trust.cases import Stubborn, case_of
 
 
@@ -43,7 +43,7 @@ def test_infidelity_is_captums(tiny_classifier: Classifier, x: Tensor, method: s
     covers = torch.zeros_like(x) if known.baselines is None else known.baselines
     wanted = captum.metrics.infidelity(
         lambda images: tiny_classifier.network(images)[:, known.target.index],
-        covering_squares(covers, 56, 3, slopes=slopes),
+        covering_squares(covers, SMALL // 4, 3, slopes=slopes),
         x,
         known.values[None],
         n_perturb_samples=12,

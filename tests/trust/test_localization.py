@@ -25,7 +25,7 @@ from inception_model.trust.localization import (
     rank_inside,
 )
 from tests.compare import relative_norm
-from tests.random_networks import noise_images
+from tests.random_networks import SMALL, noise_images
 
 
 def test_a_hit_may_miss_by_the_tolerance_but_no_more() -> None:
@@ -143,7 +143,7 @@ def test_a_coarse_map_points_at_the_middle_of_its_cell(row: int, column: int) ->
 
 
 def test_saliency_is_measured_as_published_the_others_as_sums(tiny_classifier: Classifier) -> None:
-    x = noise_images(2, seed=4)
+    x = noise_images(2, seed=4, side=SMALL)
     for method in ("saliency", "gradcam", "input_x_gradient"):
         found = heatmaps(tiny_classifier, x, (method,), "main", [1, 2], published=True)[method]
         for image, index, heatmap in zip(x, (1, 2), found, strict=True):
@@ -185,7 +185,7 @@ def test_a_box_moves_with_the_photo_through_resize_and_crop(
 
 @pytest.mark.parametrize("head", ["main", "aux1"])
 def test_batches_equal_one_image_after_the_other(exact_tiny_classifier: Classifier, head: str) -> None:
-    x, classes = noise_images(3, seed=9), [4, 0, 6]
+    x, classes = noise_images(3, seed=9, side=SMALL), [4, 0, 6]
     methods = ("saliency", "input_x_gradient", "guided_backprop", "gradcam", "deeplift")
     found = heatmaps(exact_tiny_classifier, x, methods, head, classes)
     assert tuple(found) == methods
@@ -196,7 +196,7 @@ def test_batches_equal_one_image_after_the_other(exact_tiny_classifier: Classifi
 
 
 def test_input_x_gradient_alone_is_the_same(tiny_classifier: Classifier) -> None:
-    x = noise_images(2, seed=9)
+    x = noise_images(2, seed=9, side=SMALL)
     both = heatmaps(tiny_classifier, x, ("saliency", "input_x_gradient"), "aux1", [1, 2])["input_x_gradient"]
     alone = heatmaps(tiny_classifier, x, ("input_x_gradient",), "aux1", [1, 2])["input_x_gradient"]
     assert relative_norm(both, alone) < 1e-5

@@ -14,7 +14,7 @@ from inception_model.inference.classifier import Classifier
 from inception_model.visualization.places import Place, UnitError, all_places
 from inception_model.visualization.prefix import values_at
 from tests.compare import assert_close
-from tests.random_networks import noise_images, random_classifier
+from tests.random_networks import SMALL, noise_images, random_classifier
 
 
 def _whole(network: GoogLeNet, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -42,7 +42,7 @@ def lrn_classifier() -> Classifier:
 @pytest.mark.parametrize("kind", ["tiny_classifier", "lrn_classifier"])
 def test_every_place_alone_equals_the_whole_network(kind: str, request: pytest.FixtureRequest) -> None:
     classifier: Classifier = request.getfixturevalue(kind)
-    network, spec, x = classifier.network, classifier.checkpoint.spec, noise_images(2)
+    network, spec, x = classifier.network, classifier.checkpoint.spec, noise_images(2, side=SMALL)
     with torch.no_grad():
         whole = _whole(network, x)
         places = (*all_places(spec), *(Place.of_head(head, spec) for head in spec.heads))

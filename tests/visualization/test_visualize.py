@@ -29,7 +29,7 @@ from inception_model.visualization.places import Place, UnitError
 from inception_model.visualization.settings import Settings
 from inception_model.visualization.visualizing import visualize
 from tests.compare import assert_close, relative_norm
-from tests.random_networks import random_classifier
+from tests.random_networks import SMALL, random_classifier, with_small_input
 
 QUICK = Settings(steps=6, size=64)
 
@@ -74,7 +74,8 @@ def test_with_random_weights_it_grows_too_and_the_ratio_is_told(tiny_classifier:
 
 
 def test_every_kind_of_objective_grows(tiny_classifier: Classifier) -> None:
-    spec = tiny_classifier.checkpoint.spec
+    classifier = with_small_input(tiny_classifier)  # a head's pictures are as large as its photos
+    spec = classifier.checkpoint.spec
     one, other = _channel(tiny_classifier, "4b:1x1:1"), _channel(tiny_classifier, "4b:1x1:2")
     kinds = [
         direction(spec, Place.parse("4b:1x1", spec), {0: 1.0, 3: -0.5}),
@@ -85,11 +86,11 @@ def test_every_kind_of_objective_grows(tiny_classifier: Classifier) -> None:
         class_logit(spec, "aux1", Target(2)),
         class_logit(spec, "main", Target(2, 4)),
     ]
-    found = visualize(tiny_classifier, kinds, Settings(steps=16), photos=[sample_photo("cat")])
+    found = visualize(classifier, kinds, Settings(steps=16), photos=[sample_photo("cat")])
     for made in found:
         assert made.curve[-3:].mean() > made.curve[:3].mean(), made.objective.name
         assert made.natural is not None
-        assert made.pixels.shape[1] == (224 if made.objective.places[0].is_head else 128)
+        assert made.pixels.shape[1] == (SMALL if made.objective.places[0].is_head else 128)
 
 
 def test_diversity_makes_pictures_less_alike(bundled_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:

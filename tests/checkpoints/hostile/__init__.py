@@ -28,6 +28,15 @@ class Hostile:
             self.content(path)
 
 
+def later(make: Callable[[], bytes]) -> Callable[[Path], None]:
+    """Writes what takes long to make: every process that collects tests reads the names, one needs the content."""
+
+    def write(path: Path) -> None:
+        path.write_bytes(make())
+
+    return write
+
+
 def sparse(beginning: bytes, size: int, end: bytes = b"") -> Callable[[Path], None]:
     """Writes a file of that size that takes no room on the disk: zeros between its beginning and its end."""
 

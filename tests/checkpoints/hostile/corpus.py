@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,9 @@ from tests.checkpoints.hostile import (
     safetensors_files,
     torch_files,
 )
+from tests.checkpoints.hostile.reader import read_all
+from tests.processes import exit_codes
 
-ROOT = Path(__file__).resolve().parents[3]
 LONGEST = 700
 """Characters of a refusal."""
 CORPUS: dict[str, Hostile] = {
@@ -41,14 +40,14 @@ def outcomes(folder: Path) -> dict[str, dict[str, Any]]:
     names = list(CORPUS)
     for number, name in enumerate(names):
         CORPUS[name].write(folder / f"{number:03d}")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.checkpoints.hostile.reader", str(folder)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    rows = folder.with_name(f"{folder.name}.jsonl")
+    rows.write_text("")
+    [code] = exit_codes(read_all, [(folder, rows)], seconds=200)
     for path in folder.iterdir():
         path.unlink()
-    found = {row["file"]: row for row in map(json.loads, done.stdout.splitlines())}
-    assert done.returncode == 0, f"it ended at file {len(found)}: {done.stderr[-2000:]}"
+    found = {row["file"]: row for row in map(json.loads, rows.read_text().splitlines())}
+    rows.unlink()
+    assert code == 0, f"it ended with {code} at file {len(found)}"
     return {name: found[f"{number:03d}"] for number, name in enumerate(names)} | {"warm": found["warm"]}
 
 

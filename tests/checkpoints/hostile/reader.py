@@ -1,4 +1,4 @@
-"""Reads every file of a folder and prints, as JSON, what was said, and what it took: a process of its own."""
+"""Reads every file of a folder and writes, as JSON, what was said, and what it took: in a process of its own."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def peak() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def main(folder: Path) -> None:
-    """The file named `warm` is read first: what Python and torch take for themselves is no file's fault."""
+def read_all(folder: Path, rows: Path) -> None:
+    """A line in `rows` for every file. The one named `warm` is read first: what Python and torch take for themselves is
+    no file's fault."""
     read(folder / "warm")
     for path in sorted(folder.iterdir()):
         before, begun = start(), time.process_time()
@@ -48,19 +49,12 @@ def main(folder: Path) -> None:
             said, error = str(refusal), ""
         except BaseException as other:
             said, error = None, f"{type(other).__name__}: {other}"[:500]
-        print(
-            json.dumps(
-                {
-                    "file": path.name,
-                    "said": said,
-                    "error": error,
-                    "seconds": time.process_time() - begun,
-                    "growth": peak() - before,
-                }
-            ),
-            flush=True,
-        )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+        row = {
+            "file": path.name,
+            "said": said,
+            "error": error,
+            "seconds": time.process_time() - begun,
+            "growth": peak() - before,
+        }
+        with rows.open("a") as lines:
+            lines.write(json.dumps(row) + "\n")
