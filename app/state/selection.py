@@ -9,12 +9,12 @@ import streamlit as st
 
 from app.state import network, session
 from inception_model.architecture.address import UnitAddress
-from inception_model.architecture.spec import BRANCH_UNIT, BranchKind
+from inception_model.architecture.spec import BRANCH_UNIT, DEFAULT_MODULE, BranchKind
 from inception_model.cost.layers import node_widths
 from inception_model.drawing.palette import node_name
 from inception_model.inference.trace import NODES
 
-_MODULE, _BRANCH = "4d", "5x5"
+_MODULE, _BRANCH = DEFAULT_MODULE, "5x5"
 """Where a session begins."""
 
 COST_MODULE, LAB_PART = "cost_module", "lab_part"

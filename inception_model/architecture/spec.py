@@ -24,6 +24,8 @@ HEADS: tuple[HeadName, ...] = ("aux1", "aux2", "main")
 """The three classifiers, in the order in which the image reaches them."""
 
 DEFAULT_HEAD: HeadName = "main"
+DEFAULT_MODULE = "4d"
+"""The module that is shown where nobody has chosen one."""
 
 DEFAULT_SIZE = 224
 """Side of the square image that the published networks take, in pixels."""

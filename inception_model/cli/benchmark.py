@@ -13,8 +13,10 @@ from ..architecture.spec import HEADS
 from ..attribution import METHODS
 from ..training.data import open_dataset
 from ..trust.benchmark import CHEAP, Protocol, plan, run, tabulate
+from ..trust.benchmark.running import DEFAULT_AIM
 from ..trust.benchmark.table import to_json
 from ..trust.benchmark.writing import TABLES, text, write_tables
+from ..trust.measuring import AIMS
 from .common import add_batch_option, add_split_option, classifier_from, finish, require_positive
 
 
@@ -34,9 +36,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--head", action="append", choices=HEADS, help="default: every trained head")
     parser.add_argument("--limit", type=int, help="only N images, evenly spread over the data")
     add_split_option(parser)
-    parser.add_argument(
-        "--target", default="predicted", choices=("predicted", "true"), help="class that the maps are for"
-    )
+    parser.add_argument("--target", default=DEFAULT_AIM, choices=AIMS, help="class that the maps are for")
     parser.add_argument("--steps", type=int, default=Protocol.steps, help="of insertion and deletion (default 8)")
     parser.add_argument(
         "--removed",

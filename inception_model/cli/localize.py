@@ -16,7 +16,7 @@ from ..inference.classifier import Classifier
 from ..inference.plain import describe
 from ..training.data import LabelledImages, open_dataset
 from ..trust.localization import METHODS, BoxedImages, read_boxes
-from ..trust.measuring import BASELINES, Results, Row, Trials, measure
+from ..trust.measuring import AIMS, BASELINES, DEFAULT_AIM, Results, Row, Trials, measure
 from ..trust.mosaic import Mosaics
 from .common import (
     add_batch_option,
@@ -53,7 +53,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--limit", type=int, help="only N images, evenly spread over the data; N mosaics")
     add_split_option(parser)
-    parser.add_argument("--target", default="true", choices=("true", "predicted"), help="class that the maps are for")
+    parser.add_argument("--target", default=DEFAULT_AIM, choices=AIMS, help="class that the maps are for")
     add_batch_option(parser)
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     _add_mosaic_options(parser)

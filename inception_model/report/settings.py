@@ -7,7 +7,7 @@ from typing import Any
 
 from ..analysis.ablation import DEFAULT_FILL, Fill, find_fill
 from ..analysis.quadrature import LIMIT, ROW_ERROR, STEPS
-from ..architecture.spec import DEFAULT_HEAD, HeadName
+from ..architecture.spec import DEFAULT_HEAD, DEFAULT_MODULE, HeadName
 from ..attribution import METHODS, AttributionError, find_method
 from ..attribution.explaining import NOISE_IMAGES, read_layer, trained_head
 from ..attribution.options import check_places
@@ -43,7 +43,7 @@ class Settings:
     layer: str | None = None
     baseline: str = DEFAULT_BASELINE
     options: tuple[tuple[str, Any], ...] = ()
-    module: str = "4d"
+    module: str = DEFAULT_MODULE
     steps: int = STEPS
     fill: Fill = DEFAULT_FILL
     checkpoint: str = ""

@@ -26,7 +26,7 @@ from ..progress import Progress
 from ..training.data import DatasetError, LabelledImages
 from ..training.evaluation import BATCH
 from ..training.fingerprint import fingerprint
-from .measuring import Aim, Marks, Results, Trial, measure
+from .measuring import DEFAULT_AIM, Aim, Marks, Results, Trial, measure
 
 TOLERANCE = 15.0
 """Pixels of the network's image by which the maximum may miss the box and still count as a hit."""
@@ -221,7 +221,7 @@ def localize(
     methods: Sequence[str] = METHODS,
     heads: Sequence[str] = ("main",),
     *,
-    aim: Aim = "true",
+    aim: Aim = DEFAULT_AIM,
     batch: int = BATCH,
     file: Path | None = None,
     progress: Progress | None = None,

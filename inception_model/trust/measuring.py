@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -27,6 +27,9 @@ from ..whole_file import whole
 from .intervals import bootstrap_interval, bootstrap_interval_of_classes, mean_of_classes
 
 Aim = Literal["true", "predicted"]
+"""The class that a map is for: the image's own, or the one that the network answers."""
+AIMS: tuple[Aim, ...] = get_args(Aim)
+DEFAULT_AIM: Aim = "true"
 Marks = Sequence[float | None]
 """A map's marks, in the order of the measures; None where nothing of the map is positive."""
 
@@ -182,7 +185,7 @@ def measure(
     methods: Sequence[str],
     heads: Sequence[str],
     *,
-    aim: Aim = "true",
+    aim: Aim = DEFAULT_AIM,
     batch: int = BATCH,
     file: Path | None = None,
     progress: Progress | None = None,

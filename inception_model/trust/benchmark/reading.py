@@ -10,6 +10,7 @@ from ...architecture.spec import HEADS
 from ...checkpoints.checkpoint import CheckpointError
 from ...checkpoints.limits import MAX_BESIDE, MAX_CURVE, MAX_IMAGES, MAX_NAME, MAX_ROWS, MAX_SOURCE
 from ...checkpoints.plain_json import choice, entries, fields, items, number, parse, whole, words
+from ..measuring import AIMS
 from .metrics import METRICS
 from .records import FORMAT, BenchmarkError, Manifest
 from .table import CURVES, Cell, Row, Table
@@ -67,7 +68,7 @@ def _manifest(raw: Any) -> Manifest:
         settings={
             "methods": [words(name, "a method", MAX_NAME) for name in items(settings["methods"], "methods", MAX_ROWS)],
             "heads": heads,
-            "target": choice(settings["target"], "its target", ("predicted", "true")),
+            "target": choice(settings["target"], "its target", AIMS),
             "steps": whole(settings["steps"], "its steps", 1, MAX_CURVE),
             "removed": [
                 number(share, "a removed share", 0, 1) for share in items(settings["removed"], "its shares", MAX_CURVE)

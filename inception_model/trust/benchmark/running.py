@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from ...training.data import DatasetError, LabelledImages
 from ...training.evaluation import BATCH
 from ...training.fingerprint import data_hash, image_name
 from ..curves import BASELINE
+from ..measuring import Aim
 from .metrics import Mark, Protocol, Score, Subject, measure
 from .records import ImageRecord, Manifest, Store
 from .rivals import RIVALS
@@ -33,7 +34,7 @@ CHUNK = 8
 CHEAP = tuple(name for name, method in METHODS.items() if method.cost() <= 4)
 """Methods that take no longer than four forward passes of an image: what is measured when none is named."""
 
-Aim = Literal["predicted", "true"]
+DEFAULT_AIM: Aim = "predicted"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def plan(
     classifier: Classifier,
     methods: Sequence[str] = CHEAP,
     heads: Sequence[str] = (),
-    aim: Aim = "predicted",
+    aim: Aim = DEFAULT_AIM,
     protocol: Protocol | None = None,
 ) -> Plan:
     """Checks names; without heads, all that were trained. Raises AttributionError on unknown methods and heads."""
