@@ -50,6 +50,7 @@ def main() -> None:
         st.switch_page(pages["module"], query_params=st.query_params.to_dict())  # a link to a channel
     destination = navigation.take_destination()
     if destination in pages and pages[destination] != page:
+        navigation.forget_parts()
         st.switch_page(pages[destination], query_params=links.entries())
     name = page.url_path or PAGES[0]
     background.enter(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.state import links, network, selection, session
 
@@ -49,6 +50,17 @@ def go_to(page: str) -> None:
 def leaves() -> bool:
     """Whether `go_to` was called and no whole run has followed it yet."""
     return session.get(GO_TO, None) is not None
+
+
+def forget_parts() -> None:
+    """Before another page takes this one's place: the parts of this one that run by themselves are gone.
+
+    The browser goes on asking for them until it hears of the other page. Such a request carries this page's name; left
+    to wait for the other page's run, it would lead the browser back here, to a page of which nothing is drawn.
+    """
+    context = get_script_run_ctx()
+    if context is not None:
+        context.fragment_storage.clear()
 
 
 def take_destination() -> str | None:
