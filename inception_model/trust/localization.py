@@ -92,11 +92,23 @@ def coverage(box: Box, side: int) -> Tensor:
     return along(box.top, box.bottom)[:, None] * along(box.left, box.right)[None]
 
 
+def _near(x: Tensor, y: Tensor, box: Box, tolerance: float) -> Tensor:
+    """Of points, which lie in the box or at most `tolerance` pixels from it."""
+    across = torch.maximum(box.left - x, x - box.right).clamp(min=0)
+    down = torch.maximum(box.top - y, y - box.bottom).clamp(min=0)
+    return across**2 + down**2 <= tolerance**2
+
+
 def hits(x: float, y: float, box: Box, tolerance: float = TOLERANCE) -> bool:
     """Whether a point lies in the box or at most `tolerance` pixels from it."""
-    across = max(box.left - x, 0.0, x - box.right)
-    down = max(box.top - y, 0.0, y - box.bottom)
-    return across**2 + down**2 <= tolerance**2
+    return bool(_near(torch.tensor(x, dtype=torch.float64), torch.tensor(y, dtype=torch.float64), box, tolerance))
+
+
+def _cells(heatmap: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """What `peaks` says, as two tensors of float64: of a plateau there are thousands."""
+    height, width = heatmap.shape
+    rows, columns = (heatmap == heatmap.max()).nonzero().double().cpu().unbind(1)
+    return (columns + 0.5) * side / width, (rows + 0.5) * side / height
 
 
 def peaks(heatmap: Tensor, side: int) -> list[tuple[float, float]]:
@@ -105,19 +117,14 @@ def peaks(heatmap: Tensor, side: int) -> list[tuple[float, float]]:
     Maps of windows or segments have plateaus, of which the first pixel says no more than any other. A coarse map is not
     enlarged before: bilinear enlargement turns cells at the border into plateaus of its own.
     """
-    height, width = heatmap.shape
-    cells = (heatmap == heatmap.max()).nonzero().tolist()
-    return [((column + 0.5) * side / width, (row + 0.5) * side / height) for row, column in cells]
+    x, y = _cells(heatmap, side)
+    return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
 def hit_share(heatmap: Tensor, side: int, box: Box, tolerance: float = TOLERANCE) -> float:
     """Of the cells that share the map's maximum, the share that hits the box."""
-    height, width = heatmap.shape
-    rows, columns = (heatmap == heatmap.max()).nonzero().double().cpu().unbind(1)  # of a plateau there are thousands
-    x, y = (columns + 0.5) * side / width, (rows + 0.5) * side / height
-    across = torch.maximum(box.left - x, x - box.right).clamp(min=0)
-    down = torch.maximum(box.top - y, y - box.bottom).clamp(min=0)
-    return int((across**2 + down**2 <= tolerance**2).sum()) / len(x)
+    x, y = _cells(heatmap, side)
+    return int(_near(x, y, box, tolerance).sum()) / len(x)
 
 
 def energy_inside(heatmap: Tensor, box: Box) -> float | None:

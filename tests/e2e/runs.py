@@ -26,7 +26,8 @@ class Runs:
         """Requests for a run, and how many of them the newest run that has ended knew of."""
         self.until = 0.0
         """When the newest of them counts as one that is not answered."""
-        self._began = 0
+        self._began = self._whole = 0
+        """Requests that the newest run knew of when it began, and the newest one that was for the whole page."""
         self._socket: WebSocket | None = None
 
     def open(self, socket: WebSocket) -> None:
@@ -47,16 +48,21 @@ class Runs:
         # What repeats itself is nobody's act; the server answers nothing where that part of the page has just gone.
         if not asked.rerun_script.is_auto_rerun:
             self.asked += 1
-            self.until = time.monotonic() + (PART if asked.rerun_script.fragment_id else WHOLE)
+            part = bool(asked.rerun_script.fragment_id)
+            self.until = time.monotonic() + (PART if part else WHOLE)
+            self._whole = self._whole if part else self.asked
 
     def _received(self, payload: bytes | str) -> None:
         if not isinstance(payload, bytes):
             return
         said = ForwardMsg.FromString(payload)
-        kind = said.WhichOneof("type")
+        kind, ended = said.WhichOneof("type"), said.script_finished
         if kind == "new_session":
             self._began = self.asked
-        elif kind == "script_finished" and said.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+        elif kind != "script_finished" or ended == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            return
+        # A part that looks twice a second how far its work is may run between a request and the whole's answer.
+        elif ended != ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY or self.done >= self._whole:
             self.done = self._began
 
 

@@ -97,17 +97,16 @@ def test_the_tour_by_keyboard_that_it_stays_away_and_states_of_look(new_page: Op
     expect(page.locator("[data-tour]")).to_have_count(0)
     look_at(page, "the model page")
 
-    again = page
-    screen.open_app(again, app_url)
-    expect(again.get_by_role("dialog")).to_have_count(0)
-    screen.click(again.get_by_test_id("stExpandSidebarButton"))
-    take_the_tour(again)
-    screen.press(again, "Escape")
-    expect(again.get_by_role("dialog")).to_have_count(0)
-    take_the_tour(again)
-    press(again, "Skip")
-    expect(again.get_by_role("dialog")).to_have_count(0)
-    states_of_look(again)
+    screen.open_app(page, app_url)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    screen.click(page.get_by_test_id("stExpandSidebarButton"))
+    take_the_tour(page)
+    screen.press(page, "Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    take_the_tour(page)
+    press(page, "Skip")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    states_of_look(page)
 
 
 def take_the_tour(page: Page) -> None:

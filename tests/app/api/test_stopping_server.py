@@ -52,7 +52,7 @@ def test_what_runs_is_finished_and_nothing_new_begins(tmp_path: Path) -> None:
     with api_server(tmp_path) as server:
         assert server.post("explain", CAT.read_bytes(), ("option", "steps=9")).status == 200  # all is loaded
         pace = server.post("explain", CAT.read_bytes(), ("option", "steps=10")).json["seconds"] / 10
-        steps = next(n for n in count(max(4, int(FINISHED / pace))) if n not in (9, 10))  # those answers are remembered
+        steps = next(n for n in count(max(2, int(FINISHED / pace))) if n not in (9, 10))  # those answers are remembered
         thread, found = asked(server, steps)
         started = time.monotonic()
         server.process.send_signal(signal.SIGTERM)

@@ -178,28 +178,27 @@ def _a_number_and_a_button() -> None:
     st.text(repr(found))
 
 
-def test_a_button_begins_with_the_number_that_was_typed_last(
-    small: InferenceService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def numbered(small: InferenceService, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page with the number 1, nothing begun."""
+    monkeypatch.setattr(network, "service", lambda: small)
+    return good(AppTest.from_function(_a_number_and_a_button, default_timeout=60).run())
+
+
+def test_a_button_begins_with_the_number_that_was_typed_last(numbered: AppTest) -> None:
     """The browser sends what stands in a field when the field is left, here for the button: both in one message."""
-    monkeypatch.setattr(network, "service", lambda: small)
-    page = good(AppTest.from_function(_a_number_and_a_button, default_timeout=60).run())
-    page.number_input[0].set_value(3)
-    good(page.button[0].click().run())
-    assert (page.text[0].value, len(page.button)) == ("30", 0)
-    good(page.number_input[0].set_value(4).run())
-    assert (page.text[0].value, len(page.button)) == ("None", 1), "each number is begun by a click of its own"
+    numbered.number_input[0].set_value(3)
+    good(numbered.button[0].click().run())
+    assert (numbered.text[0].value, len(numbered.button)) == ("30", 0)
+    good(numbered.number_input[0].set_value(4).run())
+    assert (numbered.text[0].value, len(numbered.button)) == ("None", 1), "each number is begun by a click of its own"
 
 
-def test_what_one_page_was_asked_to_begin_no_other_begins(
-    small: InferenceService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(network, "service", lambda: small)
-    page = good(AppTest.from_function(_a_number_and_a_button, default_timeout=60).run())
-    page.number_input[0].set_value(5)
-    page.radio[0].set_value("look")
-    good(page.button[0].click().run())
-    assert (page.text[0].value, len(page.button)) == ("None", 1)
+def test_what_one_page_was_asked_to_begin_no_other_begins(numbered: AppTest) -> None:
+    numbered.number_input[0].set_value(5)
+    numbered.radio[0].set_value("look")
+    good(numbered.button[0].click().run())
+    assert (numbered.text[0].value, len(numbered.button)) == ("None", 1)
 
 
 @pytest.mark.usefixtures("kept")

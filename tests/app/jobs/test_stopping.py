@@ -43,8 +43,9 @@ from inception_model.serving.service import InferenceService
 from inception_model.trust import CHECKS
 
 JOBS = Path(__file__).resolve().parents[3] / "app" / "jobs"
-LONGEST = 1.0
-"""Seconds of this thread's own processor time between two questions."""
+LONGEST, PASSES = 1.0, 10
+"""Seconds of this thread's own processor time between two questions; on a processor on which so many looks at a photo
+take longer, that time."""
 ENOUGH = 1.5
 """Seconds after which the work is given up: whatever loops has begun to do so."""
 SOON = 0.5
@@ -81,6 +82,17 @@ def bundled(bundled_classifier: Classifier) -> Iterator[InferenceService]:
     service = InferenceService(bundled_classifier, twins=1)
     yield service
     service.close()
+
+
+@pytest.fixture(scope="module")
+def longest(bundled: InferenceService) -> float:
+    """Seconds of processor time that may pass between two questions here."""
+    image, took = bundled.classifier.prepare(photos.first_photo().image), []
+    for _ in range(3):
+        begun = time.thread_time()
+        bundled.classifier.heads_of(image)
+        took.append(time.thread_time() - begun)
+    return max(LONGEST, PASSES * min(took))
 
 
 @pytest.fixture
@@ -145,7 +157,9 @@ WORK: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_work_asks_within_a_second_whether_to_go_on(name: str, panel: Panel, bundled: InferenceService) -> None:
+def test_work_asks_within_a_second_whether_to_go_on(
+    name: str, panel: Panel, bundled: InferenceService, longest: float
+) -> None:
     target = Target.parse("auto", bundled.classifier.checkpoint.labels, panel.trace().logits("main")[0])
     enough = SOON if name in EARLY else ENOUGH
     made, watched, asked = WORK[name](panel, target), Watched(enough), serving.Job(lambda twin, job: None)
@@ -155,8 +169,8 @@ def test_work_asks_within_a_second_whether_to_go_on(name: str, panel: Panel, bun
             made.compute(bundled.classifier.twin(), asked.report, watched)
     except Cancelled:
         assert time.thread_time() - watched.begun > enough
-    longest = max(watched.longest, time.thread_time() - watched.last)
-    assert longest < LONGEST, f"nobody asked for {longest:.2f} s"
+    silence = max(watched.longest, time.thread_time() - watched.last)
+    assert silence < longest, f"nobody asked for {silence:.2f} s of {longest:.2f}"
 
 
 def test_every_kind_of_job_is_among_them() -> None:

@@ -195,6 +195,7 @@ def test_every_node_has_its_convolution(small: InferenceService, monkeypatch: py
     names = spec.module_names
     for node in NODES:
         map_ = trace.block(module).node(node)[0]
+        largest = float(map_.max())  # where a channel is nearly silent, rounding is not small beside its own values
         for number in {0, map_.shape[0] // 2, map_.shape[0] - 1}:
             objective = jobs.objective_of(Unit(module, node, number, 0, 0))
             (term,) = objective.terms
@@ -203,10 +204,10 @@ def test_every_node_has_its_convolution(small: InferenceService, monkeypatch: py
             if node == "input" and module == "3a":
                 assert objective == channel(spec, f"conv2:{number}")
             elif node == "input" and found.shape != map_.shape[1:]:
-                before = trace.block(names[names.index(module) - 1]).node("output")[0, number]
-                assert_close(found, before)
+                before = trace.block(names[names.index(module) - 1]).node("output")[0]
+                assert_close(found, before[number], scale=float(before.max()))
             else:
-                assert_close(found, map_[number])
+                assert_close(found, map_[number], scale=largest)
 
 
 def test_words_tell_strength_and_photo_or_that_nothing_came(small: InferenceService, tmp_path: Path) -> None:
